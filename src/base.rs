@@ -1,0 +1,23 @@
+//! Words everything else is written in.
+//!
+//! In: nothing but the standard library, `uuid` and a portable generator. Out: ids that carry
+//! time, [`Timestamp`], units, [`Rng`], and personal values that print masked.
+//! Invariant: nothing here reads the clock, the environment or the operating system's
+//! randomness; both come in from `runtime`.
+
+mod id;
+mod personal;
+mod rng;
+mod time;
+mod units;
+
+pub use id::{
+    AgentId, CallId, CampaignId, CarrierId, EventId, IdError, LeadId, LegId, ScriptId, SubjectId,
+};
+pub use personal::{PersonName, PhoneNumber, PhoneNumberError};
+pub use rng::Rng;
+pub use time::{Clock, Timestamp, TimestampError};
+pub use units::{Millis, Ppm};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Entry point: parses nothing itself, calls the command line.
+
+fn main() -> std::process::ExitCode {
+    ledgerline::cli::main()
+}
