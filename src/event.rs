@@ -1,1 +1,56 @@
-//! (being written)
+//! The facts.
+//!
+//! In: nothing. Out: one struct per fact, grouped in one file per stream family; the
+//! [`Event`] enum over all of them with a stable name and a schema version each; the
+//! [`Recorded`] envelope as the log gives it back; upcasters that lift old records.
+//! Invariants: a name, once written, never changes its meaning; a field is only ever added as
+//! an option or with a new schema version and an upcaster; no field holds a phone number or a
+//! person's name in clear, only a [`crate::base::SubjectId`] and ciphertext.
+//! Deliberately absent: deciding anything, and folding anything.
+
+mod agent;
+mod call;
+mod campaign;
+mod carrier;
+mod catalog;
+mod compliance;
+mod configuration;
+mod conversation;
+mod decision;
+mod envelope;
+mod example;
+mod lead;
+mod leg;
+mod reference;
+mod upcast;
+
+pub use agent::{AgentSignedIn, AgentSignedOut, AgentState, AgentStateChanged};
+pub use call::{
+    AnswerClassified, AnswerVerdict, AttemptEnded, AttemptStarted, CallAnswered, CallBridged,
+    CallEnded, Disposition, HangUpParty,
+};
+pub use campaign::{
+    CampaignCompleted, CampaignCreated, CampaignPaused, CampaignResumed, CampaignSettings,
+    CampaignStarted, CampaignStateName, DialingMode, RetryRule, RoutingWeights,
+};
+pub use carrier::{CarrierAdded, CarrierFailed, CarrierRecovered, LineSampled};
+pub use catalog::{CATALOG, Event, EventType, Family};
+pub use compliance::{ComplianceChecked, DialRefused, DoNotCallAdded, RuleOutcome};
+pub use configuration::{ConfigurationLoaded, PlatformStarted, PlatformStopped};
+pub use conversation::{
+    CommitmentMade, HeardKind, IntentTagged, IntentionLevel, IntentionLevelSet, OptOutHeard,
+    TransferRequested, TurnHeard, TurnSpoken,
+};
+pub use decision::{
+    CarrierCandidate, CarrierChosen, DialCapacity, DialDecided, Handler, HandlerCandidate,
+    HandlerChosen, RoutePurpose, ScoreTerms, Veto,
+};
+pub use envelope::{Actor, ExpectedRevision, NewEvent, Recorded, StreamName, StreamNameError};
+pub use example::examples;
+pub use lead::{LeadImported, LeadRowRejected, LeadsImported, Portrait, SubjectRegistered};
+pub use leg::{LegAnswered, LegEnded, LegKind, LegProgressed, LegStarted};
+pub use reference::markdown;
+pub use upcast::{DecodeError, Upcaster, upcast};
+
+#[cfg(test)]
+mod tests;

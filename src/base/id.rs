@@ -16,7 +16,9 @@ pub enum IdError {
     #[error("read {kind} id: {text:?} is not a UUID")]
     NotUuid { kind: &'static str, text: String },
     /// Not a slug.
-    #[error("read {kind} id: {text:?} must be 1 to 64 of a-z, 0-9, '-' and '_', and start with a letter")]
+    #[error(
+        "read {kind} id: {text:?} must be 1 to 64 of a-z, 0-9, '-' and '_', and start with a letter"
+    )]
     NotSlug { kind: &'static str, text: String },
 }
 

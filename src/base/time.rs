@@ -10,9 +10,7 @@ use super::Millis;
 /// A moment, in microseconds since 1970-01-01T00:00:00Z.
 ///
 /// Units: microseconds, UTC.
-#[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 

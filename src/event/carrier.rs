@@ -1,0 +1,43 @@
+//! Facts about carriers and their lines.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::CarrierId;
+
+/// A carrier may be used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CarrierAdded {
+    /// The carrier.
+    pub carrier_id: CarrierId,
+    /// Share of calls relative to the others.
+    pub weight: u32,
+    /// Calls at once.
+    pub channels: u32,
+}
+
+/// A carrier was taken out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CarrierFailed {
+    /// The carrier.
+    pub carrier_id: CarrierId,
+    /// Why: `no_provisional`, `transport`, `options_timeout`, `sip_503`, …
+    pub reason: String,
+}
+
+/// A carrier answers again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CarrierRecovered {
+    /// The carrier.
+    pub carrier_id: CarrierId,
+}
+
+/// Channels in use on a carrier at a moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LineSampled {
+    /// The carrier.
+    pub carrier_id: CarrierId,
+    /// Calls at this moment.
+    pub channels_in_use: u32,
+    /// Calls it may carry.
+    pub channels: u32,
+}

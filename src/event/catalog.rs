@@ -1,0 +1,217 @@
+//! The list of all facts: name, version, family, one line each. The enum over them follows
+//! from this list, and so do `docs/events.md` and the golden records.
+
+use serde_json::Value;
+
+use super::{
+    AgentSignedIn, AgentSignedOut, AgentStateChanged, AnswerClassified, AttemptEnded,
+    AttemptStarted, CallAnswered, CallBridged, CallEnded, CampaignCompleted, CampaignCreated,
+    CampaignPaused, CampaignResumed, CampaignStarted, CarrierAdded, CarrierChosen, CarrierFailed,
+    CarrierRecovered, CommitmentMade, ComplianceChecked, ConfigurationLoaded, DialDecided,
+    DialRefused, DoNotCallAdded, HandlerChosen, IntentTagged, IntentionLevelSet, LeadImported,
+    LeadRowRejected, LeadsImported, LegAnswered, LegEnded, LegProgressed, LegStarted, LineSampled,
+    OptOutHeard, PlatformStarted, PlatformStopped, SubjectRegistered, TransferRequested, TurnHeard,
+    TurnSpoken,
+};
+use crate::base::CallId;
+
+/// Which stream a fact is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// `platform-<node>`
+    Platform,
+    /// `campaign-<campaign_id>`
+    Campaign,
+    /// `subject-<subject_id>`
+    Subject,
+    /// `lead-<lead_id>`
+    Lead,
+    /// `call-<call_id>`
+    Call,
+    /// `agent-<agent_id>`
+    Agent,
+    /// `carrier-<carrier_id>`
+    Carrier,
+    /// `compliance-<list>`
+    Compliance,
+}
+
+impl Family {
+    /// How the stream's name is made.
+    pub const fn stream(self) -> &'static str {
+        match self {
+            Self::Platform => "platform-<node>",
+            Self::Campaign => "campaign-<campaign_id>",
+            Self::Subject => "subject-<subject_id>",
+            Self::Lead => "lead-<lead_id>",
+            Self::Call => "call-<call_id>",
+            Self::Agent => "agent-<agent_id>",
+            Self::Carrier => "carrier-<carrier_id>",
+            Self::Compliance => "compliance-<list>",
+        }
+    }
+}
+
+/// One row of the catalogue.
+#[derive(Clone, Copy, Debug)]
+pub struct EventType {
+    /// The stable name.
+    pub name: &'static str,
+    /// The version written today.
+    pub version: u16,
+    /// The stream it goes to.
+    pub family: Family,
+    /// What it says, in one line.
+    pub summary: &'static str,
+}
+
+macro_rules! catalog {
+    ($($variant:ident = $name:literal, $version:literal, $family:ident, $summary:literal;)*) => {
+        /// Any fact.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Event {
+            $(#[doc = $summary] $variant($variant),)*
+        }
+
+        /// Every fact there is.
+        pub const CATALOG: &[EventType] = &[
+            $(EventType { name: $name, version: $version, family: Family::$family, summary: $summary },)*
+        ];
+
+        impl Event {
+            /// The stable name.
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name,)* }
+            }
+
+            /// The version its fields are written in.
+            pub const fn version(&self) -> u16 {
+                match self { $(Self::$variant(_) => $version,)* }
+            }
+
+            /// The stream it goes to.
+            pub const fn family(&self) -> Family {
+                match self { $(Self::$variant(_) => Family::$family,)* }
+            }
+
+            /// Its fields as JSON.
+            ///
+            /// # Panics
+            /// Never: the fields are plain values with text keys.
+            #[expect(clippy::expect_used, reason = "plain structs always serialise")]
+            pub fn encode(&self) -> Vec<u8> {
+                match self { $(Self::$variant(fields) => serde_json::to_vec(fields),)* }
+                    .expect("plain structs always serialise")
+            }
+
+            /// Reads the fields of the present version.
+            pub(super) fn decode(name: &str, fields: Value) -> Result<Self, serde_json::Error> {
+                match name {
+                    $($name => serde_json::from_value(fields).map(Self::$variant),)*
+                    _ => Err(serde::de::Error::custom("not in the catalogue")),
+                }
+            }
+        }
+
+        $(impl From<$variant> for Event {
+            fn from(fields: $variant) -> Self {
+                Self::$variant(fields)
+            }
+        })*
+    };
+}
+
+catalog! {
+    PlatformStarted = "PlatformStarted", 1, Platform, "A node opened the log and began to work.";
+    PlatformStopped = "PlatformStopped", 1, Platform, "A node ended in good order.";
+    ConfigurationLoaded = "ConfigurationLoaded", 1, Platform, "A node read its configuration; secrets left out.";
+    CampaignCreated = "CampaignCreated", 1, Campaign, "A campaign exists, with the settings it runs under.";
+    CampaignStarted = "CampaignStarted", 1, Campaign, "Dialing may begin.";
+    CampaignPaused = "CampaignPaused", 1, Campaign, "No new dials until it is resumed.";
+    CampaignResumed = "CampaignResumed", 1, Campaign, "Dialing goes on.";
+    CampaignCompleted = "CampaignCompleted", 1, Campaign, "Every lead is closed.";
+    LeadsImported = "LeadsImported", 1, Campaign, "A lead file was read to its end.";
+    LeadRowRejected = "LeadRowRejected", 1, Campaign, "One row of a lead file could not be used.";
+    SubjectRegistered = "SubjectRegistered", 1, Subject, "A person is known, by keyed hash and ciphertext only.";
+    LeadImported = "LeadImported", 1, Lead, "A subject is on a campaign's list, with a portrait.";
+    DialRefused = "DialRefused", 1, Lead, "A rule forbade the dial.";
+    DialDecided = "DialDecided", 1, Call, "The dialer chose this lead to be dialled now.";
+    ComplianceChecked = "ComplianceChecked", 1, Call, "The rules that were asked before the dial, and what each said.";
+    AttemptStarted = "AttemptStarted", 1, Call, "One dial of one number began.";
+    CarrierChosen = "CarrierChosen", 1, Call, "The carrier for the next leg was chosen.";
+    LegStarted = "LegStarted", 1, Call, "An INVITE is about to be sent.";
+    LegProgressed = "LegProgressed", 1, Call, "A provisional answer came (18x).";
+    LegAnswered = "LegAnswered", 1, Call, "A leg was answered (200) and acknowledged.";
+    CallAnswered = "CallAnswered", 1, Call, "The customer's side was answered.";
+    AnswerClassified = "AnswerClassified", 1, Call, "Person or machine, with the reason.";
+    HandlerChosen = "HandlerChosen", 1, Call, "The router chose who talks, term by term.";
+    CallBridged = "CallBridged", 1, Call, "Customer and agent hear each other.";
+    TurnSpoken = "TurnSpoken", 1, Call, "The robot said something.";
+    TurnHeard = "TurnHeard", 1, Call, "The customer pressed a key, spoke, or stayed silent.";
+    IntentTagged = "IntentTagged", 1, Call, "A turn was given an intent.";
+    TransferRequested = "TransferRequested", 1, Call, "The customer wants a person.";
+    OptOutHeard = "OptOutHeard", 1, Call, "The customer does not want to be called again.";
+    CommitmentMade = "CommitmentMade", 1, Call, "The customer agreed to a next step.";
+    IntentionLevelSet = "IntentionLevelSet", 1, Call, "The call's intention level, with the rule that set it.";
+    LegEnded = "LegEnded", 1, Call, "A leg is over, with its SIP and media figures.";
+    CallEnded = "CallEnded", 1, Call, "The answered call is over.";
+    AttemptEnded = "AttemptEnded", 1, Call, "The attempt is over, with its disposition.";
+    AgentSignedIn = "AgentSignedIn", 1, Agent, "An agent came on shift.";
+    AgentStateChanged = "AgentStateChanged", 1, Agent, "An agent went from one state to another.";
+    AgentSignedOut = "AgentSignedOut", 1, Agent, "An agent left.";
+    CarrierAdded = "CarrierAdded", 1, Carrier, "A carrier may be used, with its limits.";
+    CarrierFailed = "CarrierFailed", 1, Carrier, "A carrier was taken out.";
+    CarrierRecovered = "CarrierRecovered", 1, Carrier, "A carrier answers again.";
+    LineSampled = "LineSampled", 1, Carrier, "Channels in use on a carrier at a moment.";
+    DoNotCallAdded = "DoNotCallAdded", 1, Compliance, "A number is never to be called again.";
+}
+
+impl Event {
+    /// The call it belongs to, which is also its correlation id.
+    pub const fn call_id(&self) -> Option<CallId> {
+        match self {
+            Self::DialDecided(e) => Some(e.call_id),
+            Self::ComplianceChecked(e) => Some(e.call_id),
+            Self::AttemptStarted(e) => Some(e.call_id),
+            Self::CarrierChosen(e) => Some(e.call_id),
+            Self::LegStarted(e) => Some(e.call_id),
+            Self::LegProgressed(e) => Some(e.call_id),
+            Self::LegAnswered(e) => Some(e.call_id),
+            Self::CallAnswered(e) => Some(e.call_id),
+            Self::AnswerClassified(e) => Some(e.call_id),
+            Self::HandlerChosen(e) => Some(e.call_id),
+            Self::CallBridged(e) => Some(e.call_id),
+            Self::TurnSpoken(e) => Some(e.call_id),
+            Self::TurnHeard(e) => Some(e.call_id),
+            Self::IntentTagged(e) => Some(e.call_id),
+            Self::TransferRequested(e) => Some(e.call_id),
+            Self::OptOutHeard(e) => Some(e.call_id),
+            Self::CommitmentMade(e) => Some(e.call_id),
+            Self::IntentionLevelSet(e) => Some(e.call_id),
+            Self::LegEnded(e) => Some(e.call_id),
+            Self::CallEnded(e) => Some(e.call_id),
+            Self::AttemptEnded(e) => Some(e.call_id),
+            Self::AgentStateChanged(e) => e.call_id,
+            Self::DoNotCallAdded(e) => e.call_id,
+            Self::PlatformStarted(_)
+            | Self::PlatformStopped(_)
+            | Self::ConfigurationLoaded(_)
+            | Self::CampaignCreated(_)
+            | Self::CampaignStarted(_)
+            | Self::CampaignPaused(_)
+            | Self::CampaignResumed(_)
+            | Self::CampaignCompleted(_)
+            | Self::LeadsImported(_)
+            | Self::LeadRowRejected(_)
+            | Self::SubjectRegistered(_)
+            | Self::LeadImported(_)
+            | Self::DialRefused(_)
+            | Self::AgentSignedIn(_)
+            | Self::AgentSignedOut(_)
+            | Self::CarrierAdded(_)
+            | Self::CarrierFailed(_)
+            | Self::CarrierRecovered(_)
+            | Self::LineSampled(_) => None,
+        }
+    }
+}
