@@ -74,6 +74,11 @@ impl Disposition {
         }
     }
 
+    /// Whether a person answered: a contact.
+    pub const fn is_contact(self) -> bool {
+        matches!(self, Self::AnsweredHuman | Self::Abandoned)
+    }
+
     /// Whether the customer's side was answered by anything.
     pub const fn is_answered(self) -> bool {
         matches!(
