@@ -1,0 +1,174 @@
+use bytes::Bytes;
+
+use super::*;
+use crate::base::{CallId, CampaignId, EventId, LegId, Millis, Rng, Timestamp};
+use crate::dialing::DialDecision;
+use crate::event::{
+    Actor, CampaignStarted, Event, HandlerChosen, NewEvent, Recorded, RoutePurpose, StreamName,
+    examples,
+};
+use crate::projection::live::LiveState;
+
+/// A log written by taking decisions the way the runtime does: decide, append, apply.
+struct Log {
+    facts: Vec<Recorded>,
+    state: LiveState,
+}
+
+impl Log {
+    fn new() -> Self {
+        let mut log = Self { facts: Vec::new(), state: LiveState::default() };
+        for name in ["CampaignCreated", "CarrierAdded", "AgentSignedIn", "LeadImported"] {
+            log.append(example(name));
+        }
+        let campaign_id = CampaignId::new("demo").expect("a slug");
+        log.append(CampaignStarted { campaign_id }.into());
+        log
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_795_244_400_000_000).plus(Millis(self.facts.len() as u64))
+    }
+
+    fn append(&mut self, event: Event) {
+        let position = self.facts.len() as u64;
+        let at = self.now();
+        let id = EventId::generate(at, &mut Rng::from_seed(position));
+        let new = NewEvent::of(&event, id, at, Actor::part("test"));
+        let recorded = Recorded {
+            position,
+            stream: StreamName::of("test", &1),
+            revision: position,
+            recorded_at: at,
+            event_id: new.event_id,
+            event_type: new.event_type,
+            schema_version: new.schema_version,
+            occurred_at: new.occurred_at,
+            correlation_id: new.correlation_id,
+            causation_id: new.causation_id,
+            actor: new.actor,
+            data: Bytes::from(new.data),
+        };
+        self.state.apply(&recorded).expect("in order");
+        self.facts.push(recorded);
+    }
+
+    /// Dials, chooses a carrier and a handler.
+    fn call(&mut self) {
+        let mut rng = Rng::from_seed(1);
+        let now = self.now();
+        let call_id = CallId::generate(now, &mut rng);
+        let campaign_id = CampaignId::new("demo").expect("a slug");
+        let position = self.state.position().expect("facts");
+        let decision = self.state.dialing.decide_dial(
+            &self.state.compliance,
+            &campaign_id,
+            call_id,
+            now,
+            position,
+        );
+        let DialDecision::Dial { decided, checked, started } = decision else {
+            panic!("{decision:?}")
+        };
+        self.append(decided.into());
+        self.append(checked.into());
+        self.append(started.into());
+        let leg_id = LegId::generate(now, &mut rng);
+        let position = self.state.position().expect("facts");
+        let chosen = self.state.dialing.choose_carrier(call_id, leg_id, now, position);
+        self.append(chosen.into());
+        let position = self.state.position().expect("facts");
+        let purpose = RoutePurpose::Answer;
+        let chosen = self.state.routing.choose_handler(call_id, purpose, now, position);
+        self.append(chosen.into());
+    }
+}
+
+fn example(name: &str) -> Event {
+    examples().into_iter().find(|event| event.name() == name).expect("an example")
+}
+
+fn replay(facts: &[Recorded]) -> Result<ReplayReport, ReplayError> {
+    let mut replay = Replay::default();
+    for recorded in facts {
+        replay.collect(recorded)?;
+    }
+    for recorded in facts {
+        replay.step(recorded)?;
+    }
+    Ok(replay.report())
+}
+
+/// Rewrites one decision in the log as if somebody had tampered with it.
+fn tamper(facts: &mut [Recorded], change: impl Fn(&mut HandlerChosen)) -> u64 {
+    for recorded in facts {
+        if let Ok(Event::HandlerChosen(mut fact)) = recorded.event() {
+            change(&mut fact);
+            recorded.data = Bytes::from(Event::from(fact).encode());
+            return recorded.position;
+        }
+    }
+    panic!("no handler decision in the log")
+}
+
+#[test]
+fn every_decision_comes_out_the_same() {
+    let mut log = Log::new();
+    log.call();
+    let report = replay(&log.facts).expect("a whole log");
+    assert_eq!(report.disagreements, []);
+    assert_eq!((report.taken(), report.agreed()), (4, 4));
+    assert_eq!(report.decisions["HandlerChosen"], 1);
+}
+
+#[test]
+fn a_changed_decision_is_named_with_the_field() {
+    let mut log = Log::new();
+    log.call();
+    let position = tamper(&mut log.facts, |fact| fact.chosen = None);
+    let report = replay(&log.facts).expect("a whole log");
+    let [found] = &report.disagreements[..] else { panic!("{report:?}") };
+    assert_eq!((found.position, found.field.as_str()), (position, "chosen"));
+    assert_eq!(report.agreed(), 3);
+}
+
+#[test]
+fn a_changed_input_is_noticed_too() {
+    let mut log = Log::new();
+    log.call();
+    let mut facts = log.facts.clone();
+    for recorded in &mut facts {
+        if let Ok(Event::LeadImported(mut fact)) = recorded.event() {
+            fact.value_ppm = 990_000;
+            recorded.data = Bytes::from(Event::from(fact).encode());
+        }
+    }
+    let report = replay(&facts).expect("a whole log");
+    assert!(report.disagreements.iter().any(|found| found.event_type == "HandlerChosen"));
+}
+
+#[test]
+fn a_hole_in_the_log_is_refused() {
+    let mut log = Log::new();
+    log.call();
+    log.facts.remove(2);
+    assert!(matches!(replay(&log.facts), Err(ReplayError::OutOfOrder(_))));
+}
+
+#[test]
+fn a_decision_cannot_know_the_future() {
+    let mut log = Log::new();
+    log.call();
+    tamper(&mut log.facts, |fact| fact.position = 1_000);
+    assert!(matches!(replay(&log.facts), Err(ReplayError::FromTheFuture { claimed: 1_000, .. })));
+}
+
+#[test]
+fn an_explanation_names_every_term_and_veto() {
+    let mut log = Log::new();
+    log.call();
+    let text = explain(&log.facts);
+    for part in ["dnc.number", "north", "robot", "alex", "value × 0.400", "swrr-1", "score-1"] {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+}
