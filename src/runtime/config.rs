@@ -1,0 +1,356 @@
+//! The configuration: one TOML file. A wrong key or value names file, line and what would be
+//! right; secrets never print.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{AgentId, CampaignId, CarrierId, Millis, Ppm};
+use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
+
+/// A configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("read configuration {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A key or a value is wrong.
+    #[error("read configuration {path}, line {line}, column {column}: {problem}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// Two settings do not go together.
+    #[error("read configuration {path}: {problem}")]
+    Inconsistent {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+}
+
+/// A value that never prints.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value in clear, for the wire only.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("‹secret›")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("‹secret›")
+    }
+}
+
+/// Everything that can be set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// This node's name.
+    #[serde(default = "default_node")]
+    pub node: String,
+    /// Where log, keys and projections lie.
+    #[serde(default = "default_data_dir")]
+    pub data_dir: PathBuf,
+    /// The console's server.
+    #[serde(default)]
+    pub http: HttpConfig,
+    /// SIP and RTP.
+    #[serde(default)]
+    pub sip: SipConfig,
+    /// Carriers.
+    #[serde(default)]
+    pub carriers: Vec<CarrierConfig>,
+    /// Human agents.
+    #[serde(default)]
+    pub agents: Vec<AgentConfig>,
+    /// Campaigns.
+    #[serde(default)]
+    pub campaigns: Vec<CampaignConfig>,
+}
+
+/// The console's server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// SIP and RTP.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SipConfig {
+    /// Address and port for SIP over UDP; RTP uses free ports on the same address.
+    pub listen: SocketAddr,
+    /// The number calls show: E.164.
+    pub caller: String,
+    /// How long to wait for any provisional answer before the next carrier. Units: ms.
+    pub no_provisional_ms: Millis,
+    /// How often carriers are probed with OPTIONS. Units: ms.
+    pub probe_every_ms: Millis,
+    /// How long an agent's phone may ring. Units: ms.
+    pub agent_ring_ms: Millis,
+    /// An agent's time for work after a call. Units: ms.
+    pub wrap_up_ms: Millis,
+}
+
+/// A carrier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CarrierConfig {
+    /// Its name.
+    pub id: CarrierId,
+    /// Its SIP address.
+    pub address: SocketAddr,
+    /// Its share of calls relative to the others, 1 to 1000.
+    pub weight: u32,
+    /// Calls at once, 1 to 100,000.
+    pub channels: u32,
+    /// User for digest authentication.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Password for digest authentication.
+    #[serde(default)]
+    pub password: Option<Secret>,
+}
+
+/// A human agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentConfig {
+    /// The agent's name in the system.
+    pub id: AgentId,
+    /// The SIP address of the agent's phone.
+    pub phone: SocketAddr,
+    /// The agent's skill. Units: parts per million.
+    #[serde(default = "default_skill")]
+    pub skill_ppm: Ppm,
+}
+
+/// A campaign.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignConfig {
+    /// The campaign.
+    pub id: CampaignId,
+    /// What people call it.
+    pub name: String,
+    /// The script's file.
+    pub script: PathBuf,
+    /// The lead file to import.
+    #[serde(default)]
+    pub leads: Option<PathBuf>,
+    /// Import no more than so many rows.
+    #[serde(default)]
+    pub leads_max: Option<usize>,
+    /// How leads are dialled: `progressive`.
+    #[serde(default = "default_mode")]
+    pub mode: DialingMode,
+    /// Robot channels at once; by default two for each processor.
+    #[serde(default)]
+    pub robot_channels: Option<u32>,
+    /// How long to let it ring. Units: ms.
+    #[serde(default = "default_ring")]
+    pub ring_timeout_ms: Millis,
+    /// When to dial again.
+    #[serde(default = "default_retry")]
+    pub retry: RetryRule,
+    /// The weights of the handler score.
+    #[serde(default)]
+    pub weights: RoutingWeights,
+    /// The seed every random choice follows from.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+fn default_node() -> String {
+    "node-1".to_owned()
+}
+
+fn default_data_dir() -> PathBuf {
+    PathBuf::from("data")
+}
+
+const fn default_skill() -> Ppm {
+    Ppm(500_000)
+}
+
+const fn default_mode() -> DialingMode {
+    DialingMode::Progressive
+}
+
+const fn default_ring() -> Millis {
+    Millis(25_000)
+}
+
+const fn default_retry() -> RetryRule {
+    RetryRule {
+        max_attempts: 3,
+        busy_after_ms: Millis(5 * 60_000),
+        no_answer_after_ms: Millis(60 * 60_000),
+        carrier_failed_after_ms: Millis(60_000),
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+    }
+}
+
+impl Default for SipConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            caller: "+12025550100".to_owned(),
+            no_provisional_ms: Millis(1_200),
+            probe_every_ms: Millis(2_000),
+            agent_ring_ms: Millis(8_000),
+            wrap_up_ms: Millis(4_000),
+        }
+    }
+}
+
+impl CampaignConfig {
+    /// What the campaign runs under. `cpus` is the number of processors.
+    pub fn settings(&self, cpus: usize) -> CampaignSettings {
+        let by_cpus = u32::try_from(cpus * 2).unwrap_or(u32::MAX);
+        CampaignSettings {
+            mode: self.mode,
+            robot_channels: self.robot_channels.unwrap_or(by_cpus),
+            ring_timeout_ms: self.ring_timeout_ms,
+            retry: self.retry.clone(),
+            weights: self.weights,
+            seed: self.seed,
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file. Paths in it are relative to the file's folder.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let mut config = Self::parse(path, &text)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.data_dir = folder.join(&config.data_dir);
+        for campaign in &mut config.campaigns {
+            campaign.script = folder.join(&campaign.script);
+            campaign.leads = campaign.leads.take().map(|leads| folder.join(leads));
+        }
+        Ok(config)
+    }
+
+    /// Reads a text; `path` only names it in errors.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start);
+            let (line, column) = place(text, offset);
+            let problem = error.message().to_owned();
+            ConfigError::Wrong { path: path.to_owned(), line, column, problem }
+        })?;
+        config
+            .check()
+            .map_err(|problem| ConfigError::Inconsistent { path: path.to_owned(), problem })?;
+        Ok(config)
+    }
+
+    /// What no type says.
+    fn check(&self) -> Result<(), String> {
+        let mut seen = std::collections::BTreeSet::new();
+        for carrier in &self.carriers {
+            if !seen.insert(carrier.id.as_str()) {
+                return Err(format!("carrier {} stands twice; ids must differ", carrier.id));
+            }
+            if !(1..=1_000).contains(&carrier.weight) {
+                return Err(format!("carrier {}: weight must be 1 to 1000", carrier.id));
+            }
+            if !(1..=100_000).contains(&carrier.channels) {
+                return Err(format!("carrier {}: channels must be 1 to 100000", carrier.id));
+            }
+            if carrier.user.is_some() != carrier.password.is_some() {
+                return Err(format!("carrier {}: user and password go together", carrier.id));
+            }
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for agent in &self.agents {
+            if !seen.insert(agent.id.as_str()) {
+                return Err(format!("agent {} stands twice; ids must differ", agent.id));
+            }
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for campaign in &self.campaigns {
+            if !seen.insert(campaign.id.as_str()) {
+                return Err(format!("campaign {} stands twice; ids must differ", campaign.id));
+            }
+            let weights = &campaign.weights;
+            let sum = [
+                weights.customer_value,
+                weights.robot_fit,
+                weights.agent_skill,
+                weights.line_quality,
+            ]
+            .iter()
+            .map(|weight| u64::from(weight.0))
+            .sum::<u64>();
+            if sum != 1_000_000 {
+                return Err(format!(
+                    "campaign {}: the four weights add up to {sum}; wanted 1000000",
+                    campaign.id
+                ));
+            }
+        }
+        if self.sip.caller.parse::<crate::base::PhoneNumber>().is_err() {
+            return Err("sip.caller must be a number such as +12025550100".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Line and column of a byte, both from 1.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests;
