@@ -10,6 +10,7 @@
 mod carrier;
 mod ending;
 mod lead;
+pub mod lead_file;
 mod state;
 
 pub use carrier::{CARRIER_POLICY, Carrier};

@@ -1,0 +1,174 @@
+//! Lead files: comma-separated, UTF-8, a header line, one lead per row.
+//!
+//! In: bytes. Out: the rows that can be used, and for each that cannot, its line, column and
+//! what would be right. Invariants: a bad row never stops the good ones; no value of a personal
+//! column appears in a problem; `recorded_outcome` stays out of the portrait, as it says how
+//! the call will go. Deliberately absent: encryption, ids, the log.
+
+use std::collections::BTreeMap;
+
+use crate::base::{PersonName, PhoneNumber, Ppm};
+use crate::event::Portrait;
+
+mod value;
+
+/// A column only the simulated world may look at.
+pub const OUTCOME_COLUMN: &str = "recorded_outcome";
+const PHONE_COLUMN: &str = "phone";
+const NAME_COLUMN: &str = "name";
+
+/// A row that can be used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeadRow {
+    /// The line in the file, from 1.
+    pub line: u64,
+    /// The number.
+    pub phone: PhoneNumber,
+    /// The name; empty where the file has none.
+    pub name: PersonName,
+    /// All other columns but [`OUTCOME_COLUMN`].
+    pub portrait: Portrait,
+    /// Value from recency, frequency and monetary.
+    pub value: Ppm,
+}
+
+/// A row that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowProblem {
+    /// The line in the file, from 1.
+    pub line: u64,
+    /// The column's name; empty where the whole row is meant.
+    pub column: String,
+    /// What is wrong and what would be right.
+    pub reason: String,
+}
+
+/// A lead file that was read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LeadFile {
+    /// In the order of the file.
+    pub rows: Vec<LeadRow>,
+    /// In the order of the file.
+    pub problems: Vec<RowProblem>,
+}
+
+/// A file without a usable header.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LeadFileError {
+    /// Nothing in it.
+    #[error("read lead file: it is empty; wanted a header line with a column `phone`")]
+    Empty,
+    /// No phone column.
+    #[error("read lead file, line 1: no column `phone` among {found:?}")]
+    NoPhoneColumn {
+        /// The columns found.
+        found: Vec<String>,
+    },
+    /// A header that is not text.
+    #[error("read lead file, line 1: the header is not UTF-8")]
+    NotText,
+    /// A column twice.
+    #[error("read lead file, line 1: column `{0}` stands twice")]
+    ColumnTwice(String),
+}
+
+/// Reads a lead file.
+///
+/// # Errors
+/// [`LeadFileError`] where the header cannot be used; a bad row is no error.
+pub fn parse(bytes: &[u8]) -> Result<LeadFile, LeadFileError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+    let header = header(&mut reader)?;
+    let mut file = LeadFile::default();
+    let mut seen = BTreeMap::new();
+    let mut record = csv::ByteRecord::new();
+    loop {
+        match reader.read_byte_record(&mut record) {
+            Ok(false) => return Ok(file),
+            Ok(true) => {}
+            Err(error) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                file.problems.push(problem(line, "", format!("cannot be read: {error}")));
+                return Ok(file);
+            }
+        }
+        let line = record.position().map_or(0, csv::Position::line);
+        match row(&header, &record, line) {
+            Ok(row) => match seen.get(&row.phone) {
+                Some(first) => file.problems.push(problem(
+                    line,
+                    PHONE_COLUMN,
+                    format!("the number stands in line {first} already; wanted each number once"),
+                )),
+                None => {
+                    seen.insert(row.phone.clone(), line);
+                    file.rows.push(row);
+                }
+            },
+            Err(found) => file.problems.push(found),
+        }
+    }
+}
+
+fn header(reader: &mut csv::Reader<&[u8]>) -> Result<Vec<String>, LeadFileError> {
+    let names = reader.headers().map_err(|_| LeadFileError::NotText)?;
+    let names: Vec<String> = names.iter().map(|name| name.trim().to_lowercase()).collect();
+    if names.iter().all(String::is_empty) {
+        return Err(LeadFileError::Empty);
+    }
+    for (index, name) in names.iter().enumerate() {
+        if names.iter().skip(index + 1).any(|other| other == name) {
+            return Err(LeadFileError::ColumnTwice(name.clone()));
+        }
+    }
+    if !names.iter().any(|name| name == PHONE_COLUMN) {
+        return Err(LeadFileError::NoPhoneColumn { found: names });
+    }
+    Ok(names)
+}
+
+fn row(header: &[String], record: &csv::ByteRecord, line: u64) -> Result<LeadRow, RowProblem> {
+    if record.len() != header.len() {
+        let reason = format!("has {} fields; the header has {}", record.len(), header.len());
+        return Err(problem(line, "", reason));
+    }
+    let mut phone = None;
+    let mut name = PersonName::default();
+    let mut portrait = Portrait::new();
+    for (column, field) in header.iter().zip(record) {
+        let text = std::str::from_utf8(field)
+            .map_err(|_| problem(line, column, "is not UTF-8; save the file as UTF-8"))?
+            .trim();
+        match column.as_str() {
+            PHONE_COLUMN => {
+                let number = text.parse::<PhoneNumber>();
+                phone = Some(number.map_err(|error| problem(line, column, error.to_string()))?);
+            }
+            NAME_COLUMN => name = PersonName::new(text),
+            OUTCOME_COLUMN => {}
+            "age" if !text.is_empty() => {
+                let age = text.parse::<u32>().ok().filter(|age| (18..=120).contains(age));
+                if age.is_none() {
+                    let reason = "is not an age; wanted a whole number from 18 to 120";
+                    return Err(problem(line, column, reason));
+                }
+                portrait.insert(column.clone(), text.to_owned());
+            }
+            _ if text.is_empty() => {}
+            _ => {
+                portrait.insert(column.clone(), text.to_owned());
+            }
+        }
+    }
+    let phone = phone.ok_or_else(|| problem(line, PHONE_COLUMN, "is missing"))?;
+    let value = value::of(&portrait);
+    Ok(LeadRow { line, phone, name, portrait, value })
+}
+
+fn problem(line: u64, column: &str, reason: impl Into<String>) -> RowProblem {
+    RowProblem { line, column: column.to_owned(), reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests;
