@@ -1,1 +1,40 @@
-//! (being written)
+//! The event log: append, read, subscribe.
+//!
+//! In: facts with what the writer believes of their stream. Out: acknowledgements, events by
+//! stream or by position in both directions, subscriptions that catch up and then follow.
+//! [`EventLog`] is the contract, with the names and semantics of KurrentDB; [`EmbeddedLog`]
+//! keeps it on segment files of its own, described in `docs/log-format.md`.
+//!
+//! Invariants: an append is acknowledged, and an event readable, only after fdatasync; positions
+//! are dense from 0 and revisions dense from 0 in each stream; an event id stands once in a
+//! stream; time of recording never goes backwards; what cannot be read back exactly as it was
+//! written is an error with file, offset and position, never a different event. A panic in
+//! here ends the process.
+//!
+//! Deliberately absent: understanding what an event says, deleting, sealing old segments, and
+//! an index on disk: the whole index is in memory and rebuilt at every start.
+//!
+//! Sources: KurrentDB's expected revision and idempotency rules; "Can Applications Recover from
+//! fsync Failures?" (USENIX ATC 2020) for why the first failed sync is the last.
+
+mod contract;
+mod embedded;
+mod frame;
+mod index;
+mod load;
+mod record;
+mod shared;
+mod storage;
+mod subscription;
+mod verify;
+mod writer;
+
+pub use contract::{
+    AllRead, AppendError, Appended, BoxFuture, Direction, EventLog, ReadError, StreamAppend,
+    StreamRead,
+};
+pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
+pub use load::{Damage, OpenError};
+pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
+pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
+pub use verify::{VerifyError, VerifyReport, verify};

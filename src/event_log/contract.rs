@@ -1,0 +1,219 @@
+//! What every log offers, embedded or on a cluster: the names and semantics of KurrentDB.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::storage::WriteFailure;
+use super::subscription::Subscription;
+use crate::base::EventId;
+use crate::event::{ExpectedRevision, NewEvent, Recorded, StreamName};
+
+/// A boxed future, so that the trait can be used as `dyn EventLog`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// An append-only log of facts in event streams.
+///
+/// Invariant: positions are dense from 0, revisions are dense from 0 in each stream, and both
+/// grow in the order of acknowledgement. Nothing is acknowledged or readable before it is durable.
+pub trait EventLog: Send + Sync + 'static {
+    /// Appends to one stream. All events or none.
+    ///
+    /// A future that is dropped after its first poll may still have appended: repeat with the
+    /// same event ids to learn what happened.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    fn append(
+        &self,
+        stream: StreamName,
+        expected: ExpectedRevision,
+        events: Vec<NewEvent>,
+    ) -> BoxFuture<'_, Result<Appended, AppendError>>;
+
+    /// Appends to several streams, each named once. All events or none; one answer per part.
+    ///
+    /// # Errors
+    /// See [`AppendError`]. A batch of which only some parts were appended before is refused.
+    fn append_many(
+        &self,
+        batch: Vec<StreamAppend>,
+    ) -> BoxFuture<'_, Result<Vec<Appended>, AppendError>>;
+
+    /// Reads up to `max` events of one stream, the start included. A stream that does not exist
+    /// has none.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamName,
+        from: StreamRead,
+        direction: Direction,
+        max: usize,
+    ) -> BoxFuture<'a, Result<Vec<Recorded>, ReadError>>;
+
+    /// Reads up to `max` events of all streams by position, the start included.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    fn read_all(
+        &self,
+        from: AllRead,
+        direction: Direction,
+        max: usize,
+    ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>>;
+
+    /// The last durable position; nothing where the log is empty.
+    fn head(&self) -> Option<u64>;
+
+    /// Everything after a position (from the start where there is none), then what comes.
+    fn subscribe_all(&self, after: Option<u64>) -> Subscription;
+}
+
+/// One part of an append to several streams.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamAppend {
+    /// The stream.
+    pub stream: StreamName,
+    /// What the writer believes of it.
+    pub expected: ExpectedRevision,
+    /// What to add. At least one.
+    pub events: Vec<NewEvent>,
+}
+
+/// Where events of one append stand in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Revision of the first event.
+    pub first_revision: u64,
+    /// Revision of the last event.
+    pub last_revision: u64,
+    /// Position of the first event.
+    pub first_position: u64,
+    /// Position of the last event. Not `first_position` plus the count where a repeat finds
+    /// events that were appended one by one.
+    pub last_position: u64,
+    /// These events were in the log before this append, which added nothing.
+    pub is_repeat: bool,
+}
+
+/// Where a read of one stream starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamRead {
+    /// At revision 0.
+    Start,
+    /// At the last event backwards; forwards there is nothing.
+    End,
+    /// At this revision.
+    Revision(u64),
+}
+
+/// Where a read of all streams starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllRead {
+    /// At position 0.
+    Start,
+    /// At the last event backwards; forwards there is nothing.
+    End,
+    /// At this position.
+    Position(u64),
+}
+
+/// Which way a read goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Towards newer events.
+    Forwards,
+    /// Towards older events.
+    Backwards,
+}
+
+/// Why nothing was appended.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The stream is not as the writer believed: read it again and decide again.
+    #[error("append to {stream}: expected {expected:?}, the stream {}", at(*.actual))]
+    WrongExpectedRevision {
+        /// The stream.
+        stream: StreamName,
+        /// What the writer believed.
+        expected: ExpectedRevision,
+        /// The last revision; nothing where the stream does not exist.
+        actual: Option<u64>,
+    },
+    /// Some of these events are in the log and some are not, or they stand elsewhere.
+    #[error(
+        "append to {stream}: event {event_id} is in the log already, but the append as a whole is not"
+    )]
+    PartlyRepeated {
+        /// The stream.
+        stream: StreamName,
+        /// The first event that does not fit.
+        event_id: EventId,
+    },
+    /// No parts, or a part without events.
+    #[error("append: there are no events in it")]
+    NoEvents,
+    /// One stream stands twice in a batch.
+    #[error("append: {stream} stands twice in one batch")]
+    StreamTwice {
+        /// The stream.
+        stream: StreamName,
+    },
+    /// More bytes than one append may have.
+    #[error("append: {bytes} bytes in one append, at most {limit} are possible")]
+    TooLarge {
+        /// Bytes in it.
+        bytes: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The disk failed once; nothing is taken any more until the log is opened again. Whether
+    /// events in flight at that moment became durable is not known: repeat them with their ids.
+    #[error("append: the log takes nothing more since it failed to {0}")]
+    WriterFailed(#[source] Arc<WriteFailure>),
+    /// Opened for reading.
+    #[error("append: this log is open for reading only")]
+    ReadOnly,
+    /// Closed.
+    #[error("append: the log is closed")]
+    Closed,
+}
+
+fn at(actual: Option<u64>) -> String {
+    match actual {
+        Some(revision) => format!("is at revision {revision}"),
+        None => "does not exist".to_owned(),
+    }
+}
+
+/// Why events could not be read.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The disk failed.
+    #[error("read {path} at byte {offset}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Where in it.
+        offset: u64,
+        /// What the system says.
+        #[source]
+        source: Arc<std::io::Error>,
+    },
+    /// A record changed since it was written.
+    #[error(
+        "read {path} at byte {offset}: the record of position {position} is damaged ({what}); run `ledgerline log verify` and restore this file from a backup"
+    )]
+    Corrupt {
+        /// The file.
+        path: String,
+        /// Where in it.
+        offset: u64,
+        /// The event.
+        position: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+}

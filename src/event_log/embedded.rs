@@ -1,0 +1,418 @@
+//! The log in this process, on files of its own.
+
+use std::fs::{File, TryLockError};
+use std::future::Future;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::contract::{
+    AllRead, AppendError, Appended, BoxFuture, Direction, EventLog, ReadError, StreamAppend,
+    StreamRead,
+};
+use super::index::{Index, Segment};
+use super::load::{Loader, OpenError};
+use super::record::size_bound;
+use super::shared::{HeadState, Shared};
+use super::storage::{DiskStorage, Storage, WriteFailure, read_full, write_full};
+use super::subscription::Subscription;
+use super::writer::{Answer, Request, Writer, begin_segment};
+use crate::base::Clock;
+use crate::event::{ExpectedRevision, NewEvent, Recorded, StreamName};
+
+/// The most bytes one append may have.
+const APPEND_MAX: usize = 16 << 20;
+
+/// How the embedded log uses its files and its memory.
+#[derive(Clone, Debug)]
+pub struct LogOptions {
+    /// A segment that is this long takes no further group. Units: bytes, 1 GiB at most.
+    pub segment_bytes: u64,
+    /// Zeros are written this far ahead, so that a sync has no length to change; 0 for none.
+    /// Units: bytes.
+    pub zero_ahead_bytes: u64,
+    /// A group that is this long is written, whatever waits behind it. Units: bytes, 16 MiB at
+    /// most.
+    pub group_bytes: usize,
+    /// Appends that may wait for the writer; more wait for room.
+    pub queue_appends: usize,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            zero_ahead_bytes: 4 << 20,
+            group_bytes: 4 << 20,
+            queue_appends: 8_192,
+        }
+    }
+}
+
+/// What opening found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// Bytes of an unfinished group that were cut off; a reader leaves them where they are.
+    pub torn_tail_bytes: u64,
+    /// Events in the log.
+    pub events: u64,
+    /// Segment files.
+    pub segments: u64,
+}
+
+/// The embedded log. Dropping it writes what is queued and ends its thread.
+pub struct EmbeddedLog {
+    shared: Arc<Shared>,
+    /// Gone once the log is closed; never there in a reader.
+    requests: RwLock<Option<mpsc::Sender<Request>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Where a reader is in files that another process writes.
+    reader: Option<Mutex<Loader>>,
+}
+
+/// An append that is on its way: wait for it to learn its fate.
+#[derive(Debug)]
+pub struct PendingAppend(oneshot::Receiver<Answer>);
+
+impl Future for PendingAppend {
+    type Output = Result<Vec<Appended>, AppendError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or(Err(AppendError::Closed)))
+    }
+}
+
+impl EmbeddedLog {
+    /// Opens the log in a folder, which is made where it is missing, and holds it against
+    /// other processes.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(
+        folder: &Path,
+        options: LogOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, OpenReport), OpenError> {
+        std::fs::create_dir_all(folder).map_err(|source| io_error("create", folder, source))?;
+        let lock = lock(&folder.join("lock"))?;
+        Self::open_locked(Arc::new(DiskStorage::new(folder)), options, clock, Some(lock))
+    }
+
+    /// Opens the log on any storage. The caller sees to it that nobody else writes there.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_with(
+        storage: Arc<dyn Storage>,
+        options: LogOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, OpenReport), OpenError> {
+        Self::open_locked(storage, options, clock, None)
+    }
+
+    fn open_locked(
+        storage: Arc<dyn Storage>,
+        options: LogOptions,
+        clock: Arc<dyn Clock>,
+        lock: Option<File>,
+    ) -> Result<(Self, OpenReport), OpenError> {
+        if options.segment_bytes == 0 || options.segment_bytes > 1 << 30 {
+            return Err(OpenError::Options("segment_bytes must be 1 to 1073741824"));
+        }
+        if options.group_bytes > 16 << 20 || options.queue_appends == 0 {
+            return Err(OpenError::Options(
+                "group_bytes must be at most 16777216, and queue_appends at least 1",
+            ));
+        }
+        let mut index = Index::default();
+        let mut loader = Loader::new(storage.clone(), true, false);
+        loader.advance(&mut index)?;
+        let (writer, report) = repair(loader, index, storage, options, clock)?;
+        let shared = writer.shared.clone();
+        let (sender, receiver) = mpsc::channel(writer.options.queue_appends);
+        let thread = std::thread::Builder::new()
+            .name("event-log-writer".to_owned())
+            .spawn(move || {
+                let state = writer.shared.clone();
+                writer.run(receiver);
+                drop(lock);
+                state.head.send_modify(|head| head.ended = true);
+            })
+            .map_err(|source| io_error("start the writer of", Path::new("log"), source))?;
+        let log = Self {
+            shared,
+            requests: RwLock::new(Some(sender)),
+            thread: Mutex::new(Some(thread)),
+            reader: None,
+        };
+        Ok((log, report))
+    }
+
+    /// Opens the log in a folder for reading, also while another process writes to it: takes no
+    /// lock, changes nothing, and shows what is there up to the last whole frame. The newest
+    /// of it may not be durable yet.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_read_only(folder: &Path) -> Result<(Self, OpenReport), OpenError> {
+        let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
+        let mut index = Index::default();
+        let mut loader = Loader::new(storage, false, false);
+        loader.advance(&mut index)?;
+        let report = report(&loader, &index);
+        let log = Self {
+            shared: Arc::new(Shared::new(index)),
+            requests: RwLock::new(None),
+            thread: Mutex::new(None),
+            reader: Some(Mutex::new(loader)),
+        };
+        Ok((log, report))
+    }
+
+    /// Reads what another process has written since; does nothing in a log that writes itself.
+    /// Returns the head.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn refresh(&self) -> Result<Option<u64>, OpenError> {
+        if let Some(reader) = &self.reader {
+            let mut loader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            let next = {
+                let mut index = self.shared.index_mut();
+                loader.advance(&mut index)?;
+                index.next
+            };
+            self.shared.head.send_if_modified(|head| {
+                let grown = head.next < next;
+                head.next = next;
+                grown
+            });
+        }
+        Ok(self.head())
+    }
+
+    /// Queues an append to several streams and returns at once where there is room: the way to
+    /// keep many outstanding from one task. They are taken in the order of these calls.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; what only the writer can know comes from the [`PendingAppend`].
+    pub async fn submit(&self, batch: Vec<StreamAppend>) -> Result<PendingAppend, AppendError> {
+        check(&batch)?;
+        if self.reader.is_some() {
+            return Err(AppendError::ReadOnly);
+        }
+        let sender = self.requests.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let sender = sender.ok_or(AppendError::Closed)?;
+        let (reply, answer) = oneshot::channel();
+        let sent = sender.send(Request { batch, reply }).await;
+        sent.map_err(|_| AppendError::Closed)?;
+        Ok(PendingAppend(answer))
+    }
+
+    /// Why nothing is taken any more, where that is so.
+    pub fn failure(&self) -> Option<Arc<WriteFailure>> {
+        match &self.shared.head.borrow().state {
+            HeadState::Failed(failure) => Some(failure.clone()),
+            HeadState::Open | HeadState::Closed => None,
+        }
+    }
+
+    /// Takes no further append, waits until those in the queue are durable, and frees the
+    /// folder for another process. Reading still works.
+    pub async fn close(&self) {
+        drop(self.requests.write().unwrap_or_else(PoisonError::into_inner).take());
+        if self.reader.is_none() {
+            let mut head = self.shared.head.subscribe();
+            // The sender is in `shared`, so it is there.
+            drop(head.wait_for(|head| head.ended).await);
+        }
+    }
+}
+
+impl Drop for EmbeddedLog {
+    fn drop(&mut self) {
+        drop(self.requests.write().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Futures borrow the log, so nobody but the thread itself holds a sender or waits.
+            drop(thread.join());
+        }
+    }
+}
+
+impl EventLog for EmbeddedLog {
+    fn append(
+        &self,
+        stream: StreamName,
+        expected: ExpectedRevision,
+        events: Vec<NewEvent>,
+    ) -> BoxFuture<'_, Result<Appended, AppendError>> {
+        let batch = vec![StreamAppend { stream, expected, events }];
+        Box::pin(async move {
+            let answer = self.submit(batch).await?.await?;
+            answer.first().copied().ok_or(AppendError::NoEvents)
+        })
+    }
+
+    fn append_many(&self, batch: Vec<StreamAppend>) -> BoxFuture<'_, Answer> {
+        Box::pin(async move { self.submit(batch).await?.await })
+    }
+
+    /// Reads on the calling thread: mostly from the page cache.
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamName,
+        from: StreamRead,
+        direction: Direction,
+        max: usize,
+    ) -> BoxFuture<'a, Result<Vec<Recorded>, ReadError>> {
+        Box::pin(async move { self.shared.read_stream(stream, from, direction, max) })
+    }
+
+    /// Reads on the calling thread: mostly from the page cache.
+    fn read_all(
+        &self,
+        from: AllRead,
+        direction: Direction,
+        max: usize,
+    ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
+        Box::pin(async move { self.shared.read_all(from, direction, max) })
+    }
+
+    fn head(&self) -> Option<u64> {
+        self.shared.end().checked_sub(1)
+    }
+
+    fn subscribe_all(&self, after: Option<u64>) -> Subscription {
+        Subscription::embedded(self.shared.clone(), after)
+    }
+}
+
+/// What can be refused without asking the writer.
+fn check(batch: &[StreamAppend]) -> Result<(), AppendError> {
+    if batch.is_empty() || batch.iter().any(|part| part.events.is_empty()) {
+        return Err(AppendError::NoEvents);
+    }
+    let mut bytes = 0;
+    for (number, part) in batch.iter().enumerate() {
+        if batch.iter().take(number).any(|earlier| earlier.stream == part.stream) {
+            return Err(AppendError::StreamTwice { stream: part.stream.clone() });
+        }
+        bytes += part.events.iter().map(|event| size_bound(&part.stream, event)).sum::<usize>();
+    }
+    if bytes > APPEND_MAX {
+        return Err(AppendError::TooLarge { bytes, limit: APPEND_MAX });
+    }
+    Ok(())
+}
+
+fn report(loader: &Loader, index: &Index) -> OpenReport {
+    OpenReport {
+        torn_tail_bytes: loader.tail.as_ref().map_or(0, |tail| tail.torn),
+        events: index.next,
+        segments: index.segments.len() as u64,
+    }
+}
+
+/// Brings the files to a state from which appending is safe, in steps that a crash between any
+/// two of them leaves repeatable.
+fn repair(
+    loader: Loader,
+    mut index: Index,
+    storage: Arc<dyn Storage>,
+    options: LogOptions,
+    clock: Arc<dyn Clock>,
+) -> Result<(Writer, OpenReport), OpenError> {
+    let mut found = report(&loader, &index);
+    let recorded_at = loader.recorded_at.max(clock.now());
+    let tail = match (loader.tail, loader.unborn) {
+        (Some(tail), None) => {
+            settle(&tail).map_err(|failure| write_error(&tail.path, failure))?;
+            storage
+                .sync_directory()
+                .map_err(|source| io_error("sync", Path::new(&tail.path), source))?;
+            tail
+        }
+        (before, unborn) => {
+            let previous = before.map_or([0; 32], |tail| tail.previous);
+            let base = index.next;
+            let tail = begin_segment(&*storage, base, previous, recorded_at, unborn.as_deref())
+                .map_err(|failure| OpenError::Io {
+                    action: failure.action,
+                    path: failure.path,
+                    source: failure.source,
+                })?;
+            index.segments.push(Segment::new(tail.path.clone(), tail.file.clone(), base));
+            found.segments += 1;
+            tail
+        }
+    };
+    let allocated = tail.file.size().map_err(|source| write_error(&tail.path, source))?;
+    let writer = Writer {
+        shared: Arc::new(Shared::new(index)),
+        storage,
+        clock,
+        options,
+        tail,
+        allocated,
+        recorded_at,
+        buffer: Vec::new(),
+    };
+    Ok((writer, found))
+}
+
+/// Cuts a torn tail, and writes the last frame once more: the crash may have come after its
+/// write and before its sync, or after a sync that failed, and then it is in the page cache only.
+fn settle(tail: &super::load::Tail) -> std::io::Result<()> {
+    if tail.torn > 0 {
+        tail.file.set_size(tail.end)?;
+        tail.file.sync()?;
+    }
+    let len = usize::try_from(tail.end - tail.last_frame).map_err(std::io::Error::other)?;
+    let mut last = vec![0; len];
+    if read_full(&*tail.file, &mut last, tail.last_frame)? != len {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    write_full(&*tail.file, &last, tail.last_frame)?;
+    tail.file.sync()
+}
+
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let failed = |action, source| io_error(action, path, source);
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|source| failed("open", source))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // The lock is held whether or not its holder can be named.
+            drop(file.read_to_string(&mut holder));
+            let holder = match holder.trim() {
+                "" => "another process".to_owned(),
+                process => format!("process {process}"),
+            };
+            return Err(OpenError::Locked { path: path.display().to_string(), holder });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed("lock", source)),
+    }
+    file.set_len(0).map_err(|source| failed("write", source))?;
+    writeln!(file, "{}", std::process::id()).map_err(|source| failed("write", source))?;
+    Ok(file)
+}
+
+fn io_error(action: &'static str, path: &Path, source: std::io::Error) -> OpenError {
+    OpenError::Io { action, path: path.display().to_string(), source }
+}
+
+fn write_error(path: &str, source: std::io::Error) -> OpenError {
+    OpenError::Io { action: "repair", path: path.to_owned(), source }
+}

@@ -1,0 +1,229 @@
+//! One event as bytes. The layout stands byte by byte in `docs/log-format.md`.
+//!
+//! In: a [`NewEvent`] with its place. Out: bytes, and from bytes a borrowed [`RecordView`].
+//! Invariant: arbitrary bytes never panic; a record read at another position, or with another
+//! time of recording, than it was written with fails its checksum.
+
+use uuid::Uuid;
+
+use crate::base::{EventId, Timestamp};
+use crate::event::{Actor, NewEvent, Recorded, StreamName};
+
+/// Bytes before the first field: length and checksum.
+const PREFIX: usize = 8;
+const HAS_CORRELATION: u8 = 1;
+const HAS_CAUSATION: u8 = 2;
+
+/// What the log adds to an event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    pub(super) position: u64,
+    pub(super) recorded_at: Timestamp,
+}
+
+/// A record in a buffer.
+#[derive(Debug)]
+pub(super) struct RecordView<'a> {
+    /// Bytes it takes, its prefix included.
+    pub(super) len: usize,
+    pub(super) stream: &'a str,
+    pub(super) revision: u64,
+    pub(super) event_id: EventId,
+    event_type: &'a str,
+    schema_version: u16,
+    occurred_at: Timestamp,
+    correlation_id: Option<Uuid>,
+    causation_id: Option<EventId>,
+    actor: &'a str,
+    data: &'a [u8],
+}
+
+/// What is wrong with a record.
+pub(super) type RecordFault = &'static str;
+
+/// An upper bound of the bytes an event takes.
+pub(super) fn size_bound(stream: &StreamName, event: &NewEvent) -> usize {
+    stream.as_str().len()
+        + event.event_type.len()
+        + event.actor.as_str().len()
+        + event.data.len()
+        + 128
+}
+
+/// Adds a record to a buffer.
+pub(super) fn encode(
+    out: &mut Vec<u8>,
+    stamp: Stamp,
+    stream: &str,
+    revision: u64,
+    event: &NewEvent,
+) {
+    let start = out.len();
+    out.extend_from_slice(&[0; PREFIX]);
+    let mut flags = 0;
+    if event.correlation_id.is_some() {
+        flags |= HAS_CORRELATION;
+    }
+    if event.causation_id.is_some() {
+        flags |= HAS_CAUSATION;
+    }
+    out.push(flags);
+    out.extend_from_slice(event.event_id.0.as_bytes());
+    put_varint(out, revision);
+    put_varint(out, u64::from(event.schema_version));
+    let lag = stamp.recorded_at.as_micros().wrapping_sub(event.occurred_at.as_micros());
+    put_varint(out, zigzag(lag));
+    put_text(out, stream);
+    put_text(out, &event.event_type);
+    put_text(out, event.actor.as_str());
+    if let Some(id) = event.correlation_id {
+        out.extend_from_slice(id.as_bytes());
+    }
+    if let Some(id) = event.causation_id {
+        out.extend_from_slice(id.0.as_bytes());
+    }
+    out.extend_from_slice(&event.data);
+    let len = u32::try_from(out.len() - start).unwrap_or(u32::MAX);
+    if let Some(record) = out.get_mut(start..) {
+        let crc = checksum(stamp, record.get(PREFIX..).unwrap_or_default());
+        for (to, from) in
+            record.iter_mut().zip(len.to_le_bytes().into_iter().chain(crc.to_le_bytes()))
+        {
+            *to = from;
+        }
+    }
+}
+
+/// Reads the record at the start of a buffer.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn decode(bytes: &[u8], stamp: Stamp) -> Result<RecordView<'_>, RecordFault> {
+    let mut prefix = Cursor(bytes);
+    let len = u32::from_le_bytes(prefix.array()?) as usize;
+    let crc = u32::from_le_bytes(prefix.array()?);
+    let body = bytes.get(PREFIX..len).ok_or("record length")?;
+    if checksum(stamp, body) != crc {
+        return Err("record checksum");
+    }
+    let mut fields = Cursor(body);
+    let [flags] = fields.array()?;
+    let event_id = EventId(Uuid::from_bytes(fields.array()?));
+    let revision = fields.varint()?;
+    let schema_version = u16::try_from(fields.varint()?).map_err(|_| "schema version")?;
+    let lag = unzigzag(fields.varint()?);
+    let stream = fields.text()?;
+    let event_type = fields.text()?;
+    let actor = fields.text()?;
+    let correlation_id = match flags & HAS_CORRELATION {
+        0 => None,
+        _ => Some(Uuid::from_bytes(fields.array()?)),
+    };
+    let causation_id = match flags & HAS_CAUSATION {
+        0 => None,
+        _ => Some(EventId(Uuid::from_bytes(fields.array()?))),
+    };
+    let occurred_at = Timestamp::from_micros(stamp.recorded_at.as_micros().wrapping_sub(lag));
+    Ok(RecordView {
+        len,
+        stream,
+        revision,
+        event_id,
+        event_type,
+        schema_version,
+        occurred_at,
+        correlation_id,
+        causation_id,
+        actor,
+        data: fields.0,
+    })
+}
+
+impl RecordView<'_> {
+    /// The event as a reader gets it.
+    ///
+    /// # Errors
+    /// Where the stream has an impossible name.
+    pub(super) fn to_recorded(&self, stamp: Stamp) -> Result<Recorded, RecordFault> {
+        Ok(Recorded {
+            position: stamp.position,
+            stream: StreamName::new(self.stream).map_err(|_| "stream name")?,
+            revision: self.revision,
+            recorded_at: stamp.recorded_at,
+            event_id: self.event_id,
+            event_type: self.event_type.to_owned(),
+            schema_version: self.schema_version,
+            occurred_at: self.occurred_at,
+            correlation_id: self.correlation_id,
+            causation_id: self.causation_id,
+            actor: Actor::recorded(self.actor),
+            data: bytes::Bytes::copy_from_slice(self.data),
+        })
+    }
+}
+
+/// The place is part of what is checked, so that a record cannot pass for another one.
+fn checksum(stamp: Stamp, body: &[u8]) -> u32 {
+    let mut place = [0; 16];
+    let (position, time) = place.split_at_mut(8);
+    position.copy_from_slice(&stamp.position.to_le_bytes());
+    time.copy_from_slice(&stamp.recorded_at.as_micros().to_le_bytes());
+    crc32c::crc32c_append(crc32c::crc32c(&place), body)
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_varint(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Seven bits a byte, least significant first; the high bit says that more follow.
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push((value as u8) | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Small numbers of either sign become small numbers.
+const fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+const fn unzigzag(value: u64) -> i64 {
+    ((value >> 1) as i64) ^ -((value & 1) as i64)
+}
+
+/// What is left of a buffer.
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], RecordFault> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or("record is too short")?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordFault> {
+        let (taken, rest) = self.0.split_first_chunk::<N>().ok_or("record is too short")?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn varint(&mut self) -> Result<u64, RecordFault> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let [byte] = self.array()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err("number is too long")
+    }
+
+    fn text(&mut self) -> Result<&'a str, RecordFault> {
+        let len = usize::try_from(self.varint()?).map_err(|_| "text length")?;
+        std::str::from_utf8(self.take(len)?).map_err(|_| "text is not UTF-8")
+    }
+}
