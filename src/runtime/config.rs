@@ -223,6 +223,20 @@ const fn default_retry() -> RetryRule {
     }
 }
 
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            node: default_node(),
+            data_dir: default_data_dir(),
+            http: HttpConfig::default(),
+            sip: SipConfig::default(),
+            carriers: Vec::new(),
+            agents: Vec::new(),
+            campaigns: Vec::new(),
+        }
+    }
+}
+
 impl Default for HttpConfig {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
