@@ -1,0 +1,258 @@
+//! Reads a session description into the lines that matter here.
+//!
+//! In: text with CRLF or LF line ends. Out: addresses, directions, packet times and media lines,
+//! borrowed from it. Lines of other types are checked for their shape and passed over.
+//! Source: RFC 8866 §5 and §9.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Codec, Direction, SdpError};
+use crate::base::Millis;
+
+/// Longest description read; a SIP message over UDP is shorter.
+const LENGTH_MAX: usize = 65_536;
+/// Longest piece of a line put into an error.
+const FOUND_MAX: usize = 80;
+
+/// A description: what holds for the session, and its media in order.
+#[derive(Debug, Default)]
+pub(super) struct Description<'a> {
+    pub(super) connection: Option<IpAddr>,
+    pub(super) direction: Option<Direction>,
+    pub(super) ptime: Option<Millis>,
+    pub(super) media: Vec<Media<'a>>,
+}
+
+/// One media line with its attributes.
+#[derive(Debug)]
+pub(super) struct Media<'a> {
+    /// Number of its line, from 1.
+    pub(super) line: usize,
+    pub(super) text: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) port: u16,
+    pub(super) protocol: &'a str,
+    pub(super) formats: Vec<&'a str>,
+    pub(super) connection: Option<IpAddr>,
+    pub(super) direction: Option<Direction>,
+    pub(super) ptime: Option<Millis>,
+    /// Payload type and encoding, as in `a=rtpmap:101 telephone-event/8000`.
+    maps: Vec<(u8, &'a str)>,
+}
+
+impl Media<'_> {
+    /// True for audio over unencrypted RTP.
+    pub(super) fn is_plain_audio(&self) -> bool {
+        self.kind == "audio" && self.protocol == "RTP/AVP"
+    }
+
+    /// The codecs we know, as they prefer them.
+    pub(super) fn codecs(&self) -> impl Iterator<Item = Codec> + '_ {
+        self.payload_types().filter_map(|number| {
+            let codec = Codec::from_payload_type(number)?;
+            // The map may be left out for these two; where it is there it must agree.
+            match self.encoding(number) {
+                Some(encoding) if !is_encoding(encoding, codec.name()) => None,
+                _ => Some(codec),
+            }
+        })
+    }
+
+    /// The payload type of telephone-events.
+    pub(super) fn telephone_event(&self) -> Option<u8> {
+        self.payload_types().find(|number| {
+            self.encoding(*number).is_some_and(|text| is_encoding(text, "telephone-event"))
+        })
+    }
+
+    fn payload_types(&self) -> impl Iterator<Item = u8> + '_ {
+        self.formats.iter().filter_map(|format| format.parse().ok()).filter(|number| *number < 128)
+    }
+
+    fn encoding(&self, number: u8) -> Option<&str> {
+        self.maps.iter().find(|(known, _)| *known == number).map(|(_, encoding)| *encoding)
+    }
+}
+
+/// Reads a description.
+pub(super) fn parse(text: &str) -> Result<Description<'_>, SdpError> {
+    if text.len() > LENGTH_MAX {
+        return Err(SdpError::TooLong { length: text.len(), most: LENGTH_MAX });
+    }
+    let mut description = Description::default();
+    let mut has_version = false;
+    for (index, content) in text.lines().enumerate() {
+        let line = Line { number: index + 1, content };
+        if content.is_empty() {
+            // Some peers send an empty line at the end; nothing but such may follow.
+            continue;
+        }
+        let Some((kind, value)) = content.split_once('=').filter(|(kind, _)| is_type(kind)) else {
+            return Err(line.wanted("a letter and =, such as v=0"));
+        };
+        if !has_version {
+            if content != "v=0" {
+                return Err(line.wanted("v=0"));
+            }
+            has_version = true;
+            continue;
+        }
+        match kind {
+            "m" => description.media.push(line.media(value)?),
+            "c" => *description.connection_mut() = Some(line.connection(value)?),
+            "o" => line.origin(value)?,
+            "a" => line.attribute(value, &mut description)?,
+            _ => {}
+        }
+    }
+    if !has_version {
+        return Err(SdpError::Missing { wanted: "v=0 line" });
+    }
+    Ok(description)
+}
+
+/// A piece of text short enough for an error.
+pub(super) fn cut(text: &str) -> String {
+    text.chars().take(FOUND_MAX).collect()
+}
+
+impl Description<'_> {
+    fn connection_mut(&mut self) -> &mut Option<IpAddr> {
+        match self.media.last_mut() {
+            Some(media) => &mut media.connection,
+            None => &mut self.connection,
+        }
+    }
+
+    fn direction_mut(&mut self) -> &mut Option<Direction> {
+        match self.media.last_mut() {
+            Some(media) => &mut media.direction,
+            None => &mut self.direction,
+        }
+    }
+
+    fn ptime_mut(&mut self) -> &mut Option<Millis> {
+        match self.media.last_mut() {
+            Some(media) => &mut media.ptime,
+            None => &mut self.ptime,
+        }
+    }
+}
+
+/// A line under reading, to name in errors.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    number: usize,
+    content: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn wanted(self, wanted: &'static str) -> SdpError {
+        SdpError::Line { line: self.number, found: cut(self.content), wanted }
+    }
+
+    fn origin(self, value: &str) -> Result<(), SdpError> {
+        if value.split_ascii_whitespace().count() == 6 {
+            return Ok(());
+        }
+        Err(self.wanted("six fields, such as o=- 1 1 IN IP4 192.0.2.1"))
+    }
+
+    fn media(self, value: &'a str) -> Result<Media<'a>, SdpError> {
+        let mut fields = value.split_ascii_whitespace();
+        let (Some(kind), Some(ports), Some(protocol)) =
+            (fields.next(), fields.next(), fields.next())
+        else {
+            return Err(self.wanted("m=, kind, port, protocol, formats"));
+        };
+        let (port, count) = ports.split_once('/').unwrap_or((ports, "1"));
+        let (Ok(port), Ok(1..)) = (port.parse(), count.parse::<u16>()) else {
+            return Err(self.wanted("a port from 0 to 65535"));
+        };
+        let formats: Vec<&str> = fields.collect();
+        if formats.is_empty() {
+            return Err(self.wanted("at least one format after the protocol"));
+        }
+        Ok(Media {
+            line: self.number,
+            text: self.content,
+            kind,
+            port,
+            protocol,
+            formats,
+            connection: None,
+            direction: None,
+            ptime: None,
+            maps: Vec::new(),
+        })
+    }
+
+    fn connection(self, value: &str) -> Result<IpAddr, SdpError> {
+        let mut fields = value.split_ascii_whitespace();
+        let address = match (fields.next(), fields.next(), fields.next(), fields.next()) {
+            (Some("IN"), Some("IP4"), Some(address), None) => {
+                address.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+            }
+            (Some("IN"), Some("IP6"), Some(address), None) => {
+                address.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+            }
+            _ => None,
+        };
+        address
+            .filter(|address| !address.is_multicast())
+            .ok_or_else(|| self.wanted("IN, IP4 or IP6, and one unicast address"))
+    }
+
+    fn attribute(self, value: &'a str, into: &mut Description<'a>) -> Result<(), SdpError> {
+        let (name, rest) = value.split_once(':').unwrap_or((value, ""));
+        let direction = match name {
+            "sendrecv" => Direction::SendRecv,
+            "sendonly" => Direction::SendOnly,
+            "recvonly" => Direction::RecvOnly,
+            "inactive" => Direction::Inactive,
+            "ptime" => {
+                *into.ptime_mut() = Some(self.ptime(rest)?);
+                return Ok(());
+            }
+            "rtpmap" => {
+                let map = self.rtpmap(rest)?;
+                if let Some(media) = into.media.last_mut() {
+                    media.maps.push(map);
+                }
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        *into.direction_mut() = Some(direction);
+        Ok(())
+    }
+
+    fn ptime(self, value: &str) -> Result<Millis, SdpError> {
+        // Some peers write 20.0.
+        let whole = value.trim().split('.').next().unwrap_or_default();
+        match whole.parse() {
+            Ok(millis @ 1..=1_000) => Ok(Millis(millis)),
+            _ => Err(self.wanted("milliseconds from 1 to 1000")),
+        }
+    }
+
+    fn rtpmap(self, value: &'a str) -> Result<(u8, &'a str), SdpError> {
+        let (number, encoding) = value.trim().split_once(' ').unwrap_or((value, ""));
+        match number.parse() {
+            Ok(number @ 0..128) if encoding.contains('/') => Ok((number, encoding.trim())),
+            _ => Err(self.wanted("a payload type, an encoding and a rate, such as 0 PCMU/8000")),
+        }
+    }
+}
+
+fn is_type(kind: &str) -> bool {
+    matches!(kind.as_bytes(), [b'a'..=b'z'])
+}
+
+/// True for the name at 8 kHz with one channel, in any case of letters.
+fn is_encoding(text: &str, name: &str) -> bool {
+    let mut parts = text.split('/');
+    parts.next().is_some_and(|found| found.eq_ignore_ascii_case(name))
+        && parts.next() == Some("8000")
+        && matches!(parts.next(), None | Some("1"))
+}

@@ -1,0 +1,279 @@
+//! One leg's audio: paces what is sent, follows what is heard.
+//!
+//! In: what SDP agreed, datagrams with where they came from, clips, digits, frames from a bridge,
+//! and the time. Out: [`MediaOutput`].
+//! Contract: make one change (any `&mut self` call), then take [`MediaSession::poll_output`] until
+//! it is empty, then sleep until [`MediaSession::poll_timeout`] and call
+//! [`MediaSession::handle_timeout`].
+//! Invariants: the RTP timestamp runs with the clock, at 8000 a second from the first
+//! [`MediaSession::set_remote`], whether or not anything is sent; every clip given to
+//! [`MediaSession::play`] starts once and ends once, and what it `played` was sent; a key press is
+//! one event; nothing is sent, or heard, where the agreed direction says no.
+//! It deliberately keeps no playout buffer (packets are put in order, not spaced), sends no RTCP,
+//! and makes no in-band digits: toward a side that takes no telephone-events they are dropped.
+//! Sources: RFC 3550 §5.1 (numbering), RFC 3551 §4.1 (marker), RFC 4733 §2.5 (digits),
+//! RFC 4961 (symmetric RTP).
+
+mod player;
+mod receiver;
+mod sender;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::{ActivitySettings, Clip, Codec, Digit, Frame, Negotiated, ToneHeard, packet, tone};
+use crate::base::{Millis, Rng, Timestamp};
+use receiver::Receiver;
+use sender::Sender;
+
+/// Quiet time of the latched source after which another may take its place: longer than any
+/// pause in a stream that is still there, short enough for a caller whose router changed ports.
+const LATCH_QUIET: Millis = Millis(2_000);
+/// Payload types that are RTCP on the same port. Source: RFC 5761 §4.
+const RTCP_TYPES: std::ops::RangeInclusive<u8> = 64..=95;
+
+/// How a session behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaSettings {
+    /// When somebody counts as speaking.
+    pub activity: ActivitySettings,
+    /// Pitches to listen for, in hertz.
+    pub detect_tones: Vec<u32>,
+    /// True to send silence while there is nothing to say, so that address translators keep the
+    /// way open and the other side does not take the line for dead.
+    pub silence_when_idle: bool,
+}
+
+impl Default for MediaSettings {
+    fn default() -> Self {
+        Self {
+            activity: ActivitySettings::default(),
+            detect_tones: tone::PITCHES.to_vec(),
+            silence_when_idle: true,
+        }
+    }
+}
+
+/// What a session wants done, or has noticed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "frames are the most frequent output when there are any: a box each would cost more"
+)]
+pub enum MediaOutput {
+    /// Send this datagram from the session's socket.
+    Transmit {
+        /// Where to.
+        to: SocketAddr,
+        /// One RTP packet.
+        bytes: Vec<u8>,
+    },
+    /// Something happened.
+    Event(MediaEvent),
+    /// Audio that was heard, while forwarding.
+    Frame(Frame),
+}
+
+/// What happened on the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaEvent {
+    /// Audio or a digit arrived for the first time.
+    FirstPacket,
+    /// The other side pressed a key and let it go.
+    Digit {
+        /// The key.
+        digit: Digit,
+        /// When its end was heard, or given up on.
+        at: Timestamp,
+    },
+    /// The other side speaks.
+    SpeechStarted {
+        /// When that was certain: one onset after the first sound.
+        at: Timestamp,
+    },
+    /// The other side stopped speaking.
+    SpeechEnded {
+        /// When that was certain: one hangover after the last sound.
+        at: Timestamp,
+        /// From the first sound to the last.
+        duration: Millis,
+    },
+    /// A tone was heard and has ended.
+    ToneHeard(ToneHeard),
+    /// A clip's first frame goes out.
+    PlayStarted {
+        /// The clip's id, as given.
+        id: u64,
+        /// When.
+        at: Timestamp,
+    },
+    /// A clip is over. Each `PlayStarted` has one.
+    PlayEnded {
+        /// The clip's id, as given.
+        id: u64,
+        /// How much of it was sent.
+        played: Millis,
+        /// True where all of it was sent.
+        completed: bool,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Counts since the session began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MediaStatistics {
+    /// Packets handed out to be sent, audio, silence and digits.
+    pub packets_sent: u64,
+    /// Packets that belong to the stream heard, copies included.
+    pub packets_received: u64,
+    /// Packets that never came, as RFC 3550 A.3 counts them.
+    pub packets_lost: u64,
+    /// Interarrival jitter (RFC 3550 A.8), in microseconds.
+    pub jitter_us: u64,
+    /// Datagrams that are no RTP, and telephone-events cut short.
+    pub malformed: u64,
+}
+
+/// Where packets come from.
+#[derive(Clone, Copy, Debug)]
+struct Latch {
+    source: SocketAddr,
+    heard_at: Timestamp,
+}
+
+/// The media of one leg.
+#[derive(Debug)]
+pub struct MediaSession {
+    sender: Sender,
+    receiver: Receiver,
+    negotiated: Option<Negotiated>,
+    latch: Option<Latch>,
+    malformed: u64,
+    outputs: VecDeque<MediaOutput>,
+}
+
+impl MediaSession {
+    /// A session that knows nobody yet. It hears what arrives, and sends once there is a remote.
+    pub fn new(settings: MediaSettings, mut rng: Rng) -> Self {
+        Self {
+            sender: Sender::new(settings.silence_when_idle, &mut rng),
+            receiver: Receiver::new(settings.activity, &settings.detect_tones),
+            negotiated: None,
+            latch: None,
+            malformed: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes what SDP agreed, at first or again: sending starts, moves, pauses or goes on.
+    pub fn set_remote(&mut self, now: Timestamp, negotiated: &Negotiated) {
+        let has_moved = self.negotiated.is_some_and(|before| before.remote != negotiated.remote);
+        if has_moved {
+            self.latch = None;
+        }
+        self.negotiated = Some(*negotiated);
+        self.receiver.set_agreed(negotiated);
+        self.sender.set_remote(now, negotiated);
+    }
+
+    /// Takes one datagram.
+    ///
+    /// The first source of audio or digits is latched on: packets go there, and those of others
+    /// are ignored. The address agreed in SDP takes over from any other, and anybody from a
+    /// source that fell silent for two seconds.
+    pub fn receive(&mut self, now: Timestamp, from: SocketAddr, datagram: &[u8]) {
+        let Ok(packet) = packet::read(datagram) else {
+            self.malformed += 1;
+            return;
+        };
+        let number = packet.header.payload_type;
+        if RTCP_TYPES.contains(&number) {
+            return;
+        }
+        let is_good = self.receiver.kind_of(number) != Kind::Other;
+        if self.is_from_peer(now, from, is_good) {
+            self.malformed += self.receiver.receive(now, packet, &mut self.outputs);
+        }
+    }
+
+    /// Plays a clip from its start, in place of what plays.
+    pub fn play(&mut self, now: Timestamp, id: u64, clip: Clip) {
+        self.sender.player.play(now, id, clip, &mut self.outputs);
+    }
+
+    /// Stops the clip that plays, where there is one.
+    pub fn stop_playing(&mut self, now: Timestamp) {
+        self.sender.player.stop(now, &mut self.outputs);
+    }
+
+    /// Sends a digit after those still waiting, held 60 ms to 8 s. Audio waits meanwhile.
+    ///
+    /// It is dropped where the other side takes no telephone-events.
+    pub fn send_digit(&mut self, _now: Timestamp, digit: Digit, length: Millis) {
+        self.sender.send_digit(digit, length);
+    }
+
+    /// Takes a frame from a bridge, to be sent after those waiting; beyond 100 ms of them the
+    /// oldest is dropped.
+    pub fn feed(&mut self, frame: Frame) {
+        self.sender.feed(frame);
+    }
+
+    /// Turns [`MediaOutput::Frame`] on or off.
+    pub fn set_forwarding(&mut self, on: bool) {
+        self.receiver.set_forwarding(on);
+    }
+
+    /// Does what is due. Frames missed by up to 100 ms are sent at once; beyond that they are
+    /// skipped: clips wait for it, the RTP timestamp does not.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.malformed += self.receiver.handle_timeout(now, &mut self.outputs);
+        let latched = self.latch.map(|latch| latch.source);
+        self.sender.handle_timeout(now, latched, &mut self.outputs);
+    }
+
+    /// When to call [`Self::handle_timeout`]: every 20 ms once there is a remote.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        [self.sender.poll_timeout(), self.receiver.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// The next thing to do or to know, oldest first.
+    pub fn poll_output(&mut self) -> Option<MediaOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// Counts so far.
+    pub fn statistics(&self) -> MediaStatistics {
+        let reception = self.receiver.reception();
+        MediaStatistics {
+            packets_sent: self.sender.packets_sent(),
+            packets_received: reception.received(),
+            packets_lost: u64::try_from(reception.lost()).unwrap_or(0),
+            jitter_us: reception.jitter_micros(),
+            malformed: self.malformed,
+        }
+    }
+
+    fn is_from_peer(&mut self, now: Timestamp, from: SocketAddr, is_good: bool) -> bool {
+        let signalled = self.negotiated.is_some_and(|negotiated| negotiated.remote == from);
+        let may_take_over = match self.latch {
+            None => is_good,
+            Some(latch) if latch.source == from => true,
+            Some(latch) => is_good && (signalled || now.since(latch.heard_at) >= LATCH_QUIET),
+        };
+        if may_take_over {
+            self.latch = Some(Latch { source: from, heard_at: now });
+        }
+        may_take_over
+    }
+}
+
+/// What a payload type stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Audio(Codec),
+    Digit,
+    /// Comfort noise and the like: counted, so that it is no loss, and not heard.
+    Other,
+}
