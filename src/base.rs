@@ -1,16 +1,19 @@
 //! Words everything else is written in.
 //!
-//! In: nothing but the standard library, `uuid` and a portable generator. Out: ids that carry
-//! time, [`Timestamp`], units, [`Rng`], and personal values that print masked.
+//! In: nothing but the standard library, `uuid`, SHA-256 and a portable generator. Out: ids
+//! that carry time, [`Timestamp`], units, [`Rng`], hexadecimal text, and personal values that
+//! print masked.
 //! Invariant: nothing here reads the clock, the environment or the operating system's
 //! randomness; both come in from `runtime`.
 
+mod hex;
 mod id;
 mod personal;
 mod rng;
 mod time;
 mod units;
 
+pub use hex::{hex, sha256_hex, unhex};
 pub use id::{
     AgentId, CallId, CampaignId, CarrierId, EventId, IdError, LeadId, LegId, ScriptId, SubjectId,
 };

@@ -9,17 +9,17 @@
 pub mod base;
 
 // Layer 1: the facts.
-/// The facts: one enum per stream family, the envelope, stable names, versions, upcasters.
+/// The facts: one struct each, the envelope, stable names, versions, upcasters.
 pub mod event;
 
 // Layer 2: pure cores.
 /// One call composed from the cores: inputs in, facts and commands out.
 pub mod call;
-/// Do-not-call lists, caps and windows: may this subject be dialled now?
+/// The do-not-call list: may this subject be dialled now?
 pub mod compliance;
 /// Turn-taking, the script state machine, the intention level.
 pub mod conversation;
-/// Pacing, retry, list order, carrier choice.
+/// Who is dialled next, over which carrier, and what an ending means.
 pub mod dialing;
 /// RTP, SDP, codecs, digits, tones, voice activity.
 pub mod media;
@@ -47,7 +47,7 @@ pub mod query;
 pub mod report;
 /// Tokio tasks, sockets and timers that drive the cores.
 pub mod runtime;
-/// Synthesis and recognition engines.
+/// Synthesis engines and kept prompts; the trait for recognition.
 pub mod speech;
 
 // Layer 5: the edges.

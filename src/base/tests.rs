@@ -55,3 +55,16 @@ fn shares_are_exact() {
     assert_eq!(Ppm::ratio(1, 0), Ppm(0));
     assert_eq!(Ppm(123_456).to_string(), "12.34 %");
 }
+
+#[test]
+fn hexadecimal_reads_back_and_nothing_else_reads() {
+    assert_eq!(hex(&[0, 0x0F, 0xA5, 0xFF]), "000fa5ff");
+    assert_eq!(unhex("000fA5ff"), Some(vec![0, 0x0F, 0xA5, 0xFF]));
+    assert_eq!(unhex(""), Some(Vec::new()));
+    for wrong in ["0", "0g", "+f", " 1", "é"] {
+        assert_eq!(unhex(wrong), None, "{wrong:?}");
+    }
+    // The empty text's digest, FIPS 180-4.
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(sha256_hex(b""), empty);
+}

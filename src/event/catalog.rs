@@ -98,7 +98,6 @@ macro_rules! catalog {
             ///
             /// # Panics
             /// Never: the fields are plain values with text keys.
-            #[expect(clippy::expect_used, reason = "plain structs always serialise")]
             pub fn encode(&self) -> Vec<u8> {
                 match self { $(Self::$variant(fields) => serde_json::to_vec(fields),)* }
                     .expect("plain structs always serialise")

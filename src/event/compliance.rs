@@ -7,7 +7,7 @@ use crate::base::{CallId, CampaignId, LeadId, SubjectId};
 /// What one rule said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleOutcome {
-    /// The rule's stable id, such as `dnc.internal`.
+    /// The rule's stable id, such as `dnc.number`.
     pub rule_id: String,
     /// The rule's version.
     pub rule_version: u32,
@@ -52,7 +52,7 @@ pub struct DoNotCallAdded {
     pub phone_hash: String,
     /// The person, where known.
     pub subject_id: Option<SubjectId>,
-    /// `opt_out` (heard in a call), `list` (imported) or `operator`.
+    /// Where it came from: `key` (the customer pressed it) or `agent` (an agent keyed it in).
     pub source: String,
     /// The call it was heard in.
     pub call_id: Option<CallId>,

@@ -29,7 +29,7 @@ pub struct PlatformStopped {
 /// A node read its configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConfigurationLoaded {
-    /// SHA-256 of the file, hexadecimal.
+    /// SHA-256 of the settings below, hexadecimal: a hash over a secret would help to guess it.
     pub hash: String,
     /// The settings in force as JSON text, secrets left out.
     pub settings: String,

@@ -221,3 +221,26 @@ impl Recorded {
         upcast(&self.event_type, self.schema_version, fields)
     }
 }
+
+#[cfg(test)]
+impl Recorded {
+    /// A fact as a log would give it back, alone in its stream; its id follows from the position.
+    pub(crate) fn example(position: u64, event: &Event, at: Timestamp) -> Self {
+        let id = EventId::generate(at, &mut crate::base::Rng::from_seed(position));
+        let new = NewEvent::of(event, id, at, Actor::part("test"));
+        Self {
+            position,
+            stream: StreamName::of("test", &1),
+            revision: position,
+            recorded_at: at,
+            event_id: new.event_id,
+            event_type: new.event_type,
+            schema_version: new.schema_version,
+            occurred_at: new.occurred_at,
+            correlation_id: new.correlation_id,
+            causation_id: new.causation_id,
+            actor: new.actor,
+            data: new.data.into(),
+        }
+    }
+}
