@@ -8,8 +8,8 @@
 //! Invariants: an append is acknowledged, and an event readable, only after fdatasync; positions
 //! are dense from 0 and revisions dense from 0 in each stream; an event id stands once in a
 //! stream; time of recording never goes backwards; what cannot be read back exactly as it was
-//! written is an error with file, offset and position, never a different event. A panic in
-//! here ends the process.
+//! written is an error with file, offset and position, never a different event. A panic of the
+//! writer closes the log; nothing that it had not made durable is ever read.
 //!
 //! Deliberately absent: understanding what an event says, deleting, sealing old segments, and
 //! an index on disk: the whole index is in memory and rebuilt at every start.
@@ -22,6 +22,7 @@ mod embedded;
 mod frame;
 mod index;
 mod load;
+mod lock;
 mod record;
 mod shared;
 mod storage;
@@ -38,3 +39,6 @@ pub use load::{Damage, OpenError};
 pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
 pub use verify::{VerifyError, VerifyReport, verify};
+
+#[cfg(test)]
+mod tests;

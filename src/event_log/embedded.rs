@@ -1,8 +1,6 @@
 //! The log in this process, on files of its own.
 
-use std::fs::{File, TryLockError};
 use std::future::Future;
-use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -17,6 +15,7 @@ use super::contract::{
 };
 use super::index::{Index, Segment};
 use super::load::{Loader, OpenError};
+use super::lock::FolderLock;
 use super::record::size_bound;
 use super::shared::{HeadState, Shared};
 use super::storage::{DiskStorage, Storage, WriteFailure, read_full, write_full};
@@ -63,16 +62,31 @@ pub struct OpenReport {
     pub events: u64,
     /// Segment files.
     pub segments: u64,
+    /// Bytes of headers and frames; the files may be longer by zeros.
+    pub bytes: u64,
 }
 
 /// The embedded log. Dropping it writes what is queued and ends its thread.
 pub struct EmbeddedLog {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Gone once the log is closed; never there in a reader.
     requests: RwLock<Option<mpsc::Sender<Request>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Where a reader is in files that another process writes.
     reader: Option<Mutex<Loader>>,
+}
+
+/// Frees the folder and says so, whatever ended the writer's thread.
+struct End {
+    shared: Arc<Shared>,
+    lock: Option<FolderLock>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        drop(self.lock.take());
+        self.shared.head.send_modify(|head| head.ended = true);
+    }
 }
 
 /// An append that is on its way: wait for it to learn its fate.
@@ -99,7 +113,7 @@ impl EmbeddedLog {
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, OpenReport), OpenError> {
         std::fs::create_dir_all(folder).map_err(|source| io_error("create", folder, source))?;
-        let lock = lock(&folder.join("lock"))?;
+        let lock = FolderLock::take(&folder.join("lock"))?;
         Self::open_locked(Arc::new(DiskStorage::new(folder)), options, clock, Some(lock))
     }
 
@@ -119,7 +133,7 @@ impl EmbeddedLog {
         storage: Arc<dyn Storage>,
         options: LogOptions,
         clock: Arc<dyn Clock>,
-        lock: Option<File>,
+        lock: Option<FolderLock>,
     ) -> Result<(Self, OpenReport), OpenError> {
         if options.segment_bytes == 0 || options.segment_bytes > 1 << 30 {
             return Err(OpenError::Options("segment_bytes must be 1 to 1073741824"));
@@ -138,10 +152,8 @@ impl EmbeddedLog {
         let thread = std::thread::Builder::new()
             .name("event-log-writer".to_owned())
             .spawn(move || {
-                let state = writer.shared.clone();
+                let _end = End { shared: writer.shared.clone(), lock };
                 writer.run(receiver);
-                drop(lock);
-                state.head.send_modify(|head| head.ended = true);
             })
             .map_err(|source| io_error("start the writer of", Path::new("log"), source))?;
         let log = Self {
@@ -315,6 +327,7 @@ fn report(loader: &Loader, index: &Index) -> OpenReport {
         torn_tail_bytes: loader.tail.as_ref().map_or(0, |tail| tail.torn),
         events: index.next,
         segments: index.segments.len() as u64,
+        bytes: loader.bytes,
     }
 }
 
@@ -379,34 +392,6 @@ fn settle(tail: &super::load::Tail) -> std::io::Result<()> {
     }
     write_full(&*tail.file, &last, tail.last_frame)?;
     tail.file.sync()
-}
-
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let failed = |action, source| io_error(action, path, source);
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(|source| failed("open", source))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            // The lock is held whether or not its holder can be named.
-            drop(file.read_to_string(&mut holder));
-            let holder = match holder.trim() {
-                "" => "another process".to_owned(),
-                process => format!("process {process}"),
-            };
-            return Err(OpenError::Locked { path: path.display().to_string(), holder });
-        }
-        Err(TryLockError::Error(source)) => return Err(failed("lock", source)),
-    }
-    file.set_len(0).map_err(|source| failed("write", source))?;
-    writeln!(file, "{}", std::process::id()).map_err(|source| failed("write", source))?;
-    Ok(file)
 }
 
 fn io_error(action: &'static str, path: &Path, source: std::io::Error) -> OpenError {

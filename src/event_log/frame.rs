@@ -69,13 +69,6 @@ pub(super) struct FrameView<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-impl<'a> FrameView<'a> {
-    /// The records and the padding.
-    pub(super) fn body(&self) -> &'a [u8] {
-        self.bytes.get(FRAME_HEADER..).unwrap_or_default()
-    }
-}
-
 /// The hash a following frame or header carries.
 pub(super) fn hash(bytes: &[u8]) -> Hash {
     *blake3::hash(bytes).as_bytes()
@@ -183,6 +176,24 @@ pub(super) fn decode(bytes: &[u8]) -> Result<FrameView<'_>, Fault> {
             sequence: u64::from_le_bytes(get(header, 80)),
         },
         bytes: frame,
+    })
+}
+
+/// What a frame header says, whether or not its checksum fits.
+pub(super) struct Claim {
+    pub(super) recorded_at: Timestamp,
+    /// Bytes after the header.
+    pub(super) body: usize,
+    pub(super) count: u32,
+}
+
+/// Reads what a damaged frame says of itself, to find the damage in it.
+pub(super) fn claim(bytes: &[u8]) -> Option<Claim> {
+    let (header, _) = bytes.split_first_chunk::<FRAME_HEADER>()?;
+    Some(Claim {
+        recorded_at: Timestamp::from_micros(i64::from_le_bytes(get(header, 32))),
+        body: u32::from_le_bytes(get(header, 72)) as usize,
+        count: u32::from_le_bytes(get(header, 76)),
     })
 }
 

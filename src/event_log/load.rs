@@ -16,6 +16,9 @@ use super::record::{self, RecordView, Stamp};
 use super::storage::{SegmentFile, Storage, read_to_end};
 use crate::base::Timestamp;
 
+/// How often a reader looks at a frame that a writer may be writing.
+const LOOKS_MAX: u32 = 5;
+
 /// Bytes that should be events and are not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path} is damaged at byte {offset}, where position {position} should be ({what})")]
@@ -109,6 +112,15 @@ pub(super) struct Loader {
     pub(super) recorded_at: Timestamp,
 }
 
+/// Why bytes are no next frame.
+struct Bad {
+    /// Where in them.
+    at: usize,
+    /// The first event that cannot be read.
+    position: u64,
+    fault: Fault,
+}
+
 /// The name of the segment that begins at a position.
 pub(super) fn segment_name(base: u64) -> String {
     format!("segment-{base:020}.log")
@@ -175,7 +187,8 @@ impl Loader {
             .storage
             .open(&name, self.write && last)
             .map_err(|source| self.failed("open", &name, source))?;
-        let bytes = read_to_end(&*file, 0).map_err(|source| self.failed("read", &name, source))?;
+        let mut bytes =
+            read_to_end(&*file, 0).map_err(|source| self.failed("read", &name, source))?;
         let header = match SegmentHeader::decode(&bytes) {
             Ok(header) => header,
             Err(Fault::Version(version)) => return Err(self.newer(&name, version)),
@@ -219,26 +232,44 @@ impl Loader {
             last_frame: 0,
             torn: 0,
         });
-        self.walk(index, bytes.get(SEGMENT_HEADER..).unwrap_or_default(), last)
+        bytes.drain(..SEGMENT_HEADER.min(bytes.len()));
+        self.take_in(index, bytes, last)
     }
 
     /// Reads on in a segment that was read before.
     fn go_on(&mut self, index: &mut Index, last: bool) -> Result<(), OpenError> {
-        let Some(tail) = self.tail.clone() else { return Ok(()) };
-        let mut attempts = 0;
+        let bytes = self.rest()?;
+        self.take_in(index, bytes, last)
+    }
+
+    /// What the last segment read from has after its last whole frame.
+    fn rest(&self) -> Result<Vec<u8>, OpenError> {
+        let Some(tail) = &self.tail else { return Ok(Vec::new()) };
+        read_to_end(&*tail.file, tail.end).map_err(|source| self.failed("read", &tail.name, source))
+    }
+
+    /// Enters what stands in these bytes. A reader looks again where a frame is not whole but
+    /// a later one is: its writer may have been at work between the reading of the two.
+    fn take_in(
+        &mut self,
+        index: &mut Index,
+        mut bytes: Vec<u8>,
+        last: bool,
+    ) -> Result<(), OpenError> {
+        let mut looks = 1;
         loop {
-            let bytes = read_to_end(&*tail.file, tail.end)
-                .map_err(|source| self.failed("read", &tail.name, source))?;
-            let whole = matches!(frame::decode(&bytes), Ok(_) | Err(Fault::Version(_)));
-            attempts += 1;
-            // Its writer may be at work between our reading of one frame and the next.
-            if whole
-                || !last
-                || attempts == 5
-                || frame::any_valid(&bytes, Some(tail.segment)).is_none()
+            let end = |loader: &Self| loader.tail.as_ref().map_or(0, |tail| tail.end);
+            let start = end(self);
+            let found = self.walk(index, &bytes, last);
+            let done = usize::try_from(end(self) - start).unwrap_or(usize::MAX);
+            let half = frame::decode(bytes.get(done..).unwrap_or_default()).is_err();
+            if !matches!(found, Err(OpenError::Corrupt(_)) if last && half && !self.write)
+                || looks == LOOKS_MAX
             {
-                return self.walk(index, &bytes, last);
+                return found;
             }
+            looks += 1;
+            bytes = self.rest()?;
         }
     }
 
@@ -246,7 +277,7 @@ impl Loader {
     fn walk(&mut self, index: &mut Index, mut bytes: &[u8], last: bool) -> Result<(), OpenError> {
         let Some(mut tail) = self.tail.take() else { return Ok(()) };
         let mut newest: &[u8] = &[];
-        let fault = loop {
+        let found = loop {
             if bytes.is_empty() {
                 break None;
             }
@@ -262,7 +293,7 @@ impl Loader {
                         tail.previous = frame::hash(newest);
                     }
                 }
-                Err(fault) => break Some(fault),
+                Err(bad) => break Some(bad),
             }
         };
         if !newest.is_empty() {
@@ -271,32 +302,36 @@ impl Loader {
         tail.torn = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at as u64 + 1);
         let (name, end, segment) = (tail.name.clone(), tail.end, tail.segment);
         self.tail = Some(tail);
-        match fault {
+        match found {
             None => Ok(()),
-            Some((_, Fault::Version(version))) => Err(self.newer(&name, version)),
-            Some((_, Fault::Damaged(_)))
+            Some(Bad { fault: Fault::Version(version), .. }) => Err(self.newer(&name, version)),
+            Some(Bad { fault: Fault::Damaged(_), .. })
                 if last
                     && (frame::is_blank(bytes)
                         || frame::any_valid(bytes, Some(segment)).is_none()) =>
             {
                 Ok(())
             }
-            Some((at, Fault::Damaged(what))) => {
-                Err(self.corrupt(&name, end + at as u64, index.next, what))
+            Some(Bad { at, position, fault: Fault::Damaged(what) }) => {
+                Err(self.corrupt(&name, end + at as u64, position, what))
             }
         }
     }
 
-    /// Enters the frame at the start of the bytes. A fault says where in them it was found.
+    /// Enters the frame at the start of the bytes.
     fn enter<'a>(
         &mut self,
         index: &mut Index,
         tail: &Tail,
         bytes: &'a [u8],
-    ) -> Result<&'a [u8], (usize, Fault)> {
-        let found = frame::decode(bytes).map_err(|fault| (first_bad(bytes, index.next), fault))?;
+    ) -> Result<&'a [u8], Bad> {
+        let found = frame::decode(bytes).map_err(|fault| {
+            let (at, position) = first_bad(bytes, index.next);
+            Bad { at, position, fault }
+        })?;
         let header = &found.header;
-        let wrong = |at, what| Err((at, Fault::Damaged(what)));
+        let base = index.next;
+        let wrong = |at, what| Err(Bad { at, position: base, fault: Fault::Damaged(what) });
         if header.segment != tail.segment {
             return wrong(8, "frame of another segment");
         }
@@ -319,7 +354,10 @@ impl Loader {
             });
             match entered {
                 Ok(len) => at += len,
-                Err(what) => return wrong(at, what),
+                Err(what) => {
+                    let fault = Fault::Damaged(what);
+                    return Err(Bad { at, position: index.next, fault });
+                }
             }
         }
         if !frame::is_blank(found.bytes.get(at..).unwrap_or_default()) {
@@ -356,20 +394,22 @@ fn enter_record(
     index.enter(record.stream, record.revision, record.event_id, offset, record.len)
 }
 
-/// The first record of a damaged frame whose own checksum fails, or the frame's first byte.
-fn first_bad(bytes: &[u8], base: u64) -> usize {
-    let time =
-        bytes.get(32..40).and_then(|time| time.first_chunk::<8>()).copied().unwrap_or_default();
-    let recorded_at = Timestamp::from_micros(i64::from_le_bytes(time));
+/// The first record of a damaged frame whose own checksum fails, where the records before it
+/// are whole; else the frame's first byte and event.
+fn first_bad(bytes: &[u8], base: u64) -> (usize, u64) {
+    let Some(claim) = frame::claim(bytes) else { return (0, base) };
+    let end = FRAME_HEADER.saturating_add(claim.body).min(bytes.len());
     let (mut at, mut position) = (FRAME_HEADER, base);
-    while let Some(body) = bytes.get(at..) {
-        match record::decode(body, Stamp { position, recorded_at }) {
+    for _ in 0..claim.count {
+        let body = bytes.get(at..end).unwrap_or_default();
+        match record::decode(body, Stamp { position, recorded_at: claim.recorded_at }) {
             Ok(record) => {
                 at += record.len;
                 position += 1;
             }
+            Err(_) if position > base && !frame::is_blank(body) => return (at, position),
             Err(_) => break,
         }
     }
-    if position == base { 0 } else { at }
+    (0, base)
 }

@@ -51,8 +51,8 @@ impl Shared {
         Self { index: RwLock::new(index), head: watch::Sender::new(head) }
     }
 
-    /// A panic while the index was held leaves the process, see [`super`]; what is seen here
-    /// is whole.
+    /// A writer that panicked while it held the index had not moved the head, so that readers
+    /// see nothing of what it was at.
     pub(super) fn index(&self) -> RwLockReadGuard<'_, Index> {
         self.index.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -14,8 +14,8 @@ use super::shared::{Head, HeadState, Shared};
 use super::storage::WriteFailure;
 use crate::event::Recorded;
 
-const PAGE_EVENTS: usize = 512;
-const PAGE_BYTES: usize = 1 << 20;
+pub(super) const PAGE_EVENTS: usize = 512;
+pub(super) const PAGE_BYTES: usize = 1 << 20;
 
 /// What a subscription gives.
 #[derive(Clone, Debug, PartialEq)]

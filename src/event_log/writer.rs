@@ -174,7 +174,7 @@ impl Writer {
     /// Writes zeros ahead, so that most syncs change no length and allocate no block. On a full
     /// disk what there is will do.
     fn allocate(&mut self, end: u64) -> Result<(), WriteFailure> {
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         if end <= self.allocated || self.options.zero_ahead_bytes == 0 {
             return Ok(());
         }

@@ -1,0 +1,321 @@
+//! A disk in memory that loses what was not synced, piece by piece, and fails on demand.
+//!
+//! What it is as unkind as: a crash keeps any subset of the 512-byte pieces written since the
+//! last sync, and may tear a piece; a name that was not synced may be gone; a sync that fails
+//! keeps some pieces and forgets the others, which still read as if they were there and are
+//! not tried again by the next sync (the page cache after a failed fsync on ext4 and XFS).
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::base::Rng;
+use crate::event_log::{SegmentFile, Storage};
+
+const SECTOR: usize = 512;
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Nothing is written, EIO.
+    WriteError,
+    /// No file can grow any more, ENOSPC, until the fault is cleared.
+    Full,
+    /// A part is written, which is no error.
+    ShortWrite,
+    /// A part is written, then EIO.
+    TornWrite,
+    /// EIO; see the module.
+    SyncError,
+    /// The machine stops.
+    Crash,
+}
+
+enum Change {
+    Write(usize, Vec<u8>),
+    Size(usize),
+}
+
+#[derive(Default)]
+struct Stored {
+    /// What a read gives.
+    cache: Vec<u8>,
+    /// What a crash leaves.
+    durable: Vec<u8>,
+    is_named: bool,
+    pending: Vec<Change>,
+}
+
+struct State {
+    files: BTreeMap<String, Stored>,
+    rng: Rng,
+    /// Descriptors from before a crash are dead.
+    epoch: u64,
+    /// What goes wrong, after how many writes and syncs to which it applies.
+    armed: Option<(Fault, u64)>,
+    operations: u64,
+}
+
+/// The disk. Clones are the same disk.
+#[derive(Clone)]
+pub(super) struct Disk(Arc<Mutex<State>>);
+
+struct Handle {
+    disk: Disk,
+    name: String,
+    epoch: u64,
+}
+
+impl Disk {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            files: BTreeMap::new(),
+            rng: Rng::from_seed(seed),
+            epoch: 0,
+            armed: None,
+            operations: 0,
+        })))
+    }
+
+    pub(super) fn arm(&self, fault: Fault, after: u64) {
+        self.state().armed = Some((fault, after));
+    }
+
+    /// Nothing goes wrong any more. Tells whether something would have.
+    pub(super) fn disarm(&self) -> bool {
+        self.state().armed.take().is_some()
+    }
+
+    /// Stops the machine and starts it again.
+    pub(super) fn crash(&self) {
+        self.state().crash();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no panic while the disk is held")
+    }
+}
+
+impl State {
+    /// The fault that strikes now, of those that this operation can have.
+    fn fault(&mut self, possible: &[Fault]) -> Option<Fault> {
+        self.operations += 1;
+        let (fault, after) = self.armed?;
+        if !possible.contains(&fault) {
+            return None;
+        }
+        if after > 0 {
+            self.armed = Some((fault, after - 1));
+            return None;
+        }
+        if fault != Fault::Full {
+            self.armed = None;
+        }
+        Some(fault)
+    }
+
+    fn crash(&mut self) {
+        self.epoch += 1;
+        let Self { files, rng, .. } = self;
+        files.retain(|_, file| file.is_named || rng.below(2) == 0);
+        for file in files.values_mut() {
+            file.is_named = true;
+            for change in std::mem::take(&mut file.pending) {
+                match change {
+                    Change::Write(at, bytes) => {
+                        let len = match rng.below(4) {
+                            0 => 0,
+                            1 => usize::try_from(rng.below(bytes.len() as u64)).expect("a sector"),
+                            _ => bytes.len(),
+                        };
+                        put(&mut file.durable, at, &bytes[..len]);
+                    }
+                    Change::Size(size) if rng.below(2) == 0 => file.durable.resize(size, 0),
+                    Change::Size(_) => {}
+                }
+            }
+            file.cache.clone_from(&file.durable);
+        }
+    }
+}
+
+fn put(to: &mut Vec<u8>, at: usize, bytes: &[u8]) {
+    if !bytes.is_empty() {
+        let end = at + bytes.len();
+        if to.len() < end {
+            to.resize(end, 0);
+        }
+        to[at..end].copy_from_slice(bytes);
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the machine stopped")
+}
+
+impl Stored {
+    fn write(&mut self, at: usize, bytes: &[u8]) {
+        put(&mut self.cache, at, bytes);
+        let mut from = 0;
+        while from < bytes.len() {
+            let len = (SECTOR - (at + from) % SECTOR).min(bytes.len() - from);
+            self.pending.push(Change::Write(at + from, bytes[from..from + len].to_vec()));
+            from += len;
+        }
+    }
+
+    fn sync(&mut self) {
+        for change in self.pending.drain(..) {
+            match change {
+                Change::Write(at, bytes) => put(&mut self.durable, at, &bytes),
+                Change::Size(size) => self.durable.resize(size, 0),
+            }
+        }
+        assert!(self.durable.len() <= self.cache.len());
+    }
+
+    /// Contents are lost at random; sizes go through the journal and are kept for later.
+    fn fail_sync(&mut self, rng: &mut Rng) {
+        for change in std::mem::take(&mut self.pending) {
+            match change {
+                Change::Write(at, bytes) if rng.below(2) == 0 => put(&mut self.durable, at, &bytes),
+                Change::Write(..) => {}
+                Change::Size(size) => self.pending.push(Change::Size(size)),
+            }
+        }
+    }
+}
+
+impl Handle {
+    fn with<T>(&self, work: impl FnOnce(&mut State, &str) -> io::Result<T>) -> io::Result<T> {
+        let mut state = self.disk.state();
+        if state.epoch != self.epoch || !state.files.contains_key(&self.name) {
+            return Err(gone());
+        }
+        work(&mut state, &self.name)
+    }
+}
+
+fn file<'a>(files: &'a mut BTreeMap<String, Stored>, name: &str) -> io::Result<&'a mut Stored> {
+    files.get_mut(name).ok_or_else(gone)
+}
+
+impl SegmentFile for Handle {
+    fn size(&self) -> io::Result<u64> {
+        self.with(|state, name| Ok(file(&mut state.files, name)?.cache.len() as u64))
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.with(|state, name| {
+            let cache = &file(&mut state.files, name)?.cache;
+            let rest = cache.get(usize::try_from(offset).expect("small")..).unwrap_or_default();
+            let len = rest.len().min(buffer.len());
+            buffer[..len].copy_from_slice(&rest[..len]);
+            Ok(len)
+        })
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        use Fault::{Crash, Full, ShortWrite, TornWrite, WriteError};
+        let at = usize::try_from(offset).expect("small");
+        self.with(|state, name| {
+            let fault = state.fault(&[WriteError, Full, ShortWrite, TornWrite, Crash]);
+            let part = usize::try_from(state.rng.below(bytes.len() as u64)).expect("small");
+            let file = file(&mut state.files, name)?;
+            let grows = at + bytes.len() > file.cache.len();
+            match fault.filter(|fault| *fault != Full || grows) {
+                None => file.write(at, bytes),
+                Some(ShortWrite) => {
+                    file.write(at, &bytes[..part.max(1)]);
+                    return Ok(part.max(1));
+                }
+                Some(TornWrite) => {
+                    file.write(at, &bytes[..part]);
+                    return Err(io::Error::from_raw_os_error(5));
+                }
+                Some(Crash) => {
+                    file.write(at, &bytes[..part]);
+                    state.crash();
+                    return Err(gone());
+                }
+                Some(Full) => return Err(io::Error::from_raw_os_error(28)),
+                Some(_) => return Err(io::Error::from_raw_os_error(5)),
+            }
+            Ok(bytes.len())
+        })
+    }
+
+    fn set_size(&self, size: u64) -> io::Result<()> {
+        let size = usize::try_from(size).expect("small");
+        self.with(|state, name| {
+            if state.fault(&[Fault::Crash]).is_some() {
+                state.crash();
+                return Err(gone());
+            }
+            let file = file(&mut state.files, name)?;
+            file.cache.resize(size, 0);
+            file.pending.push(Change::Size(size));
+            Ok(())
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.with(|state, name| {
+            let fault = state.fault(&[Fault::SyncError, Fault::Crash]);
+            let State { files, rng, .. } = state;
+            let file = file(files, name)?;
+            match fault {
+                None => file.sync(),
+                Some(Fault::SyncError) => {
+                    file.fail_sync(rng);
+                    return Err(io::Error::from_raw_os_error(5));
+                }
+                Some(_) => {
+                    state.crash();
+                    return Err(gone());
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Storage for Disk {
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.state().files.keys().cloned().collect())
+    }
+
+    fn open(&self, name: &str, _write: bool) -> io::Result<Arc<dyn SegmentFile>> {
+        let state = self.state();
+        if !state.files.contains_key(name) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(Arc::new(Handle { disk: self.clone(), name: name.to_owned(), epoch: state.epoch }))
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn SegmentFile>> {
+        let mut state = self.state();
+        if state.files.contains_key(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        state.files.insert(name.to_owned(), Stored::default());
+        Ok(Arc::new(Handle { disk: self.clone(), name: name.to_owned(), epoch: state.epoch }))
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        let mut state = self.state();
+        if state.fault(&[Fault::Crash]).is_some() {
+            state.crash();
+            return Err(gone());
+        }
+        for file in state.files.values_mut() {
+            file.is_named = true;
+        }
+        Ok(())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        PathBuf::from("/disk").join(name)
+    }
+}

@@ -1,0 +1,217 @@
+//! Random histories of appends, failures, crashes and reopens on the simulated disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::disk::{Disk, Fault};
+use super::*;
+use crate::base::Rng;
+
+/// What must be there, may be there, and is known of the log.
+struct World {
+    disk: Disk,
+    rng: Rng,
+    options: LogOptions,
+    next_id: u64,
+    /// By position.
+    acknowledged: BTreeMap<u64, (StreamName, NewEvent)>,
+    /// Appends that got no answer.
+    in_doubt: Vec<Vec<StreamAppend>>,
+    acknowledgements: u64,
+    crashes: u64,
+    torn: u64,
+}
+
+fn options(rng: &mut Rng) -> LogOptions {
+    LogOptions {
+        segment_bytes: rng.between(200, 6_000),
+        zero_ahead_bytes: [0, 512, 4_096][rng.below(3) as usize],
+        group_bytes: rng.between(1, 4_000) as usize,
+        queue_appends: rng.between(1, 64) as usize,
+    }
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::from_seed(seed);
+        let options = options(&mut rng);
+        Self {
+            disk: Disk::new(seed ^ 0x5eed),
+            rng,
+            options,
+            next_id: 0,
+            acknowledged: BTreeMap::new(),
+            in_doubt: Vec::new(),
+            acknowledgements: 0,
+            crashes: 0,
+            torn: 0,
+        }
+    }
+
+    fn batch(&mut self) -> Vec<StreamAppend> {
+        let first = self.rng.below(5);
+        (0..self.rng.between(1, 3))
+            .map(|number| {
+                let count = self.rng.between(1, 3);
+                let events = (0..count)
+                    .map(|_| {
+                        self.next_id += 1;
+                        let mut data = vec![0; self.rng.below(700) as usize];
+                        // Every other event is zeros, which on a disk look like nothing.
+                        if self.next_id.is_multiple_of(2) {
+                            self.rng.fill(&mut data);
+                        }
+                        NewEvent { data, ..event(self.next_id) }
+                    })
+                    .collect();
+                let stream = stream(&format!("s-{}", (first + number) % 5));
+                StreamAppend { stream, expected: ExpectedRevision::Any, events }
+            })
+            .collect()
+    }
+
+    /// Opens, through as many crashes on the way as there are, and compares everything.
+    async fn reopen(&mut self) -> EmbeddedLog {
+        self.options = options(&mut self.rng);
+        for attempt in 0.. {
+            if attempt < 3 && self.rng.below(3) == 0 {
+                self.disk.arm(Fault::Crash, self.rng.below(6));
+            }
+            let storage = Arc::new(self.disk.clone());
+            let opened = EmbeddedLog::open_with(storage, self.options.clone(), clock());
+            self.disk.disarm();
+            match opened {
+                Ok((log, report)) => {
+                    self.torn += u64::from(report.torn_tail_bytes > 0);
+                    self.compare(&all(&log).await);
+                    return log;
+                }
+                Err(OpenError::Io { .. }) if attempt < 3 => self.crashes += 1,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        unreachable!("some attempt succeeds")
+    }
+
+    fn compare(&mut self, found: &[Recorded]) {
+        let mut seen = BTreeSet::new();
+        let mut revisions: BTreeMap<&StreamName, u64> = BTreeMap::new();
+        for (position, event) in (0..).zip(found) {
+            assert_eq!(event.position, position, "positions are dense");
+            let revision = revisions.entry(&event.stream).or_default();
+            assert_eq!(event.revision, *revision, "revisions are dense");
+            *revision += 1;
+            assert!(seen.insert((&event.stream, event.event_id)), "an event stands twice");
+        }
+        for (position, (stream, event)) in &self.acknowledged {
+            let there = found.get(usize::try_from(*position).expect("small"));
+            let there = there.map(|found| (found.stream.clone(), as_new(found)));
+            assert_eq!(there.as_ref(), Some(&(stream.clone(), event.clone())), "at {position}");
+        }
+        // What else is there was appended and got no answer, and is there as a whole.
+        let mut known = self.acknowledged.len();
+        for batch in &self.in_doubt {
+            let ids = batch
+                .iter()
+                .flat_map(|part| part.events.iter().map(|event| (&part.stream, event.event_id)));
+            let (there, gone): (Vec<_>, Vec<_>) = ids.partition(|key| seen.contains(key));
+            assert!(there.is_empty() || gone.is_empty(), "half an append is there");
+            known += there.len();
+        }
+        assert_eq!(known, found.len(), "something is there that nobody appended");
+    }
+
+    fn acknowledge(&mut self, batch: &[StreamAppend], answers: &[Appended]) {
+        assert_eq!(batch.len(), answers.len());
+        self.acknowledgements += 1;
+        for (part, answer) in batch.iter().zip(answers) {
+            for (position, event) in (answer.first_position..).zip(&part.events) {
+                let entry = (part.stream.clone(), event.clone());
+                let before = self.acknowledged.insert(position, entry.clone());
+                assert!(before.is_none_or(|before| before == entry), "one position, two events");
+            }
+        }
+    }
+
+    /// Repeats what got no answer: each append is there once after that.
+    async fn settle(&mut self, log: &EmbeddedLog) {
+        let mut again = std::mem::take(&mut self.in_doubt).into_iter();
+        for batch in again.by_ref() {
+            match log.append_many(batch.clone()).await {
+                Ok(answers) => self.acknowledge(&batch, &answers),
+                Err(AppendError::WriterFailed(_)) => {
+                    self.in_doubt.push(batch);
+                    break;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        self.in_doubt.extend(again);
+    }
+
+    /// Appends until something fails or enough is there. With a `width` of one the history
+    /// follows from the seed alone.
+    async fn live(&mut self, log: EmbeddedLog, width: usize) {
+        use Fault::{Crash, Full, ShortWrite, SyncError, TornWrite, WriteError};
+        let faults = [Crash, Crash, Crash, WriteError, Full, ShortWrite, TornWrite, SyncError];
+        let fault = faults[self.rng.below(faults.len() as u64) as usize];
+        self.disk.arm(fault, self.rng.below(40));
+        self.settle(&log).await;
+        for _ in 0..self.rng.between(1, 12) {
+            let mut pending = Vec::new();
+            for _ in 0..width {
+                let batch = self.batch();
+                let answer = log.submit(batch.clone()).await.expect("the log is open");
+                pending.push((batch, answer));
+            }
+            for (batch, answer) in pending {
+                match answer.await {
+                    Ok(answers) => self.acknowledge(&batch, &answers),
+                    Err(AppendError::WriterFailed(_)) => self.in_doubt.push(batch),
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        }
+        drop(log);
+        self.disk.disarm();
+        if self.rng.below(3) > 0 {
+            self.disk.crash();
+            self.crashes += 1;
+        }
+    }
+}
+
+async fn run(seed: u64, width: usize) -> World {
+    let mut world = World::new(seed);
+    for _ in 0..world.rng.between(3, 8) {
+        let log = world.reopen().await;
+        world.live(log, width).await;
+    }
+    let log = world.reopen().await;
+    world.settle(&log).await;
+    assert!(world.in_doubt.is_empty(), "on a disk that works, nothing stays in doubt");
+    world.compare(&all(&log).await);
+    world
+}
+
+#[test]
+fn no_history_of_faults_loses_or_repeats_an_acknowledged_event() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut sums = [0; 4];
+    for seed in 0..340 {
+        // Forty of them with several appends in the air, whose grouping the machine decides.
+        let width = if seed < 300 { 1 } else { 8 };
+        let world = std::panic::AssertUnwindSafe(|| runtime.block_on(run(seed, width)));
+        let world = std::panic::catch_unwind(world)
+            .unwrap_or_else(|_| panic!("history {seed} failed, see above"));
+        let counts =
+            [world.acknowledged.len() as u64, world.acknowledgements, world.crashes, world.torn];
+        for (sum, count) in sums.iter_mut().zip(counts) {
+            *sum += count;
+        }
+    }
+    let [events, acknowledgements, crashes, torn] = sums;
+    println!(
+        "{events} events, {acknowledgements} acknowledgements, {crashes} crashes, {torn} torn"
+    );
+    assert!(events > 10_000 && crashes > 500 && torn > 100, "{sums:?}: too tame");
+}
