@@ -1,1 +1,33 @@
-//! (being written)
+//! The SIP user agent: both sides of a call over UDP.
+//!
+//! In: datagrams, commands by leg ([`UserAgent::invite`], [`UserAgent::answer`], …) and the time.
+//! Out: [`Output`] — datagrams to send and [`UaEvent`]s. Drain contract: one input, then
+//! [`UserAgent::poll_output`] until it is empty, then sleep until [`UserAgent::poll_timeout`].
+//!
+//! Invariants: every leg gets exactly one terminal event ([`UaEvent::is_terminal`]) and none
+//! after it; arbitrary bytes never panic; once all legs are over and 64·T1 has passed, no
+//! transaction and no dialog is left; no output carries a phone number in its `Debug`.
+//!
+//! Deliberately absent: TCP, TLS and WebSocket; registration; forwarding; 100rel; session
+//! timers; names looked up in DNS (a host name falls back to the address the peer wrote from).
+//! Sources: RFC 3261, RFC 6026 (accepted state), RFC 3581 (rport), RFC 3326 and RFC 6432
+//! (Reason), RFC 2617 (digest).
+
+mod agent;
+mod call;
+mod client;
+mod dialog;
+mod digest;
+mod event;
+mod header;
+mod incoming;
+mod message;
+mod outgoing;
+mod reply;
+mod server;
+mod timers;
+
+pub use agent::UserAgent;
+pub use event::{
+    Challenge, Credentials, FailureCause, Invite, Output, Party, Timers, UaEvent, UserAgentConfig,
+};

@@ -1,0 +1,316 @@
+//! The user agent itself: what it holds, its clockwork, and responses on their way to a leg.
+//!
+//! Requests of others are screened in `reply`, the two sides of a call live in `outgoing` and
+//! `incoming`. Invariant: a leg is dropped once its terminal event is out and neither a client
+//! transaction nor an unacknowledged 200 needs it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use super::call::Call;
+use super::client::{ClientTransactions, Owner};
+use super::digest::{DigestChallenge, Doorkeeper};
+use super::event::{Credentials, FailureCause, Output, Timers, UaEvent, UserAgentConfig};
+use super::header::{self, COOKIE};
+use super::message::{Message, ReadError, StartLine};
+use super::reply::ALLOW;
+use super::server::ServerTransactions;
+use super::timers::{Timer, TimerQueue};
+use crate::base::{LegId, Millis, Rng, Timestamp};
+
+/// How long an OPTIONS may stay unanswered; a health check wants to know sooner than 64·T1.
+const OPTIONS_PATIENCE: Millis = Millis(2_000);
+
+/// What leaves the user agent, and its timers.
+pub(super) struct Wire {
+    outputs: VecDeque<Output>,
+    pub(super) timers: TimerQueue,
+    pub(super) spans: Timers,
+}
+
+impl Wire {
+    /// Queues a datagram.
+    pub(super) fn transmit(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+        self.outputs.push_back(Output::Transmit { to, bytes });
+    }
+
+    /// Queues an event.
+    pub(super) fn event(&mut self, event: UaEvent) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}
+
+/// A SIP user agent without sockets and clock; the module doc of `sip` has its contract.
+pub struct UserAgent {
+    pub(super) config: UserAgentConfig,
+    pub(super) rng: Rng,
+    pub(super) wire: Wire,
+    pub(super) clients: ClientTransactions,
+    pub(super) servers: ServerTransactions,
+    pub(super) calls: BTreeMap<LegId, Call>,
+    /// Legs by our tag.
+    pub(super) legs: BTreeMap<String, LegId>,
+    pub(super) doorkeeper: Doorkeeper,
+    /// Legs to look at once the current input is dealt with.
+    loose: Vec<LegId>,
+}
+
+impl UserAgent {
+    /// A user agent with nothing going on. All its tags, branches and nonces follow from `rng`.
+    pub fn new(mut config: UserAgentConfig, mut rng: Rng) -> Self {
+        config.product.retain(|char| !char.is_control());
+        let mut secret = [0; 16];
+        rng.fill(&mut secret);
+        let spans = config.timers;
+        Self {
+            config,
+            rng,
+            wire: Wire { outputs: VecDeque::new(), timers: TimerQueue::default(), spans },
+            clients: ClientTransactions::default(),
+            servers: ServerTransactions::default(),
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            doorkeeper: Doorkeeper::new(secret),
+            loose: Vec::new(),
+        }
+    }
+
+    /// Takes a datagram.
+    pub fn receive(&mut self, now: Timestamp, from: SocketAddr, datagram: &[u8]) {
+        match Message::read(datagram) {
+            Ok(message) if matches!(message.start, StartLine::Response { .. }) => {
+                self.hear_response(now, from, &message);
+            }
+            Ok(message) => self.hear_request(now, from, message),
+            Err(ReadError::KeepAlive) => {}
+            Err(error) => {
+                self.wire.event(UaEvent::Malformed { from, reason: error.to_string() });
+            }
+        }
+        self.drop_loose();
+    }
+
+    /// Learns that a peer cannot be reached (ICMP): what waits for its answer has failed.
+    pub fn transport_failed(&mut self, now: Timestamp, to: SocketAddr) {
+        for id in self.clients.waiting_for(to) {
+            let Some(gone) = self.clients.remove(&mut self.wire, id) else { continue };
+            match gone.owner {
+                Owner::Invite(leg) => self.invite_lost(leg, FailureCause::Transport),
+                Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to }),
+                Owner::Cancel(leg) | Owner::Bye(leg) => self.look_at(leg),
+            }
+        }
+        let unheard = |call: &Call| call.unacknowledged.as_ref().is_some_and(|one| one.to == to);
+        let legs: Vec<LegId> =
+            self.calls.iter().filter(|(_, call)| unheard(call)).map(|(leg, _)| *leg).collect();
+        for leg in legs {
+            self.answer_lost(now, leg, FailureCause::Transport);
+        }
+        self.drop_loose();
+    }
+
+    /// Asks a peer whether it is there.
+    pub fn options(&mut self, now: Timestamp, to: SocketAddr) {
+        let (tag, call_id) = (self.token(), self.token());
+        let request = Message::request("OPTIONS", &format!("sip:{to}"))
+            .with("Via", self.via())
+            .with("Max-Forwards", "70")
+            .with("From", format!("<sip:{}>;tag={tag}", self.config.local))
+            .with("To", format!("<sip:{to}>"))
+            .with("Call-ID", call_id)
+            .with("CSeq", "1 OPTIONS")
+            .with("Contact", self.contact(""))
+            .with("Accept", "application/sdp")
+            .with("User-Agent", self.config.product.as_str());
+        let id = self.clients.send(&mut self.wire, now, to, request, Owner::Options);
+        self.wire.timers.set(Timer::ClientGiveUp(id), now.plus(OPTIONS_PATIENCE));
+    }
+
+    /// Takes the next output.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.wire.outputs.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.wire.timers.next()
+    }
+
+    /// Does everything that is due.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        while let Some(timer) = self.wire.timers.pop_due(now) {
+            self.fire(now, timer);
+        }
+        self.drop_loose();
+    }
+
+    /// Transactions that are not over yet, both sides.
+    pub fn live_transactions(&self) -> usize {
+        self.clients.len() + self.servers.len()
+    }
+
+    /// Whether an INVITE, CANCEL or BYE of ours has no final answer yet. Where it has not, the
+    /// peer may not know that a leg is over.
+    pub fn awaits_answer(&self) -> bool {
+        self.clients.awaits_answer()
+    }
+
+    /// Legs that are not over yet, or whose last messages are still on their way.
+    pub fn live_dialogs(&self) -> usize {
+        self.calls.len()
+    }
+
+    fn fire(&mut self, now: Timestamp, timer: Timer) {
+        match timer {
+            Timer::ClientRetransmit(id) => self.clients.retransmit(&mut self.wire, now, id),
+            Timer::ClientTimeout(id) | Timer::ClientGiveUp(id) => {
+                let Some(gone) = self.clients.remove(&mut self.wire, id) else { return };
+                match gone.owner {
+                    Owner::Invite(leg) => self.invite_lost(leg, FailureCause::Timeout),
+                    Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to: gone.to }),
+                    Owner::Cancel(leg) | Owner::Bye(leg) => self.look_at(leg),
+                }
+            }
+            Timer::ClientLinger(id) => {
+                let gone = self.clients.remove(&mut self.wire, id);
+                if let Some(leg) = gone.and_then(|gone| gone.owner.leg()) {
+                    self.look_at(leg);
+                }
+            }
+            Timer::ServerRetransmit(id) => self.servers.retransmit(&mut self.wire, now, id),
+            Timer::ServerEnd(id) => self.servers.remove(&mut self.wire, id),
+            Timer::NoProvisional(leg) => self.nothing_came(leg),
+            Timer::Ring(leg) => self.rang_out(now, leg),
+            Timer::CancelReport(leg) => self.cancel_unheard(leg),
+            Timer::CancelGiveUp(leg) => self.cancel_in_vain(leg),
+            Timer::AnswerRetransmit(leg) => self.answer_again(now, leg),
+            Timer::AnswerTimeout(leg) => self.answer_lost(now, leg, FailureCause::Timeout),
+        }
+    }
+
+    fn hear_response(&mut self, now: Timestamp, from: SocketAddr, response: &Message) {
+        let StartLine::Response { status, .. } = response.start else { return };
+        let missing = ["Via", "From", "To", "Call-ID", "CSeq"]
+            .into_iter()
+            .any(|name| response.header(name).is_none());
+        if missing || response.header("CSeq").and_then(header::cseq).is_none() {
+            let reason = "read response: a mandatory header is missing or malformed".to_owned();
+            return self.wire.event(UaEvent::Malformed { from, reason });
+        }
+        let Some(id) = self.clients.receive(&mut self.wire, now, response) else { return };
+        let Some(owner) = self.clients.get(id).map(|one| one.owner) else { return };
+        match owner {
+            Owner::Invite(leg) => self.hear_answer(now, leg, id, from, response),
+            Owner::Options => self.wire.event(UaEvent::OptionsAnswered { from, status }),
+            Owner::Bye(leg) if status == 401 || status == 407 => {
+                self.prove_bye(now, leg, id, response);
+            }
+            Owner::Cancel(leg) | Owner::Bye(leg) => self.look_at(leg),
+        }
+    }
+
+    /// Sends a BYE again with a proof, once.
+    fn prove_bye(&mut self, now: Timestamp, leg: LegId, id: u64, response: &Message) {
+        let via = self.via();
+        let cnonce = self.token();
+        let Some(transaction) = self.clients.get(id) else { return };
+        let (to, request) = (transaction.to, transaction.request.clone());
+        let Some(call) = self.calls.get_mut(&leg) else { return };
+        let Some(credentials) = call.outgoing().and_then(|out| out.invite.credentials.clone())
+        else {
+            return;
+        };
+        if is_proven(&request) {
+            return;
+        }
+        let Some((request, _)) = prove(&request, response, &credentials, via, &cnonce) else {
+            return;
+        };
+        self.clients.send(&mut self.wire, now, to, request, Owner::Bye(leg));
+    }
+
+    /// Emits a leg's terminal event, unless one is out already.
+    pub(super) fn report(&mut self, leg: LegId, event: UaEvent) {
+        if let Some(call) = self.calls.get_mut(&leg)
+            && !call.is_over
+        {
+            call.is_over = true;
+            self.wire.event(event);
+        }
+        self.look_at(leg);
+    }
+
+    /// Has the leg checked, once the current input is dealt with.
+    pub(super) fn look_at(&mut self, leg: LegId) {
+        self.loose.push(leg);
+    }
+
+    /// Drops legs that are over.
+    pub(super) fn drop_loose(&mut self) {
+        for leg in std::mem::take(&mut self.loose) {
+            let Some(call) = self.calls.get(&leg) else { continue };
+            if call.is_over && call.unacknowledged.is_none() && !self.clients.any_of(leg) {
+                self.legs.remove(&call.local_tag);
+                self.calls.remove(&leg);
+                self.wire.timers.clear_leg(leg);
+            }
+        }
+    }
+
+    /// 64 random bits as text: tags, Call-IDs, client nonces.
+    pub(super) fn token(&mut self) -> String {
+        format!("{:016x}", self.rng.bits())
+    }
+
+    /// A Via of ours with a fresh branch.
+    pub(super) fn via(&mut self) -> String {
+        let branch = self.rng.bits();
+        format!("SIP/2.0/UDP {};branch={COOKIE}{branch:016x};rport", self.config.local)
+    }
+
+    /// Our Contact.
+    pub(super) fn contact(&self, user: &str) -> String {
+        let at = if user.is_empty() { "" } else { "@" };
+        format!("<sip:{}{at}{}>", header::escape_user(user), self.config.local)
+    }
+
+    /// Adds what every request of ours that opens or ends a dialog carries.
+    pub(super) fn sign(&self, mut request: Message) -> Message {
+        if request.method() == "INVITE" {
+            request.push("Allow", ALLOW);
+        }
+        request.with("User-Agent", self.config.product.as_str())
+    }
+}
+
+/// Whether a request carries a proof already.
+pub(super) fn is_proven(request: &Message) -> bool {
+    request.header("Authorization").or(request.header("Proxy-Authorization")).is_some()
+}
+
+/// The request again with the next number, a new branch and the proof asked for; and whether
+/// the challenge only says that the nonce was old. Nothing where it cannot be answered.
+pub(super) fn prove(
+    request: &Message,
+    response: &Message,
+    credentials: &Credentials,
+    via: String,
+    cnonce: &str,
+) -> Option<(Message, bool)> {
+    let (asked, given) = match response.start {
+        StartLine::Response { status: 401, .. } => ("WWW-Authenticate", "Authorization"),
+        _ => ("Proxy-Authenticate", "Proxy-Authorization"),
+    };
+    let challenge = response.all(asked).find_map(DigestChallenge::read)?;
+    let (number, method) = request.header("CSeq").and_then(header::cseq)?;
+    let mut again = request.clone();
+    let proof = challenge.answer(credentials, method, request.uri(), cnonce);
+    again.replace("Via", via);
+    again.replace("CSeq", format!("{} {method}", number + 1));
+    again.remove(given);
+    again.push(given, proof);
+    Some((again, challenge.stale))
+}
+
+#[cfg(test)]
+mod tests;

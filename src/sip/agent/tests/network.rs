@@ -1,0 +1,236 @@
+//! Two user agents over a network that loses, doubles and reorders, in virtual time.
+
+use std::collections::BTreeMap;
+
+use super::super::super::{Challenge, FailureCause};
+use super::*;
+use crate::base::Ppm;
+
+/// What the network and the people do wrong.
+#[derive(Clone, Copy)]
+struct Weather {
+    loss: Ppm,
+    double: Ppm,
+    delay_max_ms: u64,
+}
+
+#[derive(Default)]
+struct Ends {
+    incoming: Vec<LegId>,
+    terminal: BTreeMap<LegId, UaEvent>,
+    answered: u32,
+    confirmed: u32,
+}
+
+impl Ends {
+    fn note(&mut self, event: &UaEvent) {
+        let Some(leg) = event.leg() else {
+            panic!("{event:?}");
+        };
+        assert!(!self.terminal.contains_key(&leg), "{event:?} after the end");
+        if event.is_terminal() {
+            self.terminal.insert(leg, event.clone());
+        }
+        match event {
+            UaEvent::Incoming { .. } => self.incoming.push(leg),
+            UaEvent::Answered { .. } => self.answered += 1,
+            UaEvent::Confirmed { .. } => self.confirmed += 1,
+            _ => {}
+        }
+    }
+}
+
+/// Something that lies in the future.
+enum Due {
+    Datagram { to: usize, bytes: Vec<u8> },
+    Ring(LegId),
+    Answer(LegId),
+    Reject(LegId),
+    HangUp(usize, LegId),
+}
+
+struct World {
+    rng: Rng,
+    weather: Weather,
+    now: Timestamp,
+    agents: [UserAgent; 2],
+    due: BTreeMap<(Timestamp, u64), Due>,
+    serial: u64,
+    legs: Vec<LegId>,
+    ends: [Ends; 2],
+}
+
+const ADDRESSES: [&str; 2] = ["192.0.2.1:5060", "192.0.2.2:5060"];
+
+impl World {
+    fn new(seed: u64, weather: Weather) -> Self {
+        let rng = Rng::from_seed(seed);
+        let agent = |index: usize| {
+            let challenge = (index == 1 && seed.is_multiple_of(3)).then(|| Challenge {
+                realm: "r".to_owned(),
+                user: "u".to_owned(),
+                password: "p".to_owned(),
+            });
+            let local = ADDRESSES[index].parse().unwrap();
+            let timers = Timers { no_provisional: Millis(8_000), ..Timers::default() };
+            let config = UserAgentConfig { local, timers, challenge, ..config() };
+            UserAgent::new(config, rng.fork(ADDRESSES[index]))
+        };
+        Self {
+            agents: [agent(0), agent(1)],
+            rng,
+            weather,
+            now: Timestamp::from_micros(1_700_000_000_000_000),
+            due: BTreeMap::new(),
+            serial: 0,
+            legs: Vec::new(),
+            ends: [Ends::default(), Ends::default()],
+        }
+    }
+
+    fn later(&mut self, ms: u64, due: Due) {
+        self.serial += 1;
+        self.due.insert((self.now.plus(Millis(ms)), self.serial), due);
+    }
+
+    fn call(&mut self) {
+        let leg = LegId::generate(self.now, &mut self.rng);
+        let password = if self.rng.below(8) == 0 { "wrong" } else { "p" };
+        let invite = Invite {
+            leg,
+            to: ADDRESSES[1].parse().unwrap(),
+            called: "15555550123".to_owned(),
+            caller: "15555550100".to_owned(),
+            credentials: Some(Credentials { user: "u".to_owned(), password: password.to_owned() }),
+            sdp: OFFER.to_owned(),
+            ring_timeout: Millis(self.rng.between(500, 15_000)),
+        };
+        self.legs.push(leg);
+        self.agents[0].invite(self.now, invite);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        for index in 0..2 {
+            while let Some(output) = self.agents[index].poll_output() {
+                match output {
+                    Output::Transmit { to, bytes } => self.send(to, bytes),
+                    Output::Event(event) => self.happened(index, &event),
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+        let to = usize::from(to.to_string() == ADDRESSES[1]);
+        let copies = if self.rng.chance(self.weather.double) { 2 } else { 1 };
+        for _ in 0..copies {
+            if !self.rng.chance(self.weather.loss) {
+                let delay = self.rng.between(1, self.weather.delay_max_ms);
+                self.later(delay, Due::Datagram { to, bytes: bytes.clone() });
+            }
+        }
+    }
+
+    fn happened(&mut self, index: usize, event: &UaEvent) {
+        self.ends[index].note(event);
+        match event {
+            UaEvent::Incoming { leg, .. } => {
+                let ms = self.rng.between(0, 12_000);
+                self.later(ms / 4, Due::Ring(*leg));
+                let refuses = self.rng.below(4) == 0;
+                self.later(ms, if refuses { Due::Reject(*leg) } else { Due::Answer(*leg) });
+                if self.rng.below(2) == 0 {
+                    let ms = self.rng.between(0, 30_000);
+                    self.later(ms, Due::HangUp(1, *leg));
+                }
+            }
+            UaEvent::Answered { leg, .. } => {
+                let ms = self.rng.between(0, 20_000);
+                self.later(ms, Due::HangUp(0, *leg));
+            }
+            UaEvent::Progress { leg, .. } if self.rng.below(10) == 0 => {
+                let ms = self.rng.between(0, 3_000);
+                self.later(ms, Due::HangUp(0, *leg));
+            }
+            _ => {}
+        }
+    }
+
+    fn run(&mut self) {
+        for _ in 0..200_000 {
+            let timeouts = self.agents.iter().filter_map(UserAgent::poll_timeout);
+            let queued = self.due.keys().next().map(|(at, _)| *at);
+            let Some(at) = timeouts.chain(queued).min() else { return };
+            self.now = at.max(self.now);
+            while let Some(entry) = self.due.first_entry().filter(|one| one.key().0 <= self.now) {
+                match entry.remove() {
+                    Due::Datagram { to, bytes } => {
+                        let from = ADDRESSES[1 - to].parse().unwrap();
+                        self.agents[to].receive(self.now, from, &bytes);
+                    }
+                    Due::Ring(leg) => self.agents[1].ring(self.now, leg),
+                    Due::Answer(leg) => self.agents[1].answer(self.now, leg, "v=2".to_owned()),
+                    Due::Reject(leg) => self.agents[1].reject(self.now, leg, 486, Some(17)),
+                    Due::HangUp(index, leg) => self.agents[index].hang_up(self.now, leg, Some(16)),
+                }
+                self.drain();
+            }
+            for agent in &mut self.agents {
+                agent.handle_timeout(self.now);
+            }
+            self.drain();
+        }
+        panic!("the world does not come to rest");
+    }
+}
+
+fn play(seed: u64, weather: Weather) -> World {
+    let mut world = World::new(seed, weather);
+    for _ in 0..6 {
+        world.call();
+    }
+    world.run();
+    let live = |ua: &UserAgent| (ua.live_transactions(), ua.live_dialogs());
+    assert_eq!(world.agents.each_ref().map(live), [(0, 0), (0, 0)], "seed {seed}");
+    for leg in &world.legs {
+        assert!(world.ends[0].terminal.contains_key(leg), "seed {seed}: {leg:?} has no end");
+    }
+    for leg in &world.ends[1].incoming {
+        assert!(world.ends[1].terminal.contains_key(leg), "seed {seed}: {leg:?} has no end");
+    }
+    world
+}
+
+#[test]
+fn every_leg_ends_once_in_foul_weather() {
+    for seed in 0..150 {
+        let loss = Ppm(u32::try_from(seed % 5).unwrap() * 100_000);
+        play(seed, Weather { loss, double: Ppm(200_000), delay_max_ms: 900 });
+    }
+}
+
+#[test]
+fn fair_weather_connects_calls() {
+    let (mut answered, mut confirmed) = (0, 0);
+    for seed in 0..30 {
+        let world = play(seed, Weather { loss: Ppm(0), double: Ppm(0), delay_max_ms: 20 });
+        for end in world.ends.iter().flat_map(|ends| ends.terminal.values()) {
+            let broken = matches!(end, UaEvent::Failed { cause, .. }
+                if *cause != FailureCause::AuthenticationRefused);
+            assert!(!broken, "seed {seed}: {end:?}");
+        }
+        answered += world.ends[0].answered;
+        confirmed += world.ends[1].confirmed;
+    }
+    // Refusals, short ring timeouts and impatience on either side stop most of the 180.
+    assert!(answered > 36, "{answered}");
+    assert_eq!(answered, confirmed);
+}
+
+#[test]
+fn same_seed_same_course() {
+    let weather = Weather { loss: Ppm(300_000), double: Ppm(200_000), delay_max_ms: 900 };
+    let course = |world: World| (world.now, world.serial, world.ends[0].terminal.clone());
+    assert_eq!(course(play(7, weather)), course(play(7, weather)));
+}

@@ -1,0 +1,113 @@
+//! One leg's state, either side.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::dialog::Dialog;
+use super::event::Invite;
+use super::message::Message;
+use crate::base::Millis;
+
+/// A leg. It stays after its terminal event while a transaction still needs it.
+pub(super) struct Call {
+    /// Identifies the dialog's local half; drawn at random, so it finds the leg.
+    pub(super) local_tag: String,
+    pub(super) dialog: Option<Dialog>,
+    /// The last session description of ours.
+    pub(super) local_sdp: String,
+    /// The terminal event is out.
+    pub(super) is_over: bool,
+    /// Our 200 that waits for its ACK.
+    pub(super) unacknowledged: Option<Unacknowledged>,
+    pub(super) side: Side,
+}
+
+/// Which side of the call we are.
+pub(super) enum Side {
+    /// We called.
+    Outgoing(Box<Outgoing>),
+    /// We were called.
+    Incoming(Box<Incoming>),
+}
+
+/// What only the caller needs.
+pub(super) struct Outgoing {
+    pub(super) invite: Invite,
+    /// The current INVITE's transaction.
+    pub(super) transaction: u64,
+    /// The current INVITE.
+    pub(super) request: Message,
+    pub(super) progress: Progress,
+    /// Challenges answered so far.
+    pub(super) proofs: u8,
+    /// ACKs sent, by the peer's tag: a proxy that forks yields several.
+    pub(super) acks: BTreeMap<String, (SocketAddr, Vec<u8>)>,
+    /// An answer that came with a provisional, for peers whose 200 has none.
+    pub(super) early_sdp: Option<String>,
+    pub(super) last_status: u16,
+}
+
+/// How far an INVITE of ours is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Nothing came back.
+    Calling,
+    /// A provisional came.
+    Proceeding,
+    /// It shall be cancelled once a provisional allows it (RFC 3261 §9.1).
+    CancelWanted,
+    /// CANCEL is out.
+    CancelSent,
+    /// A final answer came.
+    Final,
+}
+
+/// What only the called side needs.
+pub(super) struct Incoming {
+    pub(super) request: Message,
+    /// The INVITE's transaction.
+    pub(super) transaction: u64,
+    pub(super) progress: Answering,
+    /// We hung up before the ACK came: the cause for the BYE that follows it (§15).
+    pub(super) bye_after_ack: Option<Option<u8>>,
+}
+
+/// How far we are with an INVITE of somebody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answering {
+    /// No final answer yet.
+    Pending,
+    /// 200 is out.
+    Answered,
+    /// And acknowledged.
+    Confirmed,
+    /// Refused or cancelled.
+    Refused,
+}
+
+/// A 200 of ours to an INVITE.
+pub(super) struct Unacknowledged {
+    pub(super) to: SocketAddr,
+    pub(super) bytes: Vec<u8>,
+    /// The INVITE's number, which the ACK repeats.
+    pub(super) number: u32,
+    pub(super) interval: Millis,
+}
+
+impl Call {
+    /// The caller's half, where we called.
+    pub(super) fn outgoing(&mut self) -> Option<&mut Outgoing> {
+        match &mut self.side {
+            Side::Outgoing(outgoing) => Some(outgoing),
+            Side::Incoming(_) => None,
+        }
+    }
+
+    /// The called half, where we were called.
+    pub(super) fn incoming(&mut self) -> Option<&mut Incoming> {
+        match &mut self.side {
+            Side::Incoming(incoming) => Some(incoming),
+            Side::Outgoing(_) => None,
+        }
+    }
+}

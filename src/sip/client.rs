@@ -1,0 +1,271 @@
+//! Client transactions: our requests, sent until answered.
+//!
+//! In: requests with a branch of their own, responses, timers. Out: datagrams and timers on the
+//! [`Wire`], and what the user has to hear. Invariants: each response reaches the user at most
+//! once, save the 2xx of an INVITE, which the user acknowledges every time; a transaction that
+//! is gone has no timer. Sources: RFC 3261 §17.1, RFC 6026 §7.2.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::agent::Wire;
+use super::header::{self, Via};
+use super::message::{Message, StartLine};
+use super::timers::Timer;
+use crate::base::{LegId, Millis, Timestamp};
+
+/// Who sent the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The INVITE of an outgoing leg.
+    Invite(LegId),
+    /// The CANCEL of an outgoing leg.
+    Cancel(LegId),
+    /// The BYE of a leg.
+    Bye(LegId),
+    /// An OPTIONS outside any leg.
+    Options,
+}
+
+impl Owner {
+    /// The leg.
+    pub(super) fn leg(self) -> Option<LegId> {
+        match self {
+            Self::Invite(leg) | Self::Cancel(leg) | Self::Bye(leg) => Some(leg),
+            Self::Options => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Calling or Trying: nothing came back.
+    Calling,
+    Proceeding,
+    Completed,
+    /// A 2xx to an INVITE came (RFC 6026).
+    Accepted,
+}
+
+/// One of our requests.
+pub(super) struct ClientTransaction {
+    pub(super) owner: Owner,
+    pub(super) to: SocketAddr,
+    pub(super) request: Message,
+    key: String,
+    state: State,
+    interval: Millis,
+    /// The ACK for a refusal, sent again with every copy of it.
+    ack: Option<Vec<u8>>,
+}
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct ClientTransactions {
+    all: BTreeMap<u64, ClientTransaction>,
+    by_key: BTreeMap<String, u64>,
+    per_leg: BTreeMap<LegId, u32>,
+    next: u64,
+}
+
+impl ClientTransactions {
+    /// How many are live.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether any belongs to the leg.
+    pub(super) fn any_of(&self, leg: LegId) -> bool {
+        self.per_leg.contains_key(&leg)
+    }
+
+    /// Whether any of a leg still waits for its final answer.
+    pub(super) fn awaits_answer(&self) -> bool {
+        let waiting = |one: &ClientTransaction| {
+            one.owner.leg().is_some() && matches!(one.state, State::Calling | State::Proceeding)
+        };
+        self.all.values().any(waiting)
+    }
+
+    /// One of them.
+    pub(super) fn get(&self, id: u64) -> Option<&ClientTransaction> {
+        self.all.get(&id)
+    }
+
+    /// Sends a request and keeps at it.
+    pub(super) fn send(
+        &mut self,
+        wire: &mut Wire,
+        now: Timestamp,
+        to: SocketAddr,
+        request: Message,
+        owner: Owner,
+    ) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        let branch = top_branch(&request).unwrap_or_default();
+        let key = format!("{branch} {}", request.method());
+        let interval = wire.spans.first_interval();
+        wire.transmit(to, request.write());
+        wire.timers.set(Timer::ClientRetransmit(id), now.plus(interval));
+        wire.timers.set(Timer::ClientTimeout(id), now.plus(wire.spans.patience()));
+        self.by_key.insert(key.clone(), id);
+        if let Some(leg) = owner.leg() {
+            *self.per_leg.entry(leg).or_default() += 1;
+        }
+        let state = State::Calling;
+        let transaction = ClientTransaction { owner, to, request, key, state, interval, ack: None };
+        self.all.insert(id, transaction);
+        id
+    }
+
+    /// Takes a response; returns the transaction whose user must hear it.
+    pub(super) fn receive(
+        &mut self,
+        wire: &mut Wire,
+        now: Timestamp,
+        response: &Message,
+    ) -> Option<u64> {
+        let StartLine::Response { status, .. } = response.start else { return None };
+        let branch = top_branch(response)?;
+        let (_, method) = header::cseq(response.header("CSeq")?)?;
+        let id = *self.by_key.get(&format!("{branch} {method}"))?;
+        let transaction = self.all.get_mut(&id)?;
+        if transaction.request.method() == "INVITE" {
+            transaction.hear_invite(wire, now, id, status, response)
+        } else {
+            transaction.hear_other(wire, now, id, status)
+        }
+        .then_some(id)
+    }
+
+    /// Sends the request again (timers A and E).
+    pub(super) fn retransmit(&mut self, wire: &mut Wire, now: Timestamp, id: u64) {
+        let Some(transaction) = self.all.get_mut(&id) else { return };
+        let is_invite = transaction.request.method() == "INVITE";
+        match transaction.state {
+            State::Calling if is_invite => {
+                transaction.interval = Millis(transaction.interval.0.saturating_mul(2));
+            }
+            State::Calling => {
+                transaction.interval = wire.spans.next_interval(transaction.interval);
+            }
+            State::Proceeding if !is_invite => {
+                transaction.interval = Millis(wire.spans.t2.0.max(1))
+            }
+            _ => return,
+        }
+        wire.transmit(transaction.to, transaction.request.write());
+        wire.timers.set(Timer::ClientRetransmit(id), now.plus(transaction.interval));
+    }
+
+    /// Stops sending a request again, but goes on listening for its answer.
+    pub(super) fn quiet(&self, wire: &mut Wire, id: u64) {
+        wire.timers.clear(Timer::ClientRetransmit(id));
+    }
+
+    /// Drops a transaction with its timers.
+    pub(super) fn remove(&mut self, wire: &mut Wire, id: u64) -> Option<ClientTransaction> {
+        let transaction = self.all.remove(&id)?;
+        self.by_key.remove(&transaction.key);
+        wire.timers.clear(Timer::ClientRetransmit(id));
+        wire.timers.clear(Timer::ClientTimeout(id));
+        wire.timers.clear(Timer::ClientLinger(id));
+        wire.timers.clear(Timer::ClientGiveUp(id));
+        if let Some(leg) = transaction.owner.leg()
+            && let Some(count) = self.per_leg.get_mut(&leg)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.per_leg.remove(&leg);
+            }
+        }
+        Some(transaction)
+    }
+
+    /// The transactions with that peer that still wait for a final answer.
+    pub(super) fn waiting_for(&self, to: SocketAddr) -> Vec<u64> {
+        let waiting = |one: &ClientTransaction| {
+            one.to == to && matches!(one.state, State::Calling | State::Proceeding)
+        };
+        self.all.iter().filter(|(_, one)| waiting(one)).map(|(id, _)| *id).collect()
+    }
+}
+
+impl ClientTransaction {
+    fn hear_invite(
+        &mut self,
+        wire: &mut Wire,
+        now: Timestamp,
+        id: u64,
+        status: u16,
+        response: &Message,
+    ) -> bool {
+        match (self.state, status) {
+            (State::Calling | State::Proceeding, 100..=199) => {
+                self.state = State::Proceeding;
+                wire.timers.clear(Timer::ClientRetransmit(id));
+                wire.timers.clear(Timer::ClientTimeout(id));
+                true
+            }
+            (State::Calling | State::Proceeding, 200..=299) => {
+                self.settle(wire, id, State::Accepted, now.plus(wire.spans.patience()));
+                true
+            }
+            (State::Accepted, 200..=299) => true,
+            (State::Calling | State::Proceeding, 300..) => {
+                let ack = acknowledge(&self.request, response).write();
+                wire.transmit(self.to, ack.clone());
+                self.ack = Some(ack);
+                self.settle(wire, id, State::Completed, now.plus(wire.spans.patience()));
+                true
+            }
+            (State::Completed, 300..) => {
+                if let Some(ack) = &self.ack {
+                    wire.transmit(self.to, ack.clone());
+                }
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn hear_other(&mut self, wire: &mut Wire, now: Timestamp, id: u64, status: u16) -> bool {
+        match (self.state, status) {
+            (State::Calling | State::Proceeding, 100..=199) => {
+                self.state = State::Proceeding;
+                false
+            }
+            (State::Calling | State::Proceeding, _) => {
+                self.settle(wire, id, State::Completed, now.plus(wire.spans.t4));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn settle(&mut self, wire: &mut Wire, id: u64, state: State, until: Timestamp) {
+        self.state = state;
+        wire.timers.clear(Timer::ClientRetransmit(id));
+        wire.timers.clear(Timer::ClientTimeout(id));
+        wire.timers.clear(Timer::ClientGiveUp(id));
+        wire.timers.set(Timer::ClientLinger(id), until);
+    }
+}
+
+fn top_branch(message: &Message) -> Option<String> {
+    Via::read(message.list("Via").next()?)?.branch().map(str::to_owned)
+}
+
+/// The ACK for a refusal: the INVITE's own branch and target (RFC 3261 §17.1.1.3).
+fn acknowledge(invite: &Message, response: &Message) -> Message {
+    let mut ack = Message::request("ACK", invite.uri());
+    ack.push("Via", invite.header("Via").unwrap_or_default());
+    ack.copy(invite, "Route");
+    ack.push("Max-Forwards", "70");
+    ack.copy(invite, "From");
+    ack.copy(response, "To");
+    ack.copy(invite, "Call-ID");
+    let number = invite.header("CSeq").and_then(header::cseq).map_or(1, |(number, _)| number);
+    ack.with("CSeq", format!("{number} ACK"))
+}

@@ -1,0 +1,319 @@
+//! What goes into the user agent and what comes out: configuration, commands and outputs.
+//!
+//! Passwords and phone numbers never appear in `Debug`.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use crate::base::{LegId, Millis};
+
+/// How a user agent is set up.
+#[derive(Clone, Debug)]
+pub struct UserAgentConfig {
+    /// The address peers reach us at; stands in `Via` and `Contact`.
+    pub local: SocketAddr,
+    /// Stands in `User-Agent` and `Server`.
+    pub product: String,
+    /// Protocol timers.
+    pub timers: Timers,
+    /// Incoming INVITEs must authenticate with these where given.
+    pub challenge: Option<Challenge>,
+}
+
+/// Protocol timers. Units: ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timers {
+    /// Round-trip estimate; the first retransmission interval (RFC 3261 §17.1.1.1).
+    pub t1: Millis,
+    /// The longest retransmission interval of non-INVITE requests and INVITE responses.
+    pub t2: Millis,
+    /// How long a message may stay in the network.
+    pub t4: Millis,
+    /// An INVITE that nobody answers at all within this has failed.
+    pub no_provisional: Millis,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            t1: Millis(500),
+            t2: Millis(4_000),
+            t4: Millis(5_000),
+            no_provisional: Millis(1_200),
+        }
+    }
+}
+
+/// What an incoming INVITE must prove (407, digest).
+#[derive(Clone)]
+pub struct Challenge {
+    /// The protection space.
+    pub realm: String,
+    /// The user name expected.
+    pub user: String,
+    /// The secret.
+    pub password: String,
+}
+
+impl fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Challenge").field("realm", &self.realm).finish_non_exhaustive()
+    }
+}
+
+/// What we prove ourselves with when challenged.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The user name.
+    pub user: String,
+    /// The secret.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+/// A call to make.
+#[derive(Clone)]
+pub struct Invite {
+    /// The leg; everything about the call names it.
+    pub leg: LegId,
+    /// Where the INVITE goes.
+    pub to: SocketAddr,
+    /// User part of the called address.
+    pub called: String,
+    /// User part of our own address.
+    pub caller: String,
+    /// Used when challenged.
+    pub credentials: Option<Credentials>,
+    /// The offer.
+    pub sdp: String,
+    /// From the INVITE to our giving up. Units: ms.
+    pub ring_timeout: Millis,
+}
+
+impl fmt::Debug for Invite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invite")
+            .field("leg", &self.leg)
+            .field("to", &self.to)
+            .field("ring_timeout", &self.ring_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the caller of the user agent has to do next.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send a datagram.
+    Transmit {
+        /// Where to.
+        to: SocketAddr,
+        /// The datagram.
+        bytes: Vec<u8>,
+    },
+    /// Something happened.
+    Event(UaEvent),
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transmit { to, bytes } => write!(f, "Transmit({to}, {} bytes)", bytes.len()),
+            Self::Event(event) => event.fmt(f),
+        }
+    }
+}
+
+/// What happened on a leg or with a peer.
+#[derive(Clone, PartialEq, Eq)]
+pub enum UaEvent {
+    /// Somebody calls us; 100 has been sent.
+    Incoming {
+        /// The new leg.
+        leg: LegId,
+        /// Who sent it.
+        from: SocketAddr,
+        /// User part of the Request-URI.
+        called: String,
+        /// User part of From.
+        caller: String,
+        /// The offer, where the INVITE carries one.
+        sdp: Option<String>,
+    },
+    /// Our INVITE got a provisional answer, 100 to 199.
+    Progress {
+        /// The leg.
+        leg: LegId,
+        /// The status.
+        status: u16,
+    },
+    /// Our INVITE was accepted; ACK has been sent.
+    Answered {
+        /// The leg.
+        leg: LegId,
+        /// The answer.
+        sdp: String,
+    },
+    /// The ACK for our 200 came.
+    Confirmed {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Our INVITE was refused for good. Terminal.
+    Refused {
+        /// The leg.
+        leg: LegId,
+        /// 300 to 699.
+        status: u16,
+        /// The reason phrase.
+        reason: String,
+        /// From the Reason header.
+        q850: Option<u8>,
+        /// From the Retry-After header. Units: ms.
+        retry_after: Option<Millis>,
+    },
+    /// The leg broke. Terminal.
+    Failed {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        cause: FailureCause,
+    },
+    /// Somebody hung up, or we refused an incoming call. Terminal.
+    Ended {
+        /// The leg.
+        leg: LegId,
+        /// Who.
+        by: Party,
+        /// Why, as the one who hung up says.
+        q850: Option<u8>,
+    },
+    /// The call was withdrawn before it was answered. Terminal.
+    Cancelled {
+        /// The leg.
+        leg: LegId,
+        /// Who.
+        by: Party,
+    },
+    /// A peer answered our OPTIONS.
+    OptionsAnswered {
+        /// Who.
+        from: SocketAddr,
+        /// With what.
+        status: u16,
+    },
+    /// A peer left our OPTIONS without answer.
+    OptionsTimedOut {
+        /// Who.
+        to: SocketAddr,
+    },
+    /// A datagram could not be used.
+    Malformed {
+        /// Who sent it.
+        from: SocketAddr,
+        /// What is wrong with it; nothing of its content.
+        reason: String,
+    },
+}
+
+impl UaEvent {
+    /// The leg it is about.
+    pub fn leg(&self) -> Option<LegId> {
+        match self {
+            Self::Incoming { leg, .. }
+            | Self::Progress { leg, .. }
+            | Self::Answered { leg, .. }
+            | Self::Confirmed { leg }
+            | Self::Refused { leg, .. }
+            | Self::Failed { leg, .. }
+            | Self::Ended { leg, .. }
+            | Self::Cancelled { leg, .. } => Some(*leg),
+            Self::OptionsAnswered { .. }
+            | Self::OptionsTimedOut { .. }
+            | Self::Malformed { .. } => None,
+        }
+    }
+
+    /// Whether nothing more comes about the leg.
+    pub fn is_terminal(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. }
+                | Self::Failed { .. }
+                | Self::Ended { .. }
+                | Self::Cancelled { .. }
+        )
+    }
+}
+
+impl fmt::Debug for UaEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incoming { leg, from, sdp, .. } => f
+                .debug_struct("Incoming")
+                .field("leg", leg)
+                .field("from", from)
+                .field("offers", &sdp.is_some())
+                .finish_non_exhaustive(),
+            Self::Progress { leg, status } => write!(f, "Progress({leg:?}, {status})"),
+            Self::Answered { leg, .. } => write!(f, "Answered({leg:?})"),
+            Self::Confirmed { leg } => write!(f, "Confirmed({leg:?})"),
+            Self::Refused { leg, status, q850, retry_after, .. } => f
+                .debug_struct("Refused")
+                .field("leg", leg)
+                .field("status", status)
+                .field("q850", q850)
+                .field("retry_after", retry_after)
+                .finish_non_exhaustive(),
+            Self::Failed { leg, cause } => write!(f, "Failed({leg:?}, {})", cause.as_str()),
+            Self::Ended { leg, by, q850 } => write!(f, "Ended({leg:?}, {by:?}, {q850:?})"),
+            Self::Cancelled { leg, by } => write!(f, "Cancelled({leg:?}, {by:?})"),
+            Self::OptionsAnswered { from, status } => {
+                write!(f, "OptionsAnswered({from}, {status})")
+            }
+            Self::OptionsTimedOut { to } => write!(f, "OptionsTimedOut({to})"),
+            Self::Malformed { from, reason } => write!(f, "Malformed({from}, {reason})"),
+        }
+    }
+}
+
+/// Why a leg broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureCause {
+    /// Nothing at all came back in time.
+    NoProvisional,
+    /// A final answer or an ACK never came.
+    Timeout,
+    /// The peer cannot be reached.
+    Transport,
+    /// Our credentials were not accepted.
+    AuthenticationRefused,
+    /// The answer cannot be used: a 2xx without session description.
+    BadResponse,
+}
+
+impl FailureCause {
+    /// The stable name, in snake case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoProvisional => "no_provisional",
+            Self::Timeout => "timeout",
+            Self::Transport => "transport",
+            Self::AuthenticationRefused => "authentication_refused",
+            Self::BadResponse => "bad_response",
+        }
+    }
+}
+
+/// Which end did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// We did.
+    Local,
+    /// The peer did.
+    Remote,
+}
