@@ -20,15 +20,17 @@ mod reorder;
 mod sdp;
 mod session;
 mod tone;
+mod wav;
 
 pub use activity::{Activity, ActivityChange, ActivitySettings};
-pub use clip::{Clip, ClipError, ClipProblem};
+pub use clip::Clip;
 pub use digit::{Digit, DigitError};
 pub use g711::Codec;
 pub use packet::{PacketError, read as read_packet};
 pub use sdp::{Direction, Negotiated, SdpError, accept, answer, offer, offer_again};
 pub use session::{MediaEvent, MediaOutput, MediaSession, MediaSettings, MediaStatistics};
 pub use tone::{ToneDetector, ToneHeard};
+pub use wav::{Wav, WavError};
 
 /// Samples per second of all audio inside.
 pub const SAMPLE_RATE: u32 = 8_000;
