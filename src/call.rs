@@ -1,1 +1,233 @@
-//! (being written)
+//! One call composed from the cores: from the dial to the last word.
+//!
+//! In: [`CallInput`]s: decisions taken for the call, what SIP said of its legs, what was heard
+//! on them. Out: [`CallOutput`]s: facts to log, and commands that may be carried out once the
+//! facts before them are durable.
+//! Invariants: exactly one `AttemptEnded` per call, after the end of every leg; `CallEnded`
+//! exactly where the call was answered; an opt-out leaves the do-not-call entry in the same
+//! turn; nothing comes out after [`CallCommand::Done`].
+//! Deliberately absent: sockets and clocks (the runtime), choosing lead, carrier or handler
+//! (`dialing` and `routing`), and turn-taking (`conversation`).
+
+mod agent;
+mod customer;
+mod ending;
+mod io;
+mod talk;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+pub use io::{CallCommand, CallInput, CallOutput, LegOver};
+
+use self::agent::AgentSide;
+use self::customer::CustomerSide;
+use self::talk::Talk;
+use crate::base::{CallId, CampaignId, LeadId, LegId, Millis, Rng, SubjectId, Timestamp};
+use crate::conversation::Script;
+use crate::event::{Event, Handler, HangUpParty, IntentionLevel, Portrait, RoutePurpose};
+
+/// What a call is about.
+#[derive(Clone, Debug)]
+pub struct CallSetup {
+    /// The call.
+    pub call_id: CallId,
+    /// Its campaign.
+    pub campaign_id: CampaignId,
+    /// Its lead.
+    pub lead_id: LeadId,
+    /// The person.
+    pub subject_id: SubjectId,
+    /// Keyed hash of the person's number, for the do-not-call list.
+    pub phone_hash: String,
+    /// How many attempts the lead has had, this one included.
+    pub attempt_number: u32,
+    /// What the robot says.
+    pub script: Arc<Script>,
+    /// What is known of the person, for the script's placeholders.
+    pub portrait: Portrait,
+    /// How long to let the customer's phone ring.
+    pub ring_timeout: Millis,
+    /// How long to let an agent's phone ring.
+    pub agent_ring: Millis,
+    /// How long an agent may still key the outcome in once the customer has hung up.
+    pub wrap_up: Millis,
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Call {
+    setup: CallSetup,
+    customer: CustomerSide,
+    agent: AgentSide,
+    /// When the agent's leg is hung up, once the customer is gone.
+    agent_until: Option<Timestamp>,
+    talk: Talk,
+    /// Who talks or is about to.
+    handler: Option<Handler>,
+    /// Somebody did talk: the robot began, or a person was joined.
+    was_served: bool,
+    /// Who began the end.
+    ended_by: Option<HangUpParty>,
+    /// Set by the robot or by a person.
+    level: Option<(IntentionLevel, String)>,
+    /// The platform wants it over.
+    is_stopping: bool,
+    is_done: bool,
+    /// Why, where the disposition alone does not say.
+    reason: Option<String>,
+    rng: Rng,
+    outputs: VecDeque<CallOutput>,
+}
+
+impl Call {
+    /// A call whose dial is decided and recorded. Asks for a carrier at once.
+    pub fn new(setup: CallSetup, mut rng: Rng, now: Timestamp) -> Self {
+        let leg_id = LegId::generate(now, &mut rng);
+        let mut call = Self {
+            setup,
+            customer: CustomerSide::Choosing { leg_id },
+            agent: AgentSide::None,
+            agent_until: None,
+            talk: Talk::default(),
+            handler: None,
+            was_served: false,
+            ended_by: None,
+            level: None,
+            is_stopping: false,
+            is_done: false,
+            reason: None,
+            rng,
+            outputs: VecDeque::new(),
+        };
+        call.command(CallCommand::WantCarrier { leg_id });
+        call
+    }
+
+    /// The call's id.
+    pub const fn id(&self) -> CallId {
+        self.setup.call_id
+    }
+
+    /// What the call is about.
+    pub const fn setup(&self) -> &CallSetup {
+        &self.setup
+    }
+
+    /// Takes one input in.
+    pub fn handle(&mut self, now: Timestamp, input: CallInput) {
+        if self.is_done {
+            return;
+        }
+        match input {
+            CallInput::CarrierChosen { leg_id, carrier_id } => {
+                self.carrier_chosen(now, leg_id, carrier_id);
+            }
+            CallInput::HandlerChosen { purpose, handler } => {
+                self.handler_chosen(now, purpose, handler);
+            }
+            CallInput::Progress { leg_id, status } => self.progress(now, leg_id, status),
+            CallInput::Answered { leg_id, codec } => self.answered(now, leg_id, codec),
+            CallInput::Over { leg_id, over, statistics } => {
+                if self.agent.has(leg_id) {
+                    self.agent_over(now, over, statistics);
+                } else if self.customer.has(leg_id) {
+                    self.customer_over(now, over, statistics);
+                }
+            }
+            CallInput::Digit { leg_id, digit } => {
+                if self.agent.has(leg_id) {
+                    self.agent_digit(digit);
+                } else {
+                    self.hear(now, crate::conversation::Input::Key(digit));
+                }
+            }
+            CallInput::Heard { leg_id, input } => {
+                if !self.agent.has(leg_id) {
+                    self.hear(now, input);
+                }
+            }
+            CallInput::Stop { reason } => self.stop(now, reason),
+        }
+        self.settle(now);
+    }
+
+    /// Lets due timers run.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.talk_timeout(now);
+        if self.agent_until.is_some_and(|until| until <= now) {
+            self.hang_up_agent();
+        }
+        self.settle(now);
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        if self.is_done {
+            return None;
+        }
+        self.talk.poll_timeout().into_iter().chain(self.agent_until).min()
+    }
+
+    /// The next output.
+    pub fn poll_output(&mut self) -> Option<CallOutput> {
+        self.outputs.pop_front()
+    }
+
+    fn fact(&mut self, event: impl Into<Event>) {
+        self.outputs.push_back(CallOutput::Fact(event.into()));
+    }
+
+    fn command(&mut self, command: CallCommand) {
+        self.outputs.push_back(CallOutput::Command(command));
+    }
+
+    /// The decision who talks came back.
+    fn handler_chosen(&mut self, now: Timestamp, purpose: RoutePurpose, chosen: Option<Handler>) {
+        match chosen {
+            Some(Handler::Robot) if self.customer.is_up() && !self.is_stopping => {
+                self.handler = Some(Handler::Robot);
+                self.was_served = true;
+                self.begin_talk(now);
+            }
+            Some(Handler::Agent(agent_id)) => self.ring_agent(now, agent_id),
+            Some(Handler::Robot) => {}
+            None if self.talk.is_open() => {
+                self.hear(now, crate::conversation::Input::TransferFailed);
+            }
+            None => {
+                let reason = match purpose {
+                    RoutePurpose::Answer => "no_handler",
+                    RoutePurpose::Transfer => "no_agent",
+                };
+                self.reason = Some(reason.to_owned());
+                self.hang_up_customer(HangUpParty::Platform);
+            }
+        }
+    }
+
+    /// Hangs up whatever is up, because the platform is asked to.
+    fn stop(&mut self, now: Timestamp, reason: &'static str) {
+        if self.is_stopping {
+            return;
+        }
+        self.is_stopping = true;
+        self.reason = Some(reason.to_owned());
+        match self.customer {
+            CustomerSide::Choosing { .. } => self.customer = CustomerSide::Over,
+            CustomerSide::Over => self.hang_up_agent(),
+            CustomerSide::Dialling(_) | CustomerSide::Up { .. } => {
+                self.hang_up_customer(HangUpParty::Platform);
+            }
+        }
+        self.hear(now, crate::conversation::Input::HungUp);
+    }
+}
+
+/// The portrait as the script wants it.
+fn portrait(setup: &CallSetup) -> BTreeMap<String, String> {
+    setup.portrait.clone()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! What goes into a call and what comes out.
+
+use crate::base::{AgentId, CarrierId, LegId, Millis};
+use crate::conversation::{self, PromptId};
+use crate::event::{Event, Handler, RoutePurpose};
+use crate::media::MediaStatistics;
+use crate::sip::{FailureCause, Party};
+
+/// How a leg ended, as SIP tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegOver {
+    /// A final answer of 300 to 699.
+    Refused {
+        /// The SIP status.
+        status: u16,
+        /// The Q.850 cause from the Reason header.
+        q850: Option<u8>,
+    },
+    /// No usable final answer.
+    Failed {
+        /// Why.
+        cause: FailureCause,
+    },
+    /// BYE.
+    Ended {
+        /// Who sent it.
+        by: Party,
+        /// The Q.850 cause from the Reason header.
+        q850: Option<u8>,
+    },
+    /// CANCEL took effect, by hand or because it rang for too long.
+    Cancelled,
+    /// Answered with a session description that cannot be used.
+    BadSession,
+    /// It was up, and no packet came for too long.
+    MediaTimeout,
+}
+
+/// What a call reacts to.
+#[derive(Clone, Debug)]
+pub enum CallInput {
+    /// The carrier for a leg was chosen; nothing where none is left.
+    CarrierChosen {
+        /// The leg asked for.
+        leg_id: LegId,
+        /// Its carrier.
+        carrier_id: Option<CarrierId>,
+    },
+    /// Who talks was chosen; nothing where nobody is free.
+    HandlerChosen {
+        /// What was asked for.
+        purpose: RoutePurpose,
+        /// Who.
+        handler: Option<Handler>,
+    },
+    /// A provisional answer.
+    Progress {
+        /// The leg.
+        leg_id: LegId,
+        /// 100 to 199.
+        status: u16,
+    },
+    /// A leg was answered and its media flows.
+    Answered {
+        /// The leg.
+        leg_id: LegId,
+        /// The codec's name in SDP.
+        codec: &'static str,
+    },
+    /// A leg is over.
+    Over {
+        /// The leg.
+        leg_id: LegId,
+        /// How.
+        over: LegOver,
+        /// What its media counted.
+        statistics: MediaStatistics,
+    },
+    /// A key was pressed on a leg.
+    Digit {
+        /// The leg.
+        leg_id: LegId,
+        /// 0 to 9, `*`, `#`, A to D.
+        digit: char,
+    },
+    /// Something else was heard on a leg, or a prompt began or ended there.
+    Heard {
+        /// The leg.
+        leg_id: LegId,
+        /// What.
+        input: conversation::Input,
+    },
+    /// The platform wants the call over.
+    Stop {
+        /// Why, a stable name.
+        reason: &'static str,
+    },
+}
+
+/// What a call wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallCommand {
+    /// Choose a carrier and answer with [`CallInput::CarrierChosen`].
+    WantCarrier {
+        /// For which leg.
+        leg_id: LegId,
+    },
+    /// Choose who talks and answer with [`CallInput::HandlerChosen`].
+    WantHandler {
+        /// What for.
+        purpose: RoutePurpose,
+    },
+    /// Dial the customer.
+    InviteCustomer {
+        /// The leg.
+        leg_id: LegId,
+        /// Over which carrier.
+        carrier_id: CarrierId,
+        /// How long to let it ring.
+        ring_timeout: Millis,
+    },
+    /// Dial an agent's phone.
+    InviteAgent {
+        /// The leg.
+        leg_id: LegId,
+        /// Whose phone.
+        agent_id: AgentId,
+        /// How long to let it ring.
+        ring_timeout: Millis,
+    },
+    /// End a leg in whatever state it is.
+    HangUp {
+        /// The leg.
+        leg_id: LegId,
+    },
+    /// Say something on a leg.
+    Play {
+        /// The leg.
+        leg_id: LegId,
+        /// Comes back when it begins and ends.
+        prompt: PromptId,
+        /// The words.
+        text: String,
+    },
+    /// Stop saying it.
+    StopPlaying {
+        /// The leg.
+        leg_id: LegId,
+        /// Which.
+        prompt: PromptId,
+    },
+    /// Join two legs: audio and keys flow both ways.
+    Bridge {
+        /// The customer's leg.
+        customer: LegId,
+        /// The agent's leg.
+        agent: LegId,
+    },
+    /// The call is over and can be forgotten.
+    Done,
+}
+
+/// What comes out of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallOutput {
+    /// To be logged.
+    Fact(Event),
+    /// To be done once the facts before it are durable.
+    Command(CallCommand),
+}

@@ -1,0 +1,200 @@
+//! The robot's side: the conversation's outputs become facts and commands.
+
+use super::{Call, CallCommand, portrait};
+use crate::base::{Millis, Timestamp};
+use crate::conversation::{
+    self, AnswerVerdict, Conversation, ConversationFact, EndReason, Heard, Input, Output,
+};
+use crate::event::{
+    AnswerClassified, Disposition, HangUpParty, HeardKind, IntentTagged, IntentionLevel,
+    RoutePurpose, TransferRequested, TurnHeard, TurnSpoken,
+};
+
+/// What was said and what is known of the ending.
+#[derive(Debug, Default)]
+pub(super) struct Talk {
+    conversation: Option<Conversation>,
+    /// The conversation is over; its facts stay.
+    is_over: bool,
+    facts: Vec<ConversationFact>,
+    end: Option<EndReason>,
+    stage: Option<String>,
+    turns: u32,
+    is_machine: bool,
+    /// From answer to end.
+    pub(super) length: Millis,
+    /// How the attempt ended, where the customer did not answer.
+    pub(super) disposition: Option<Disposition>,
+    pub(super) sip_status: Option<u16>,
+    pub(super) q850_cause: Option<u8>,
+}
+
+impl Talk {
+    /// Whether the robot is in the conversation.
+    pub(super) const fn is_open(&self) -> bool {
+        self.conversation.is_some() && !self.is_over
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
+        self.conversation.as_ref().filter(|_| !self.is_over)?.poll_timeout()
+    }
+
+    /// The last stage the robot spoke in.
+    pub(super) fn stage(&self) -> Option<String> {
+        self.stage.clone()
+    }
+
+    /// A number for a turn of a person.
+    pub(super) const fn next_turn(&mut self) -> u32 {
+        let turn = self.turns;
+        self.turns += 1;
+        turn
+    }
+
+    /// Whether a machine answered.
+    pub(super) const fn is_machine(&self) -> bool {
+        self.is_machine
+    }
+
+    /// The level the facts give, with its rule; nothing where the robot never talked.
+    pub(super) fn level(&self) -> Option<(IntentionLevel, String)> {
+        self.conversation.as_ref()?;
+        if self.is_machine {
+            return None;
+        }
+        let judged = conversation::judge(&self.facts, self.end);
+        Some((recorded_level(judged.level), judged.rule.to_owned()))
+    }
+}
+
+impl Call {
+    /// The robot takes the call.
+    pub(super) fn begin_talk(&mut self, now: Timestamp) {
+        let mut conversation = Conversation::new(self.setup.script.clone(), portrait(&self.setup));
+        conversation.handle(now, Input::Answered);
+        self.talk.conversation = Some(conversation);
+        self.drain_talk(now);
+    }
+
+    /// Something happened that the conversation wants to know.
+    pub(super) fn hear(&mut self, now: Timestamp, input: Input) {
+        if let Some(conversation) = self.talk.conversation.as_mut().filter(|_| !self.talk.is_over) {
+            conversation.handle(now, input);
+            self.drain_talk(now);
+        }
+    }
+
+    pub(super) fn talk_timeout(&mut self, now: Timestamp) {
+        if self.talk.poll_timeout().is_some_and(|due| due <= now) {
+            if let Some(conversation) = &mut self.talk.conversation {
+                conversation.handle_timeout(now);
+            }
+            self.drain_talk(now);
+        }
+    }
+
+    fn drain_talk(&mut self, now: Timestamp) {
+        while let Some(output) = self.talk.conversation.as_mut().and_then(Conversation::poll_output)
+        {
+            let leg_id = self.customer.leg_id().filter(|_| self.customer.is_up());
+            match (output, leg_id) {
+                (Output::Say { prompt, text }, Some(leg_id)) => {
+                    self.command(CallCommand::Play { leg_id, prompt, text });
+                }
+                (Output::StopSaying { prompt }, Some(leg_id)) => {
+                    self.command(CallCommand::StopPlaying { leg_id, prompt });
+                }
+                (Output::Say { .. } | Output::StopSaying { .. }, None) => {}
+                (Output::Fact(fact), _) => self.talk_fact(now, fact),
+                (Output::End(reason), _) => {
+                    self.talk.is_over = true;
+                    self.talk.end = Some(reason);
+                    if reason != EndReason::Transferred {
+                        self.hang_up_customer(HangUpParty::Platform);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One fact of the conversation as a fact of the log.
+    fn talk_fact(&mut self, now: Timestamp, fact: ConversationFact) {
+        let call_id = self.setup.call_id;
+        match &fact {
+            ConversationFact::AnswerJudged { verdict, confidence, reason, after } => {
+                self.talk.is_machine = *verdict == AnswerVerdict::Machine;
+                self.fact(AnswerClassified {
+                    call_id,
+                    verdict: match verdict {
+                        AnswerVerdict::Human => crate::event::AnswerVerdict::Human,
+                        AnswerVerdict::Machine => crate::event::AnswerVerdict::Machine,
+                        AnswerVerdict::Silence => crate::event::AnswerVerdict::Silence,
+                    },
+                    confidence_ppm: *confidence,
+                    reason: (*reason).to_owned(),
+                    after_ms: *after,
+                });
+            }
+            ConversationFact::TurnSpoken { turn, node, stage, text, played, completed } => {
+                self.talk.turns = self.talk.turns.max(turn + 1);
+                self.talk.stage = Some(stage.name().to_owned());
+                self.fact(TurnSpoken {
+                    call_id,
+                    turn: *turn,
+                    node: node.to_string(),
+                    stage: stage.name().to_owned(),
+                    text: text.clone(),
+                    played_ms: *played,
+                    is_completed: *completed,
+                });
+            }
+            ConversationFact::TurnHeard { turn, node, kind, digits, speech, reaction, .. } => {
+                self.talk.turns = self.talk.turns.max(turn + 1);
+                self.fact(TurnHeard {
+                    call_id,
+                    turn: *turn,
+                    node: node.to_string(),
+                    kind: match kind {
+                        Heard::Key => HeardKind::Key,
+                        Heard::Speech => HeardKind::Speech,
+                        Heard::Silence => HeardKind::Silence,
+                    },
+                    digits: (!digits.is_empty()).then(|| digits.clone()),
+                    speech_ms: (speech.0 > 0).then_some(*speech),
+                    reaction_ms: *reaction,
+                });
+            }
+            ConversationFact::IntentTagged { turn, intent, objection, confidence, source } => {
+                self.fact(IntentTagged {
+                    call_id,
+                    turn: *turn,
+                    intent: intent.name().to_owned(),
+                    objection: objection.map(|objection| objection.name().to_owned()),
+                    confidence_ppm: *confidence,
+                    source: source.name().to_owned(),
+                });
+            }
+            ConversationFact::OptOutRequested { turn } => self.opt_out(Some(*turn), "key"),
+            ConversationFact::TransferRequested { reason } => {
+                self.fact(TransferRequested { call_id, reason: reason.name().to_owned() });
+                // A phone that rings since an earlier wish serves this one too.
+                if self.agent.is_none() {
+                    self.command(CallCommand::WantHandler { purpose: RoutePurpose::Transfer });
+                }
+            }
+        }
+        let _ = now;
+        self.talk.facts.push(fact);
+    }
+}
+
+const fn recorded_level(level: conversation::IntentionLevel) -> IntentionLevel {
+    match level {
+        conversation::IntentionLevel::A => IntentionLevel::A,
+        conversation::IntentionLevel::B => IntentionLevel::B,
+        conversation::IntentionLevel::C => IntentionLevel::C,
+        conversation::IntentionLevel::D => IntentionLevel::D,
+        conversation::IntentionLevel::E => IntentionLevel::E,
+        conversation::IntentionLevel::X => IntentionLevel::X,
+    }
+}

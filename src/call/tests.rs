@@ -1,0 +1,5 @@
+mod agents;
+mod dials;
+mod properties;
+mod robot;
+mod stage;
