@@ -1,12 +1,7 @@
-use bytes::Bytes;
-
 use super::*;
-use crate::base::{CallId, CampaignId, EventId, LegId, Millis, Rng, Timestamp};
+use crate::base::{CallId, CampaignId, LegId, Millis, Rng, Timestamp};
 use crate::dialing::DialDecision;
-use crate::event::{
-    Actor, CampaignStarted, Event, HandlerChosen, NewEvent, Recorded, RoutePurpose, StreamName,
-    examples,
-};
+use crate::event::{CampaignStarted, Event, HandlerChosen, Recorded, RoutePurpose, examples};
 use crate::projection::live::LiveState;
 
 /// A log written by taking decisions the way the runtime does: decide, append, apply.
@@ -32,23 +27,7 @@ impl Log {
 
     fn append(&mut self, event: Event) {
         let position = self.facts.len() as u64;
-        let at = self.now();
-        let id = EventId::generate(at, &mut Rng::from_seed(position));
-        let new = NewEvent::of(&event, id, at, Actor::part("test"));
-        let recorded = Recorded {
-            position,
-            stream: StreamName::of("test", &1),
-            revision: position,
-            recorded_at: at,
-            event_id: new.event_id,
-            event_type: new.event_type,
-            schema_version: new.schema_version,
-            occurred_at: new.occurred_at,
-            correlation_id: new.correlation_id,
-            causation_id: new.causation_id,
-            actor: new.actor,
-            data: Bytes::from(new.data),
-        };
+        let recorded = Recorded::example(position, &event, self.now());
         self.state.apply(&recorded).expect("in order");
         self.facts.push(recorded);
     }
@@ -104,7 +83,7 @@ fn tamper(facts: &mut [Recorded], change: impl Fn(&mut HandlerChosen)) -> u64 {
     for recorded in facts {
         if let Ok(Event::HandlerChosen(mut fact)) = recorded.event() {
             change(&mut fact);
-            recorded.data = Bytes::from(Event::from(fact).encode());
+            recorded.data = Event::from(fact).encode().into();
             return recorded.position;
         }
     }
@@ -140,7 +119,7 @@ fn a_changed_input_is_noticed_too() {
     for recorded in &mut facts {
         if let Ok(Event::LeadImported(mut fact)) = recorded.event() {
             fact.value_ppm = 990_000;
-            recorded.data = Bytes::from(Event::from(fact).encode());
+            recorded.data = Event::from(fact).encode().into();
         }
     }
     let report = replay(&facts).expect("a whole log");

@@ -94,6 +94,14 @@ impl Carrier {
         (weight * i64::from(self.health.0) / 1_000_000 * load / 1_000_000).max(1)
     }
 
+    /// Up, and what failed before is forgiven, or it would be taken out again at once.
+    pub(super) fn begins_anew(&mut self) {
+        self.is_up = true;
+        self.down_reason = None;
+        self.consecutive_failures = 0;
+        self.last_failure = None;
+    }
+
     pub(super) fn succeeded(&mut self) {
         self.consecutive_failures = 0;
         self.last_failure = None;

@@ -1,15 +1,18 @@
 //! Lead files: comma-separated, UTF-8, a header line, one lead per row.
 //!
 //! In: bytes. Out: the rows that can be used, and for each that cannot, its line, column and
-//! what would be right. Invariants: a bad row never stops the good ones; no value of a personal
-//! column appears in a problem; `recorded_outcome` stays out of the portrait, as it says how
-//! the call will go. Deliberately absent: encryption, ids, the log.
+//! what would be right; the columns that portraits go without. Invariants: a bad row never stops
+//! the good ones; no value of a personal column appears in a problem; a column in which any row
+//! has what looks like a telephone number or an e-mail address is in no portrait;
+//! `recorded_outcome` stays out of the portrait, as it says how the call will go. Deliberately
+//! absent: encryption, ids, the log; telling names and addresses of people in other columns.
 
 use std::collections::BTreeMap;
 
 use crate::base::{PersonName, PhoneNumber, Ppm};
 use crate::event::Portrait;
 
+mod personal;
 mod value;
 
 /// A column only the simulated world may look at.
@@ -26,20 +29,29 @@ pub struct LeadRow {
     pub phone: PhoneNumber,
     /// The name; empty where the file has none.
     pub name: PersonName,
-    /// All other columns but [`OUTCOME_COLUMN`].
+    /// All other columns but [`OUTCOME_COLUMN`] and those left out.
     pub portrait: Portrait,
     /// Value from recency, frequency and monetary.
     pub value: Ppm,
 }
 
 /// A row that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct RowProblem {
     /// The line in the file, from 1.
     pub line: u64,
     /// The column's name; empty where the whole row is meant.
     pub column: String,
     /// What is wrong and what would be right.
+    pub reason: String,
+}
+
+/// A column that portraits go without.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LeftOut {
+    /// The column's name.
+    pub column: String,
+    /// What stands in it, the first line where it does, and what would be right.
     pub reason: String,
 }
 
@@ -50,6 +62,8 @@ pub struct LeadFile {
     pub rows: Vec<LeadRow>,
     /// In the order of the file.
     pub problems: Vec<RowProblem>,
+    /// By name, each once.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// A file without a usable header.
@@ -58,6 +72,9 @@ pub enum LeadFileError {
     /// Nothing in it.
     #[error("read lead file: it is empty; wanted a header line with a column `phone`")]
     Empty,
+    /// The first line holds a number. It is not repeated: it is somebody's.
+    #[error("read lead file, line 1: a phone number stands where the column names should")]
+    NoHeader,
     /// No phone column.
     #[error("read lead file, line 1: no column `phone` among {found:?}")]
     NoPhoneColumn {
@@ -85,12 +102,12 @@ pub fn parse(bytes: &[u8]) -> Result<LeadFile, LeadFileError> {
     let mut record = csv::ByteRecord::new();
     loop {
         match reader.read_byte_record(&mut record) {
-            Ok(false) => return Ok(file),
+            Ok(false) => break,
             Ok(true) => {}
             Err(error) => {
                 let line = error.position().map_or(0, csv::Position::line);
                 file.problems.push(problem(line, "", format!("cannot be read: {error}")));
-                return Ok(file);
+                break;
             }
         }
         let line = record.position().map_or(0, csv::Position::line);
@@ -109,6 +126,40 @@ pub fn parse(bytes: &[u8]) -> Result<LeadFile, LeadFileError> {
             Err(found) => file.problems.push(found),
         }
     }
+    leave_out_personal(&mut file);
+    for row in &mut file.rows {
+        // Of what is left only: what the log holds must be all it follows from.
+        row.value = value::of(&row.portrait);
+    }
+    Ok(file)
+}
+
+/// Takes columns with personal values out of every portrait: the log holds portraits in clear.
+fn leave_out_personal(file: &mut LeadFile) {
+    let mut found: BTreeMap<String, (personal::Kind, u64)> = BTreeMap::new();
+    for row in &file.rows {
+        for (column, text) in &row.portrait {
+            if let Some(kind) = personal::kind_of(text)
+                && !found.contains_key(column)
+            {
+                found.insert(column.clone(), (kind, row.line));
+            }
+        }
+    }
+    for row in &mut file.rows {
+        row.portrait.retain(|column, _| !found.contains_key(column));
+    }
+    file.left_out = found
+        .into_iter()
+        .map(|(column, (kind, line))| LeftOut {
+            column,
+            reason: format!(
+                "has what looks like {} in line {line}; only `{PHONE_COLUMN}` and `{NAME_COLUMN}` \
+                 are kept sealed, so the column stays out of every row",
+                kind.name()
+            ),
+        })
+        .collect();
 }
 
 fn header(reader: &mut csv::Reader<&[u8]>) -> Result<Vec<String>, LeadFileError> {
@@ -116,6 +167,9 @@ fn header(reader: &mut csv::Reader<&[u8]>) -> Result<Vec<String>, LeadFileError>
     let names: Vec<String> = names.iter().map(|name| name.trim().to_lowercase()).collect();
     if names.iter().all(String::is_empty) {
         return Err(LeadFileError::Empty);
+    }
+    if names.iter().any(|name| has_number(name)) {
+        return Err(LeadFileError::NoHeader);
     }
     for (index, name) in names.iter().enumerate() {
         if names.iter().skip(index + 1).any(|other| other == name) {
@@ -126,6 +180,11 @@ fn header(reader: &mut csv::Reader<&[u8]>) -> Result<Vec<String>, LeadFileError>
         return Err(LeadFileError::NoPhoneColumn { found: names });
     }
     Ok(names)
+}
+
+/// Whether a name holds as many digits as the shortest number: a file without a header.
+fn has_number(name: &str) -> bool {
+    name.bytes().filter(u8::is_ascii_digit).count() >= 7
 }
 
 fn row(header: &[String], record: &csv::ByteRecord, line: u64) -> Result<LeadRow, RowProblem> {
@@ -162,8 +221,7 @@ fn row(header: &[String], record: &csv::ByteRecord, line: u64) -> Result<LeadRow
         }
     }
     let phone = phone.ok_or_else(|| problem(line, PHONE_COLUMN, "is missing"))?;
-    let value = value::of(&portrait);
-    Ok(LeadRow { line, phone, name, portrait, value })
+    Ok(LeadRow { line, phone, name, portrait, value: Ppm(0) })
 }
 
 fn problem(line: u64, column: &str, reason: impl Into<String>) -> RowProblem {

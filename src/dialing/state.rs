@@ -67,6 +67,7 @@ pub enum Wait {
 }
 
 /// What the dialer wants.
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, for as long as a dial takes")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum DialDecision {
     /// Dial this lead.
@@ -300,8 +301,7 @@ impl Dialing {
                 let carrier = self.carriers.entry(fact.carrier_id.clone()).or_insert(fresh);
                 carrier.weight = fact.weight;
                 carrier.channels = fact.channels;
-                carrier.is_up = true;
-                carrier.down_reason = None;
+                carrier.begins_anew();
             }
             Event::CarrierFailed(fact) => {
                 if let Some(carrier) = self.carriers.get_mut(&fact.carrier_id) {
@@ -311,10 +311,7 @@ impl Dialing {
             }
             Event::CarrierRecovered(fact) => {
                 if let Some(carrier) = self.carriers.get_mut(&fact.carrier_id) {
-                    carrier.is_up = true;
-                    carrier.down_reason = None;
-                    carrier.consecutive_failures = 0;
-                    carrier.last_failure = None;
+                    carrier.begins_anew();
                 }
             }
             Event::CarrierChosen(fact) => self.carrier_chosen(fact),

@@ -227,6 +227,11 @@ fn two_failures_in_a_row_take_a_carrier_out_and_a_ring_forgives() {
     assert_eq!(state.choose_carrier(call(5), leg(5), NOW, 1).chosen, Some(carrier("south")));
     apply(&mut state, [CarrierRecovered { carrier_id: carrier("north") }.into()]);
     assert_eq!(state.judge_carriers(), []);
+    apply(&mut state, failed(6, None, Some(503)));
+    apply(&mut state, failed(7, None, Some(503)));
+    let added = CarrierAdded { carrier_id: carrier("north"), weight: 2, channels: 10 };
+    apply(&mut state, [added.into()]);
+    assert_eq!(state.judge_carriers(), [], "a restart gives it a new chance");
 }
 
 #[test]

@@ -14,6 +14,8 @@ use crate::base::SubjectId;
 pub(super) type Key = [u8; 32];
 
 const RECORD: usize = 52;
+/// What stands where a key was.
+const DESTROYED: Key = [0; 32];
 
 /// Opens (or makes) the file and reads every key.
 pub(super) fn open(path: &Path) -> std::io::Result<(File, BTreeMap<SubjectId, Key>)> {
@@ -24,7 +26,9 @@ pub(super) fn open(path: &Path) -> std::io::Result<(File, BTreeMap<SubjectId, Ke
     let mut whole = 0;
     for record in bytes.chunks_exact(RECORD) {
         let Some((subject, key)) = decode(record) else { break };
-        keys.insert(subject, key);
+        if key != DESTROYED {
+            keys.insert(subject, key);
+        }
         whole += RECORD;
     }
     if whole + RECORD <= bytes.len() {
@@ -40,14 +44,33 @@ pub(super) fn open(path: &Path) -> std::io::Result<(File, BTreeMap<SubjectId, Ke
 pub(super) fn append(file: &mut File, records: &[(SubjectId, Key)]) -> std::io::Result<()> {
     let mut bytes = Vec::with_capacity(records.len() * RECORD);
     for (subject, key) in records {
-        let start = bytes.len();
-        bytes.extend_from_slice(subject.0.as_bytes());
-        bytes.extend_from_slice(key);
-        let sum = crc32c::crc32c(bytes.get(start..).unwrap_or_default());
-        bytes.extend_from_slice(&sum.to_le_bytes());
+        bytes.extend(encode(*subject, key));
     }
     file.write_all(&bytes)?;
     file.sync_data()
+}
+
+/// Writes zeros over a subject's key, in place.
+pub(super) fn blot(file: &mut File, subject: SubjectId) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut bytes)?;
+    for (index, record) in bytes.chunks_exact(RECORD).enumerate() {
+        if decode(record).is_some_and(|(found, _)| found == subject) {
+            file.seek(SeekFrom::Start((index * RECORD) as u64))?;
+            file.write_all(&encode(subject, &DESTROYED))?;
+        }
+    }
+    file.sync_data()
+}
+
+fn encode(subject: SubjectId, key: &Key) -> Vec<u8> {
+    let mut record = Vec::with_capacity(RECORD);
+    record.extend_from_slice(subject.0.as_bytes());
+    record.extend_from_slice(key);
+    let sum = crc32c::crc32c(&record);
+    record.extend_from_slice(&sum.to_le_bytes());
+    record
 }
 
 /// Opens a file only its owner may read, making it where it is missing.

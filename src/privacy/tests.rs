@@ -72,7 +72,7 @@ fn a_changed_ciphertext_or_another_subject_is_refused() {
 fn a_destroyed_key_stays_destroyed() {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut vault, id, text) = sealed(folder.path());
-    vault.destroy(id).expect("destroy");
+    assert!(vault.destroy(id).expect("destroy"));
     assert!(matches!(vault.open_sealed(id, &text), Err(VaultError::NoKey(_))));
     let later = subject(5);
     vault.register(&[later], &mut |bytes| bytes.fill(8)).expect("register after it");
@@ -80,6 +80,26 @@ fn a_destroyed_key_stays_destroyed() {
     let vault = open(folder.path()).expect("open again");
     assert!(matches!(vault.open_sealed(id, &text), Err(VaultError::NoKey(_))));
     assert!(vault.seal(later, &phone(), &PersonName::default(), &mut |_| {}).is_ok());
+}
+
+#[test]
+fn a_destroyed_key_is_gone_from_the_old_file_too_and_no_other_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut vault, id, text) = sealed(folder.path());
+    let other = subject(5);
+    vault.register(&[other], &mut |bytes| bytes.fill(8)).expect("register");
+    let other_text =
+        vault.seal(other, &phone(), &PersonName::default(), &mut |_| {}).expect("seal");
+    // A second name for the old file: what a copy by links would keep.
+    let kept = tempfile::tempdir().expect("a folder");
+    for name in ["installation.key", "subjects.keys"] {
+        std::fs::hard_link(folder.path().join(name), kept.path().join(name)).expect("a link");
+    }
+    assert!(vault.destroy(id).expect("destroy"));
+    assert!(!vault.destroy(id).expect("once more"), "there is nothing left to destroy");
+    let old = open(kept.path()).expect("the old file still reads");
+    assert!(matches!(old.open_sealed(id, &text), Err(VaultError::NoKey(_))));
+    assert!(old.open_sealed(other, &other_text).is_ok());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use hmac::Mac as _;
 use sha2::Sha256;
 
 use super::key_file::{self, Key};
-use crate::base::{PersonName, PhoneNumber, SubjectId};
+use crate::base::{PersonName, PhoneNumber, SubjectId, hex, unhex};
 
 /// The vault cannot do it.
 #[derive(Debug, thiserror::Error)]
@@ -138,13 +138,16 @@ impl Vault {
         Ok((phone.parse().map_err(|_| tampered())?, PersonName::new(name)))
     }
 
-    /// Destroys a subject's key: overwritten on disk first, then forgotten.
+    /// Destroys a subject's key. Whether there was one.
+    ///
+    /// A file without it takes the old one's place, durably; then it is blotted out of the old
+    /// one, which another link may still name. Copies made before are beyond reach.
     ///
     /// # Errors
-    /// [`VaultError::File`]; then the key is still there.
-    pub fn destroy(&mut self, subject: SubjectId) -> Result<(), VaultError> {
+    /// [`VaultError::File`]; then the key may still be on disk.
+    pub fn destroy(&mut self, subject: SubjectId) -> Result<bool, VaultError> {
         if !self.subjects.contains_key(&subject) {
-            return Ok(());
+            return Ok(false);
         }
         let mut left = self.subjects.clone();
         left.remove(&subject);
@@ -155,9 +158,12 @@ impl Vault {
         let mut fresh = key_file::private(&fresh_path).map_err(failed)?;
         key_file::append(&mut fresh, &records).map_err(failed)?;
         std::fs::rename(&fresh_path, &self.path).map_err(failed)?;
+        sync_folder_of(&self.path).map_err(failed)?;
+        let mut old = std::mem::replace(&mut self.file, fresh);
         self.subjects = left;
-        self.file = fresh;
-        Ok(())
+        key_file::blot(&mut old, subject)
+            .map_err(|source| VaultError::File { path: self.path.clone(), source })?;
+        Ok(true)
     }
 
     fn cipher(&self, subject: SubjectId) -> Result<ChaCha20Poly1305, VaultError> {
@@ -168,6 +174,11 @@ impl Vault {
 
 fn missing_is_fine(error: std::io::Error) -> std::io::Result<()> {
     if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+/// Makes a rename in a file's folder durable.
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// Reads the installation's key, or makes it by temporary file, sync and rename.
@@ -188,27 +199,9 @@ fn installation_key(path: &Path, random: Random<'_>) -> Result<Key, VaultError> 
             fresh.write_all(&key).map_err(failed)?;
             fresh.sync_data().map_err(failed)?;
             std::fs::rename(&fresh_path, path).map_err(failed)?;
-            if let Some(folder) = path.parent() {
-                File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-            }
+            sync_folder_of(path).map_err(failed)?;
             Ok(key)
         }
         Err(error) => Err(failed(error)),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
-        return None;
-    }
-    let pair = |index| u8::from_str_radix(text.get(index..index + 2)?, 16).ok();
-    (0..text.len()).step_by(2).map(pair).collect()
 }

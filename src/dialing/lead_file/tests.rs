@@ -12,6 +12,7 @@ fn the_demo_files_are_clean_and_every_number_is_fictional() {
     for (name, rows) in [("business_loan.csv", 400), ("business_loan_zh.csv", 100)] {
         let file = parse(&demo(name)).expect("a header");
         assert_eq!(file.problems, []);
+        assert_eq!(file.left_out, [], "no column of ours is personal");
         assert_eq!(file.rows.len(), rows);
         for row in &file.rows {
             assert_eq!(&row.phone.reveal()[5..10], "55501", "line {}", row.line);
@@ -54,6 +55,64 @@ fn a_header_that_cannot_be_used_is_named() {
         Err(LeadFileError::NoPhoneColumn { found: vec!["name".into(), "age".into()] })
     );
     assert_eq!(parse(b"phone,a,a\n"), Err(LeadFileError::ColumnTwice("a".into())));
+}
+
+#[test]
+fn a_file_without_a_header_does_not_show_its_first_person() {
+    for first in ["+12025550101,Ada,Ada\n", "Ada,(202) 555-0101,x\n", "phone,+1 202 555 0101\n"] {
+        let error = parse(first.as_bytes()).expect_err("no header");
+        assert_eq!(error, LeadFileError::NoHeader);
+        assert!(!error.to_string().contains("555") && !error.to_string().contains("Ada"));
+    }
+}
+
+#[test]
+fn a_column_with_a_personal_value_is_left_out_of_every_row_and_named_once() {
+    let text = "phone,age,second_phone,contact,note\n\
+        +12025550101,30,,none,calm\n\
+        +12025550102,31,(202) 555-0142,ada@archer.example,calm\n\
+        +12025550103,32,2025550143,ben@baker.example,calm\n";
+    let file = parse(text.as_bytes()).expect("a header");
+    let columns: Vec<_> = file.left_out.iter().map(|one| one.column.as_str()).collect();
+    assert_eq!(columns, ["contact", "second_phone"]);
+    assert!(file.left_out[0].reason.contains("an e-mail address in line 3"));
+    assert!(file.left_out[1].reason.contains("a telephone number in line 3"));
+    for row in &file.rows {
+        assert_eq!(row.portrait.keys().collect::<Vec<_>>(), ["age", "note"]);
+    }
+    let said = format!("{:?}", file.left_out);
+    for value in ["0142", "0143", "ada@", "ben@"] {
+        assert!(!said.contains(value), "{value} is somebody's");
+    }
+}
+
+#[test]
+fn the_value_follows_from_what_is_left_of_the_portrait() {
+    let text = "phone,job\n+12025550101,management\n+12025550102,call 202 555 0142\n";
+    let file = parse(text.as_bytes()).expect("a header");
+    assert_eq!(file.rows[0].value, value::of(&Portrait::new()));
+}
+
+#[test]
+fn personal_values_are_told_from_others() {
+    use personal::{Kind, kind_of};
+    for text in [
+        "2025550142",
+        "+1 (202) 555-0142",
+        "202.555.0142",
+        "202/555_0142",
+        "call 202 555 0142 after six",
+        "２０２５５５０１４２",
+        "5550142",
+    ] {
+        assert_eq!(kind_of(text), Some(Kind::Phone), "{text}");
+    }
+    for text in ["ada@archer.example", "write to <ada@localhost>", "ada＠archer.example"] {
+        assert_eq!(kind_of(text), Some(Kind::Email), "{text}");
+    }
+    for text in ["", "41", "555014", "university.degree", "2026-11", "a1b2c3d4e5f6g7", "@ 9"] {
+        assert_eq!(kind_of(text), None, "{text}");
+    }
 }
 
 #[test]
