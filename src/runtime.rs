@@ -3,8 +3,26 @@
 //! In: a configuration and a log. Out: calls on the wire and facts in the log. Invariants: a
 //! command to the world is given only after the facts that precede it are durable; decisions
 //! are taken on the live state at the position they name; when the log refuses a fact, no new
-//! call is begun. Deliberately absent: deciding, parsing packets, knowing SQL.
+//! call is begun and every call is hung up. Deliberately absent: deciding, parsing packets,
+//! knowing SQL.
 
+pub mod clock;
 pub mod config;
+mod directory;
+mod engine;
+mod erase;
+mod import;
+mod journal;
+mod platform;
+mod recovery;
+mod scripts;
+pub mod wire;
 
 pub use config::{Config, ConfigError};
+pub use engine::{EngineError, Voices};
+pub use erase::{EraseError, Erased, erase};
+pub use import::{ImportError, ImportReport};
+pub use journal::JournalError;
+pub use platform::{Platform, StartError, import_only};
+pub use recovery::Recovered;
+pub use scripts::{ScriptFileError, read_script};

@@ -1,7 +1,13 @@
-//! The configuration: one TOML file. A wrong key or value names file, line and what would be
-//! right; secrets never print.
+//! The configuration: one TOML file.
+//!
+//! In: a file or its text. Out: [`Config`], every default filled in, or the first [`ConfigError`].
+//! Invariants: a wrong key or value names file, line, column and what would be right; secrets
+//! never print, also not where they are wrong. Facts share two of the tables here and stay
+//! tolerant of unknown fields; files do not. Deliberately absent: whether files exist.
 
-use std::fmt;
+mod check;
+mod secret;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{AgentId, CampaignId, CarrierId, Millis, Ppm};
 use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
+
+pub use secret::Secret;
 
 /// A configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +29,7 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// A key or a value is wrong.
+    /// A key or a value is wrong, or two do not go together.
     #[error("read configuration {path}, line {line}, column {column}: {problem}")]
     Wrong {
         /// The file.
@@ -33,43 +41,6 @@ pub enum ConfigError {
         /// What is wrong and what would be right.
         problem: String,
     },
-    /// Two settings do not go together.
-    #[error("read configuration {path}: {problem}")]
-    Inconsistent {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong and what would be right.
-        problem: String,
-    },
-}
-
-/// A value that never prints.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes a value.
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value in clear, for the wire only.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("‹secret›")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("‹secret›")
-    }
 }
 
 /// Everything that can be set.
@@ -123,6 +94,8 @@ pub struct SipConfig {
     pub agent_ring_ms: Millis,
     /// An agent's time for work after a call. Units: ms.
     pub wrap_up_ms: Millis,
+    /// A leg that is up and takes in no RTP packet for so long is hung up; 0 never. Units: ms.
+    pub media_timeout_ms: Millis,
 }
 
 /// A carrier.
@@ -184,14 +157,34 @@ pub struct CampaignConfig {
     #[serde(default = "default_ring")]
     pub ring_timeout_ms: Millis,
     /// When to dial again.
-    #[serde(default = "default_retry")]
+    #[serde(default = "default_retry", with = "RetryTable")]
     pub retry: RetryRule,
     /// The weights of the handler score.
-    #[serde(default)]
+    #[serde(default, with = "WeightsTable")]
     pub weights: RoutingWeights,
     /// The seed every random choice follows from.
     #[serde(default)]
     pub seed: u64,
+}
+
+/// [`RetryRule`] as a file states it: no other keys.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "RetryRule", deny_unknown_fields)]
+struct RetryTable {
+    max_attempts: u32,
+    busy_after_ms: Millis,
+    no_answer_after_ms: Millis,
+    carrier_failed_after_ms: Millis,
+}
+
+/// [`RoutingWeights`] as a file states them: no other keys.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "RoutingWeights", deny_unknown_fields)]
+struct WeightsTable {
+    customer_value: Ppm,
+    robot_fit: Ppm,
+    agent_skill: Ppm,
+    line_quality: Ppm,
 }
 
 fn default_node() -> String {
@@ -252,6 +245,7 @@ impl Default for SipConfig {
             probe_every_ms: Millis(2_000),
             agent_ring_ms: Millis(8_000),
             wrap_up_ms: Millis(4_000),
+            media_timeout_ms: Millis(20_000),
         }
     }
 }
@@ -296,66 +290,31 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let config: Self = toml::from_str(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            let (line, column) = place(text, offset);
-            let problem = error.message().to_owned();
-            ConfigError::Wrong { path: path.to_owned(), line, column, problem }
+            wrong(path, text, offset, readable(error.message()))
         })?;
-        config
-            .check()
-            .map_err(|problem| ConfigError::Inconsistent { path: path.to_owned(), problem })?;
-        Ok(config)
+        match check::faults(&config).into_iter().next() {
+            Some(fault) => Err(wrong(path, text, fault.offset(text), fault.to_string())),
+            None => Ok(config),
+        }
     }
+}
 
-    /// What no type says.
-    fn check(&self) -> Result<(), String> {
-        let mut seen = std::collections::BTreeSet::new();
-        for carrier in &self.carriers {
-            if !seen.insert(carrier.id.as_str()) {
-                return Err(format!("carrier {} stands twice; ids must differ", carrier.id));
-            }
-            if !(1..=1_000).contains(&carrier.weight) {
-                return Err(format!("carrier {}: weight must be 1 to 1000", carrier.id));
-            }
-            if !(1..=100_000).contains(&carrier.channels) {
-                return Err(format!("carrier {}: channels must be 1 to 100000", carrier.id));
-            }
-            if carrier.user.is_some() != carrier.password.is_some() {
-                return Err(format!("carrier {}: user and password go together", carrier.id));
-            }
-        }
-        let mut seen = std::collections::BTreeSet::new();
-        for agent in &self.agents {
-            if !seen.insert(agent.id.as_str()) {
-                return Err(format!("agent {} stands twice; ids must differ", agent.id));
-            }
-        }
-        let mut seen = std::collections::BTreeSet::new();
-        for campaign in &self.campaigns {
-            if !seen.insert(campaign.id.as_str()) {
-                return Err(format!("campaign {} stands twice; ids must differ", campaign.id));
-            }
-            let weights = &campaign.weights;
-            let sum = [
-                weights.customer_value,
-                weights.robot_fit,
-                weights.agent_skill,
-                weights.line_quality,
-            ]
-            .iter()
-            .map(|weight| u64::from(weight.0))
-            .sum::<u64>();
-            if sum != 1_000_000 {
-                return Err(format!(
-                    "campaign {}: the four weights add up to {sum}; wanted 1000000",
-                    campaign.id
-                ));
-            }
-        }
-        if self.sip.caller.parse::<crate::base::PhoneNumber>().is_err() {
-            return Err("sip.caller must be a number such as +12025550100".to_owned());
-        }
-        Ok(())
+fn wrong(path: &Path, text: &str, offset: usize, problem: String) -> ConfigError {
+    let (line, column) = place(text, offset);
+    ConfigError::Wrong { path: path.to_owned(), line, column, problem }
+}
+
+/// What was expected in words of the file instead of the program's.
+fn readable(message: &str) -> String {
+    let whole = format!("expected 0 to {}", i64::MAX);
+    let message = message
+        .replace("expected u64", &whole)
+        .replace("expected usize", &whole)
+        .replace("expected u32", &format!("expected 0 to {}", u32::MAX));
+    if message.contains("invalid socket address") {
+        return message + "; wanted an address and a port such as 127.0.0.1:5060";
     }
+    message
 }
 
 /// Line and column of a byte, both from 1.

@@ -32,11 +32,98 @@ fn a_wrong_value_names_its_line_and_what_would_be_right() {
     );
 }
 
+const CAMPAIGN: &str = "[[campaigns]]\nid = \"a\"\nname = \"A\"\nscript = \"s\"\n";
+const RETRY: &str = "[campaigns.retry]\nmax_attempts = 3\nbusy_after_ms = 1\n\
+                     no_answer_after_ms = 1\ncarrier_failed_after_ms = 1\n";
+const WEIGHTS: &str = "[campaigns.weights]\ncustomer_value = 400000\nrobot_fit = 300000\n\
+                       agent_skill = 200000\nline_quality = 100000\n";
+
 #[test]
-fn settings_that_do_not_go_together_are_named() {
-    check(&format!("{CARRIER}{CARRIER}"), "carrier north stands twice");
-    check(&format!("{CARRIER}user = \"a\"\n"), "user and password go together");
-    check(&CARRIER.replace("= 2", "= 0"), "weight must be 1 to 1000");
+fn settings_that_do_not_go_together_name_their_line() {
+    check(
+        &format!("{CARRIER}{CARRIER}"),
+        "line 7, column 6: carriers.id: north stands twice; ids must differ",
+    );
+    check(&format!("{CARRIER}user = \"a\"\n"), "line 6, column 8: carriers.user: wanted with");
+    check(&format!("{CARRIER}password = \"a\"\n"), "line 6, column 12: carriers.password: wanted");
+    check(
+        &format!("{CAMPAIGN}{}", WEIGHTS.replace("300000", "300001")),
+        "line 5, column 1: campaigns.weights: the four add up to 1000001; wanted 1000000",
+    );
+}
+
+#[test]
+fn a_number_out_of_range_names_its_line_and_what_is_allowed() {
+    check(
+        &CARRIER.replace("= 2", "= 0"),
+        "line 4, column 10: carriers.weight: 0; wanted 1 to 1000",
+    );
+    check(&CARRIER.replace("= 10", "= 100001"), "carriers.channels: 100001; wanted 1 to 100000");
+    let agent = "[[agents]]\nid = \"alex\"\nphone = \"127.0.0.1:5080\"\n";
+    let line = "line 4, column 13: agents.skill_ppm: 1000001; wanted 0 to 1000000";
+    check(&format!("{agent}skill_ppm = 1000001\n"), line);
+    let campaign = |key: &str| format!("{CARRIER}\n{CAMPAIGN}{key}\n");
+    check(
+        &campaign("robot_channels = 0"),
+        "line 11, column 18: campaigns.robot_channels: 0; wanted 1 to 100000",
+    );
+    for wrong in ["999", "180001"] {
+        let line =
+            format!("line 11, column 19: campaigns.ring_timeout_ms: {wrong}; wanted 1000 to");
+        check(&campaign(&format!("ring_timeout_ms = {wrong}")), &line);
+    }
+    check(&campaign("seed = -1"), "line 11, column 8: invalid value: integer `-1`, expected 0 to");
+    check(&campaign("seed = 1.5"), "line 11, column 8: invalid type: floating point `1.5`");
+    check(&campaign(&RETRY.replace("= 3", "= 0")), "max_attempts: 0; wanted 1 to 100");
+    check("data_dir = \"d\"\nnode = \"\"\n", "line 2, column 8: node: wanted 1 to 64 bytes");
+    check(&format!("node = \"{}\"\n", "n".repeat(65)), "line 1, column 8: node: wanted 1 to 64");
+    check("[sip]\nprobe_every_ms = 0\n", "line 2, column 18: sip.probe_every_ms: 0; wanted 100 to");
+    check(
+        "[sip]\ncaller = \"2025550100\"\n",
+        "line 2, column 10: sip.caller: wanted a number such",
+    );
+}
+
+#[test]
+fn the_inner_tables_of_a_campaign_are_strict_and_whole() {
+    let text = format!("{CAMPAIGN}{RETRY}{WEIGHTS}");
+    let config = Config::parse(Path::new("l.toml"), &text).expect("a good file");
+    assert_eq!(config.campaigns[0].weights, RoutingWeights::default());
+    check(
+        &format!("{CAMPAIGN}{RETRY}busy_after = 1\n"),
+        "line 10, column 1: unknown field `busy_after`, expected one of `max_attempts`",
+    );
+    check(
+        &format!("{CAMPAIGN}{WEIGHTS}luck = 0\n"),
+        "line 10, column 1: unknown field `luck`, expected one of `customer_value`",
+    );
+    check(
+        &format!("{CAMPAIGN}[campaigns.retry]\nmax_attempts = 1\n"),
+        "missing field `busy_after_ms`",
+    );
+}
+
+#[test]
+fn facts_with_fields_of_a_later_version_are_still_read() {
+    let text = r#"{"max_attempts":1,"busy_after_ms":1,"no_answer_after_ms":1,
+        "carrier_failed_after_ms":1,"voicemail_after_ms":1}"#;
+    assert_eq!(serde_json::from_str::<RetryRule>(text).expect("tolerant").max_attempts, 1);
+    let text = r#"{"customer_value":1,"robot_fit":2,"agent_skill":3,"line_quality":4,"luck":5}"#;
+    let weights: RoutingWeights = serde_json::from_str(text).expect("tolerant");
+    assert_eq!(weights.line_quality, Ppm(4));
+}
+
+#[test]
+fn a_secret_of_the_wrong_type_is_not_repeated() {
+    for wrong in ["12345678", "12345678.5", "[\"12345678\"]", "{ a = 12345678 }"] {
+        let text = format!("{CARRIER}user = \"a\"\npassword = {wrong}\n");
+        check(&text, "line 7, column 12: wanted a secret as text in quotation marks");
+        let error = Config::parse(Path::new("l.toml"), &text).expect_err("must be refused");
+        assert!(!format!("{error} {error:?}").contains("12345678"));
+    }
+    let text = format!("{CARRIER}user = \"a\"\npassword = \"12345678\n");
+    let error = Config::parse(Path::new("l.toml"), &text).expect_err("must be refused");
+    assert!(!format!("{error} {error:?}").contains("12345678"));
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! What no type says: ranges, and settings that have to go together.
+//!
+//! In: a configuration that was read. Out: what is wrong with it, and where in the text.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use toml::de::{DeTable, DeValue};
+
+use super::{AgentConfig, CampaignConfig, CarrierConfig, Config, SipConfig};
+use crate::base::PhoneNumber;
+
+/// A longest wait that makes sense: an hour. Units: ms.
+const HOUR_MS: u64 = 3_600_000;
+
+/// A setting that cannot be as it is.
+pub(super) struct Fault {
+    /// The table's key, or one of the file's own keys.
+    table: &'static str,
+    /// Which of the tables of this key, from 0.
+    number: usize,
+    /// Keys below the table, outermost first.
+    keys: &'static [&'static str],
+    /// What is wrong and what would be right.
+    problem: String,
+}
+
+impl Fault {
+    /// Where in the text the setting stands: its value, or the innermost table there is.
+    pub(super) fn offset(&self, text: &str) -> usize {
+        let (document, _) = DeTable::parse_recoverable(text);
+        let Some(outer) = document.get_ref().get(self.table) else { return 0 };
+        let mut place = match outer.get_ref() {
+            DeValue::Array(items) => items.get(self.number).unwrap_or(outer),
+            _ => outer,
+        };
+        for key in self.keys {
+            let inner = place.get_ref().as_table().and_then(|table| table.get(*key));
+            let Some(inner) = inner else { break };
+            place = inner;
+        }
+        place.span().start
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.table)?;
+        self.keys.iter().try_for_each(|key| write!(f, ".{key}"))?;
+        write!(f, ": {}", self.problem)
+    }
+}
+
+/// Faults in one table.
+struct Table<'f> {
+    name: &'static str,
+    number: usize,
+    faults: &'f mut Vec<Fault>,
+}
+
+impl Table<'_> {
+    fn fault(&mut self, keys: &'static [&'static str], problem: impl Into<String>) {
+        let (table, number) = (self.name, self.number);
+        self.faults.push(Fault { table, number, keys, problem: problem.into() });
+    }
+
+    fn range(&mut self, keys: &'static [&'static str], value: u64, low: u64, high: u64) {
+        if !(low..=high).contains(&value) {
+            self.fault(keys, format!("{value}; wanted {low} to {high}"));
+        }
+    }
+
+    fn unique<'c>(&mut self, id: &'c str, seen: &mut BTreeSet<&'c str>) {
+        if !seen.insert(id) {
+            self.fault(&["id"], format!("{id} stands twice; ids must differ"));
+        }
+    }
+}
+
+/// All faults, by table.
+pub(super) fn faults(config: &Config) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let node = &config.node;
+    if node.is_empty() || node.len() > 64 || node.chars().any(char::is_control) {
+        let mut table = Table { name: "node", number: 0, faults: &mut faults };
+        table.fault(&[], "wanted 1 to 64 bytes without control characters");
+    }
+    check_sip(&config.sip, &mut Table { name: "sip", number: 0, faults: &mut faults });
+    let mut seen = BTreeSet::new();
+    for (number, carrier) in config.carriers.iter().enumerate() {
+        let mut table = Table { name: "carriers", number, faults: &mut faults };
+        table.unique(carrier.id.as_str(), &mut seen);
+        check_carrier(carrier, &mut table);
+    }
+    let mut seen = BTreeSet::new();
+    for (number, agent) in config.agents.iter().enumerate() {
+        let mut table = Table { name: "agents", number, faults: &mut faults };
+        table.unique(agent.id.as_str(), &mut seen);
+        check_agent(agent, &mut table);
+    }
+    let mut seen = BTreeSet::new();
+    for (number, campaign) in config.campaigns.iter().enumerate() {
+        let mut table = Table { name: "campaigns", number, faults: &mut faults };
+        table.unique(campaign.id.as_str(), &mut seen);
+        check_campaign(campaign, &mut table);
+    }
+    faults
+}
+
+fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {
+    if sip.caller.parse::<PhoneNumber>().is_err() {
+        table.fault(&["caller"], "wanted a number such as +12025550100");
+    }
+    table.range(&["no_provisional_ms"], sip.no_provisional_ms.0, 100, 60_000);
+    table.range(&["probe_every_ms"], sip.probe_every_ms.0, 100, HOUR_MS);
+    table.range(&["agent_ring_ms"], sip.agent_ring_ms.0, 100, 180_000);
+    table.range(&["wrap_up_ms"], sip.wrap_up_ms.0, 0, HOUR_MS);
+    table.range(&["media_timeout_ms"], sip.media_timeout_ms.0, 0, HOUR_MS);
+}
+
+fn check_carrier(carrier: &CarrierConfig, table: &mut Table<'_>) {
+    table.range(&["weight"], carrier.weight.into(), 1, 1_000);
+    table.range(&["channels"], carrier.channels.into(), 1, 100_000);
+    match (&carrier.user, &carrier.password) {
+        (Some(_), None) => table.fault(&["user"], "wanted with a password, or neither"),
+        (None, Some(_)) => table.fault(&["password"], "wanted with a user, or neither"),
+        _ => {}
+    }
+}
+
+fn check_agent(agent: &AgentConfig, table: &mut Table<'_>) {
+    table.range(&["skill_ppm"], agent.skill_ppm.0.into(), 0, 1_000_000);
+}
+
+fn check_campaign(campaign: &CampaignConfig, table: &mut Table<'_>) {
+    if let Some(channels) = campaign.robot_channels {
+        table.range(&["robot_channels"], channels.into(), 1, 100_000);
+    }
+    table.range(&["ring_timeout_ms"], campaign.ring_timeout_ms.0, 1_000, 180_000);
+    table.range(&["retry", "max_attempts"], campaign.retry.max_attempts.into(), 1, 100);
+    let weights = campaign.weights;
+    let four =
+        [weights.customer_value, weights.robot_fit, weights.agent_skill, weights.line_quality];
+    let sum = four.iter().map(|weight| u64::from(weight.0)).sum::<u64>();
+    if sum != 1_000_000 {
+        table.fault(&["weights"], format!("the four add up to {sum}; wanted 1000000"));
+    }
+}

@@ -1,0 +1,112 @@
+//! What the runtime needs of the facts besides the live state: where people can be reached, in
+//! ciphertext, what scripts may say of them, and which legs are open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::{AgentId, CallId, CampaignId, LeadId, LegId, SubjectId};
+use crate::event::{AgentState, AttemptStarted, Event, LegKind, Portrait};
+
+/// A fold of the log.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    ciphertexts: BTreeMap<SubjectId, String>,
+    portraits: BTreeMap<LeadId, Portrait>,
+    by_phone_hash: BTreeMap<String, SubjectId>,
+    /// Lead files on record, by campaign and hash.
+    files: BTreeSet<(CampaignId, String)>,
+    open_legs: BTreeMap<LegId, (CallId, LegKind)>,
+    open_attempts: BTreeMap<CallId, AttemptStarted>,
+    agents: BTreeMap<AgentId, AgentState>,
+}
+
+impl Directory {
+    /// Takes the next fact in.
+    pub(crate) fn apply(&mut self, event: &Event) {
+        match event {
+            Event::SubjectRegistered(fact) => {
+                self.ciphertexts.insert(fact.subject_id, fact.ciphertext.clone());
+                self.by_phone_hash.insert(fact.phone_hash.clone(), fact.subject_id);
+            }
+            Event::LeadImported(fact) => {
+                self.portraits.insert(fact.lead_id, fact.portrait.clone());
+            }
+            Event::LeadsImported(fact) => {
+                self.files.insert((fact.campaign_id.clone(), fact.file_hash.clone()));
+            }
+            Event::LegStarted(fact) => {
+                self.open_legs.insert(fact.leg_id, (fact.call_id, fact.kind.clone()));
+            }
+            Event::LegEnded(fact) => {
+                self.open_legs.remove(&fact.leg_id);
+            }
+            Event::AttemptStarted(fact) => {
+                self.open_attempts.insert(fact.call_id, fact.clone());
+            }
+            Event::AttemptEnded(fact) => {
+                self.open_attempts.remove(&fact.call_id);
+            }
+            Event::AgentSignedIn(fact) => {
+                self.agents.insert(fact.agent_id.clone(), AgentState::Available);
+            }
+            Event::AgentStateChanged(fact) => {
+                self.agents.insert(fact.agent_id.clone(), fact.to);
+            }
+            Event::AgentSignedOut(fact) => {
+                self.agents.remove(&fact.agent_id);
+            }
+            _ => {}
+        }
+    }
+
+    /// How a person can be reached, sealed.
+    pub(crate) fn ciphertext(&self, subject_id: SubjectId) -> Option<&str> {
+        self.ciphertexts.get(&subject_id).map(String::as_str)
+    }
+
+    /// What scripts may say of a lead.
+    pub(crate) fn portrait(&self, lead_id: LeadId) -> Portrait {
+        self.portraits.get(&lead_id).cloned().unwrap_or_default()
+    }
+
+    /// Who a number belongs to.
+    pub(crate) fn subject(&self, phone_hash: &str) -> Option<SubjectId> {
+        self.by_phone_hash.get(phone_hash).copied()
+    }
+
+    /// Whether anybody is known.
+    pub(crate) fn has_people(&self) -> bool {
+        !self.ciphertexts.is_empty()
+    }
+
+    /// Whether a lead file is on record.
+    pub(crate) fn has_file(&self, campaign_id: &CampaignId, file_hash: &str) -> bool {
+        self.files.contains(&(campaign_id.clone(), file_hash.to_owned()))
+    }
+
+    /// Legs without an end, each with its call.
+    pub(crate) fn open_legs(&self) -> impl Iterator<Item = (LegId, CallId, &LegKind)> {
+        self.open_legs.iter().map(|(leg, (call, kind))| (*leg, *call, kind))
+    }
+
+    /// Attempts without an end.
+    pub(crate) fn open_attempts(&self) -> impl Iterator<Item = &AttemptStarted> {
+        self.open_attempts.values()
+    }
+
+    /// Agents who are signed in.
+    pub(crate) fn agents(&self) -> &BTreeMap<AgentId, AgentState> {
+        &self.agents
+    }
+}
+
+/// Leads of a campaign by the keyed hash of their number.
+pub(crate) fn listed(
+    live: &crate::projection::live::LiveState,
+    campaign_id: &CampaignId,
+) -> BTreeSet<String> {
+    let leads = live.dialing.leads().values();
+    leads
+        .filter(|lead| lead.campaign_id == *campaign_id)
+        .map(|lead| lead.phone_hash.clone())
+        .collect()
+}

@@ -1,0 +1,95 @@
+//! Agents: signed in while their phone answers, rested after each call.
+
+use std::net::SocketAddr;
+
+use super::Engine;
+use crate::base::{AgentId, Millis, Timestamp};
+use crate::event::{AgentSignedIn, AgentSignedOut, AgentState, AgentStateChanged};
+use crate::runtime::journal::Draft;
+
+/// An agent whose phone did not take a call is left alone this long.
+const BREAK: Millis = Millis(5_000);
+
+impl Engine {
+    /// A phone answers: its agent is there.
+    pub(super) fn phone_answered(&mut self, from: SocketAddr) {
+        let now = self.parts.journal.now();
+        for agent in self.parts.agents.iter().filter(|agent| agent.phone == from) {
+            let known = self.parts.journal.live.routing.agents().get(&agent.id);
+            let state = known.map_or(AgentState::SignedOut, |known| known.state);
+            match (state, known) {
+                (AgentState::SignedOut, _) => {
+                    let fact = AgentSignedIn {
+                        agent_id: agent.id.clone(),
+                        skill_ppm: agent.skill_ppm,
+                        phone: agent.phone.to_string(),
+                    };
+                    self.drafts.push(Draft::new(fact, now, "runtime"));
+                }
+                (AgentState::Break, Some(known)) if now.since(known.since) >= BREAK => {
+                    let back = moved(&agent.id, AgentState::Break, AgentState::Available, None);
+                    self.drafts.push(Draft::new(back, now, "runtime"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A phone does not answer: its agent gets no calls.
+    pub(super) fn phone_gone(&mut self, to: SocketAddr) {
+        let now = self.parts.journal.now();
+        for agent in self.parts.agents.iter().filter(|agent| agent.phone == to) {
+            let known = self.parts.journal.live.routing.agents().get(&agent.id);
+            if known.is_some_and(|known| known.state == AgentState::Available) {
+                let reason = Some("phone_unreachable");
+                let gone = moved(&agent.id, AgentState::Available, AgentState::Break, reason);
+                self.drafts.push(Draft::new(gone, now, "runtime"));
+            }
+        }
+    }
+
+    /// Agents whose time after a call is over are free again.
+    pub(super) fn rest_agents(&mut self, now: Timestamp) {
+        let wrap_up = self.parts.sip.wrap_up_ms;
+        for (agent_id, agent) in self.parts.journal.live.routing.agents() {
+            if agent.state == AgentState::WrapUp && agent.since.plus(wrap_up) <= now {
+                let free = moved(agent_id, AgentState::WrapUp, AgentState::Available, None);
+                self.drafts.push(Draft::new(free, now, "runtime"));
+            }
+        }
+    }
+
+    pub(super) fn next_rested(&self) -> Option<Timestamp> {
+        let wrap_up = self.parts.sip.wrap_up_ms;
+        let agents = self.parts.journal.live.routing.agents().values();
+        agents
+            .filter(|agent| agent.state == AgentState::WrapUp)
+            .map(|agent| agent.since.plus(wrap_up))
+            .min()
+    }
+
+    pub(super) fn sign_out_agents(&mut self) {
+        let now = self.parts.journal.now();
+        for (agent_id, agent) in self.parts.journal.live.routing.agents() {
+            if agent.state != AgentState::SignedOut {
+                let fact = AgentSignedOut { agent_id: agent_id.clone() };
+                self.drafts.push(Draft::new(fact, now, "runtime"));
+            }
+        }
+    }
+}
+
+fn moved(
+    agent_id: &AgentId,
+    from: AgentState,
+    to: AgentState,
+    reason: Option<&str>,
+) -> AgentStateChanged {
+    AgentStateChanged {
+        agent_id: agent_id.clone(),
+        from,
+        to,
+        call_id: None,
+        reason: reason.map(str::to_owned),
+    }
+}

@@ -1,0 +1,177 @@
+//! Calls: their facts are gathered, their commands carried out.
+
+use super::{Engine, EngineError};
+use crate::base::{CallId, CarrierId, EventId, LegId, Millis, PhoneNumber};
+use crate::call::{Call, CallCommand, CallInput, CallOutput, LegOver};
+use crate::event::{Actor, AgentState, AgentStateChanged, Handler, RoutePurpose};
+use crate::media::MediaStatistics;
+use crate::runtime::journal::Draft;
+use crate::runtime::wire::Voice;
+use crate::sip::{Credentials, FailureCause};
+
+/// A call and what the runtime knows of it besides.
+pub(super) struct Slot {
+    pub(super) call: Call,
+    /// Nothing where the person's key was destroyed.
+    pub(super) phone: Option<PhoneNumber>,
+    pub(super) voice: Voice,
+    /// The last decision taken for it.
+    pub(super) cause: Option<EventId>,
+}
+
+impl Engine {
+    /// Takes the outputs of all calls that took something in: facts wait for the append,
+    /// commands are given back.
+    pub(super) fn gather(&mut self) -> Vec<(CallId, CallCommand)> {
+        let now = self.parts.journal.now();
+        let mut commands = Vec::new();
+        for call_id in std::mem::take(&mut self.stirred) {
+            let Some(slot) = self.calls.get_mut(&call_id) else { continue };
+            while let Some(output) = slot.call.poll_output() {
+                match output {
+                    CallOutput::Fact(event) => self.drafts.push(Draft {
+                        event,
+                        at: now,
+                        actor: Actor::part("call"),
+                        cause: slot.cause,
+                    }),
+                    CallOutput::Command(command) => commands.push((call_id, command)),
+                }
+            }
+        }
+        commands
+    }
+
+    pub(super) async fn obey(
+        &mut self,
+        call_id: CallId,
+        command: CallCommand,
+    ) -> Result<(), EngineError> {
+        let now = self.parts.journal.now();
+        match command {
+            CallCommand::WantCarrier { leg_id } => self.choose_carrier(call_id, leg_id).await?,
+            CallCommand::WantHandler { purpose } => self.choose_handler(call_id, purpose).await?,
+            CallCommand::InviteCustomer { leg_id, carrier_id, ring_timeout } => {
+                self.invite_customer(call_id, leg_id, &carrier_id, ring_timeout).await;
+            }
+            CallCommand::InviteAgent { leg_id, agent_id, ring_timeout } => {
+                let phone =
+                    self.parts.agents.iter().find(|agent| agent.id == agent_id).map(|a| a.phone);
+                let caller = self.parts.sip.caller.clone();
+                let called = agent_id.to_string();
+                match phone {
+                    Some(to) => {
+                        let target = super::legs::Target { to, called, caller, credentials: None };
+                        self.invite(call_id, leg_id, target, ring_timeout).await;
+                    }
+                    None => self.never_left(call_id, leg_id),
+                }
+            }
+            CallCommand::HangUp { leg_id } => self.parts.user_agent.hang_up(now, leg_id, None),
+            CallCommand::Play { leg_id, prompt, text } => {
+                let voice = self.calls.get(&call_id).map(|slot| slot.voice.clone());
+                if let (Some(leg), Some(voice)) = (self.legs.get_mut(&leg_id), voice) {
+                    leg.speaker.say(&leg.media, prompt.0, text, voice, now);
+                }
+            }
+            CallCommand::StopPlaying { leg_id, .. } => {
+                if let Some(leg) = self.legs.get_mut(&leg_id) {
+                    leg.speaker.stop(&leg.media, now);
+                }
+            }
+            CallCommand::Bridge { customer, agent } => {
+                if let (Some(customer), Some(agent)) =
+                    (self.legs.get(&customer), self.legs.get(&agent))
+                {
+                    customer.media.bridge_to(&agent.media);
+                    agent.media.bridge_to(&customer.media);
+                }
+            }
+            CallCommand::Done => {
+                self.calls.remove(&call_id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn choose_carrier(&mut self, call_id: CallId, leg_id: LegId) -> Result<(), EngineError> {
+        let journal = &mut self.parts.journal;
+        let (now, position) = (journal.now(), journal.position());
+        let decision = journal.live.dialing.choose_carrier(call_id, leg_id, now, position);
+        let carrier_id = decision.chosen.clone();
+        let cause = self.calls.get(&call_id).and_then(|slot| slot.cause);
+        let draft = Draft::new(decision, now, "dialer").because_of(cause);
+        let ids = journal.append(vec![draft]).await?;
+        self.decided(call_id, ids.first().copied());
+        self.give_call(call_id, CallInput::CarrierChosen { leg_id, carrier_id });
+        Ok(())
+    }
+
+    async fn choose_handler(
+        &mut self,
+        call_id: CallId,
+        purpose: RoutePurpose,
+    ) -> Result<(), EngineError> {
+        let Some(slot) = self.calls.get(&call_id) else { return Ok(()) };
+        let cause = slot.cause;
+        let journal = &mut self.parts.journal;
+        let (now, position) = (journal.now(), journal.position());
+        let decision = journal.live.routing.choose_handler(call_id, purpose, now, position);
+        let handler = decision.chosen.clone();
+        let mut drafts = vec![Draft::new(decision, now, "router").because_of(cause)];
+        if let Some(Handler::Agent(agent_id)) = &handler {
+            // In the same append, so that nobody else is given the same agent.
+            let fact = AgentStateChanged {
+                agent_id: agent_id.clone(),
+                from: AgentState::Available,
+                to: AgentState::Ringing,
+                call_id: Some(call_id),
+                reason: None,
+            };
+            drafts.push(Draft::new(fact, now, "router").because_of(cause));
+        }
+        let ids = journal.append(drafts).await?;
+        self.decided(call_id, ids.first().copied());
+        self.give_call(call_id, CallInput::HandlerChosen { purpose, handler });
+        Ok(())
+    }
+
+    fn decided(&mut self, call_id: CallId, cause: Option<EventId>) {
+        if let Some(slot) = self.calls.get_mut(&call_id) {
+            slot.cause = cause.or(slot.cause);
+        }
+    }
+
+    async fn invite_customer(
+        &mut self,
+        call_id: CallId,
+        leg_id: LegId,
+        carrier_id: &CarrierId,
+        ring_timeout: Millis,
+    ) {
+        let carrier = self.parts.carriers.iter().find(|carrier| carrier.id == *carrier_id);
+        let phone = self.calls.get(&call_id).and_then(|slot| slot.phone.as_ref());
+        let (Some(carrier), Some(phone)) = (carrier, phone) else {
+            self.never_left(call_id, leg_id);
+            return;
+        };
+        let credentials =
+            carrier.user.clone().zip(carrier.password.as_ref()).map(|(user, password)| {
+                Credentials { user, password: password.reveal().to_owned() }
+            });
+        let target = super::legs::Target {
+            to: carrier.address,
+            called: phone.reveal().to_owned(),
+            caller: self.parts.sip.caller.clone(),
+            credentials,
+        };
+        self.invite(call_id, leg_id, target, ring_timeout).await;
+    }
+
+    /// A leg that could not even be tried.
+    pub(super) fn never_left(&mut self, call_id: CallId, leg_id: LegId) {
+        let over = LegOver::Failed { cause: FailureCause::Transport };
+        let statistics = MediaStatistics::default();
+        self.give_call(call_id, CallInput::Over { leg_id, over, statistics });
+    }
+}

@@ -1,0 +1,63 @@
+//! OPTIONS in turn to every carrier and every agent's phone (RFC 3261 §11).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::base::{Millis, Timestamp};
+
+/// Probes without an answer after which an address counts as gone.
+const MISSES: u32 = 2;
+
+/// What is known of one address.
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    due: Timestamp,
+    misses: u32,
+}
+
+/// Which address is asked when.
+#[derive(Debug)]
+pub(super) struct Probes {
+    every: Millis,
+    addresses: BTreeMap<SocketAddr, Probe>,
+}
+
+impl Probes {
+    pub(super) fn new(
+        addresses: impl Iterator<Item = SocketAddr>,
+        every: Millis,
+        now: Timestamp,
+    ) -> Self {
+        let probe = Probe { due: now, misses: 0 };
+        Self { every, addresses: addresses.map(|address| (address, probe)).collect() }
+    }
+
+    /// The addresses to ask now; each is due again a period later.
+    pub(super) fn due(&mut self, now: Timestamp) -> Vec<SocketAddr> {
+        let every = self.every;
+        let due = self.addresses.iter_mut().filter(|(_, probe)| probe.due <= now);
+        due.map(|(address, probe)| {
+            probe.due = now.plus(every);
+            *address
+        })
+        .collect()
+    }
+
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.addresses.values().map(|probe| probe.due).min()
+    }
+
+    pub(super) fn answered(&mut self, address: SocketAddr) {
+        if let Some(probe) = self.addresses.get_mut(&address) {
+            probe.misses = 0;
+        }
+    }
+
+    /// Counts a miss. Whether the address counts as gone now.
+    pub(super) fn missed(&mut self, address: SocketAddr) -> bool {
+        self.addresses.get_mut(&address).is_some_and(|probe| {
+            probe.misses += 1;
+            probe.misses >= MISSES
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! Erases a person: the key goes, and with it number and name wherever they were written.
+//!
+//! In: a number. Out: the reference whose data nobody can open any more. Invariants: nothing is
+//! appended, as the log holds only ciphertext and a keyed hash; the number is in no output and
+//! no error; it works alone on the log, so that no platform dials from a vault in memory.
+//! Deliberately absent: the portrait, which names nobody and stays.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::clock::{SystemClock, system_rng};
+use super::config::Config;
+use super::journal::Journal;
+use super::platform::{StartError, open_vault};
+use crate::base::{Clock, PhoneNumber, SubjectId};
+use crate::dialing::LeadState;
+use crate::event_log::{EmbeddedLog, EventLog, LogOptions};
+use crate::privacy::VaultError;
+
+/// A person cannot be erased.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    /// No log there: the wrong folder, most likely.
+    #[error("erase: there is no log in {0}; name the folder with --config or --data-dir")]
+    NoLog(PathBuf),
+    /// Nobody has the number.
+    #[error("erase: nobody in {0} has this number; wanted it as in the lead file")]
+    Unknown(PathBuf),
+    /// The log or the keys cannot be opened.
+    #[error(transparent)]
+    Open(#[from] StartError),
+    /// The key could not be destroyed.
+    #[error("erase: {0}; try again, the key may still be on disk")]
+    Vault(#[from] VaultError),
+}
+
+/// What an erasure did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Erased {
+    /// The person, by reference.
+    pub subject_id: SubjectId,
+    /// Whether there was a key; not where the person was erased before.
+    pub had_key: bool,
+    /// Leads of the person that are still to be dialled: the next run closes them without a call.
+    pub open_leads: u64,
+}
+
+/// Destroys the key of whoever has a number.
+///
+/// # Errors
+/// See [`EraseError`]; the log must not be open elsewhere.
+pub async fn erase(config: &Config, phone: &PhoneNumber) -> Result<Erased, EraseError> {
+    let folder = config.data_dir.join("log");
+    if !folder.is_dir() {
+        return Err(EraseError::NoLog(folder));
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let (log, _) = EmbeddedLog::open(&folder, LogOptions::default(), clock.clone())
+        .map_err(StartError::from)?;
+    let log = Arc::new(log);
+    let dyn_log: Arc<dyn EventLog> = log.clone();
+    let journal = Journal::open(dyn_log, clock, system_rng(), config.node.clone())
+        .await
+        .map_err(StartError::from)?;
+    let mut vault = open_vault(config, &journal)?;
+    let erased = match journal.directory.subject(&vault.phone_hash(phone)) {
+        Some(subject_id) => {
+            let leads = journal.live.dialing.leads().values();
+            let open = leads
+                .filter(|lead| lead.subject_id == subject_id && lead.state != LeadState::Closed);
+            let open_leads = open.count() as u64;
+            let had_key = vault.destroy(subject_id)?;
+            Ok(Erased { subject_id, had_key, open_leads })
+        }
+        None => Err(EraseError::Unknown(config.data_dir.clone())),
+    };
+    log.close().await;
+    erased
+}

@@ -1,0 +1,175 @@
+//! The one writer of facts and the live state that follows them.
+//!
+//! Appending waits until the facts are durable and the live state has taken them in, so that a
+//! decision taken next knows them.
+
+use std::sync::Arc;
+
+use super::directory::Directory;
+use crate::base::{Clock, EventId, Rng, Timestamp};
+use crate::event::{Actor, Event, ExpectedRevision, Family, NewEvent, StreamName};
+use crate::event_log::{
+    AppendError, EventLog, StreamAppend, Subscription, SubscriptionError, SubscriptionItem,
+};
+use crate::projection::live::{LiveState, OutOfOrder};
+
+/// The journal cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A fact was refused.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The log cannot be followed.
+    #[error(transparent)]
+    Follow(#[from] SubscriptionError),
+    /// Our own mistake.
+    #[error(transparent)]
+    OutOfOrder(#[from] OutOfOrder),
+}
+
+/// A fact on its way to the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    /// What happened.
+    pub(crate) event: Event,
+    /// When.
+    pub(crate) at: Timestamp,
+    /// Who or what did it.
+    pub(crate) actor: Actor,
+    /// The fact it follows from.
+    pub(crate) cause: Option<EventId>,
+}
+
+impl Draft {
+    /// A fact without a cause in the log.
+    pub(crate) fn new(event: impl Into<Event>, at: Timestamp, actor: &'static str) -> Self {
+        Self { event: event.into(), at, actor: Actor::part(actor), cause: None }
+    }
+
+    /// Names the fact it follows from.
+    pub(crate) fn because_of(mut self, cause: Option<EventId>) -> Self {
+        self.cause = cause;
+        self
+    }
+}
+
+/// Writes facts and follows them.
+pub(crate) struct Journal {
+    log: Arc<dyn EventLog>,
+    feed: Subscription,
+    clock: Arc<dyn Clock>,
+    ids: Rng,
+    node: String,
+    /// The live state up to the last fact.
+    pub(crate) live: LiveState,
+    /// What the runtime needs of the facts besides.
+    pub(crate) directory: Directory,
+}
+
+impl Journal {
+    /// Follows the log to its present end.
+    pub(crate) async fn open(
+        log: Arc<dyn EventLog>,
+        clock: Arc<dyn Clock>,
+        ids: Rng,
+        node: String,
+    ) -> Result<Self, JournalError> {
+        let mut feed = log.subscribe_all(None);
+        let mut live = LiveState::default();
+        let mut directory = Directory::default();
+        while let SubscriptionItem::Event(recorded) = feed.next().await? {
+            if let Some(event) = live.apply(&recorded)? {
+                directory.apply(&event);
+            }
+        }
+        Ok(Self { log, feed, clock, ids, node, live, directory })
+    }
+
+    /// The moment now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The position decisions are taken at.
+    pub(crate) fn position(&self) -> u64 {
+        self.live.position().unwrap_or(0)
+    }
+
+    /// A generator of its own for a part.
+    pub(crate) fn fork(&mut self, name: &str) -> Rng {
+        let salt = self.ids.bits();
+        self.ids.fork(&format!("{name} {salt}"))
+    }
+
+    /// Makes facts durable, all or none, and takes them into the live state. Gives their ids.
+    pub(crate) async fn append(
+        &mut self,
+        drafts: Vec<Draft>,
+    ) -> Result<Vec<EventId>, JournalError> {
+        let mut ids = Vec::with_capacity(drafts.len());
+        let mut batch: Vec<StreamAppend> = Vec::new();
+        for draft in drafts {
+            let event_id = EventId::generate(draft.at, &mut self.ids);
+            ids.push(event_id);
+            let stream = self.stream_of(&draft.event);
+            let event =
+                NewEvent::of(&draft.event, event_id, draft.at, draft.actor).because_of(draft.cause);
+            match batch.iter_mut().find(|part| part.stream == stream) {
+                Some(part) => part.events.push(event),
+                None => batch.push(StreamAppend {
+                    stream,
+                    expected: ExpectedRevision::Any,
+                    events: vec![event],
+                }),
+            }
+        }
+        if batch.is_empty() {
+            return Ok(ids);
+        }
+        let appended = self.log.append_many(batch).await?;
+        let last = appended.iter().map(|part| part.last_position).max();
+        while self.live.position() < last {
+            let recorded = self.feed.next_event().await?;
+            if let Some(event) = self.live.apply(&recorded)? {
+                self.directory.apply(&event);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The stream a fact belongs to.
+    fn stream_of(&self, event: &Event) -> StreamName {
+        let category = match event.family() {
+            Family::Platform => return StreamName::of("platform", &self.node),
+            Family::Compliance => return StreamName::of("compliance", &"do_not_call"),
+            Family::Campaign => "campaign",
+            Family::Subject => "subject",
+            Family::Lead => "lead",
+            Family::Call => "call",
+            Family::Agent => "agent",
+            Family::Carrier => "carrier",
+        };
+        match event {
+            Event::CampaignCreated(fact) => StreamName::of(category, &fact.campaign_id),
+            Event::CampaignStarted(fact) => StreamName::of(category, &fact.campaign_id),
+            Event::CampaignPaused(fact) => StreamName::of(category, &fact.campaign_id),
+            Event::CampaignResumed(fact) => StreamName::of(category, &fact.campaign_id),
+            Event::CampaignCompleted(fact) => StreamName::of(category, &fact.campaign_id),
+            Event::LeadsImported(fact) => StreamName::of(category, &fact.campaign_id),
+            Event::LeadRowRejected(fact) => StreamName::of(category, &fact.campaign_id),
+            Event::SubjectRegistered(fact) => StreamName::of(category, &fact.subject_id),
+            Event::LeadImported(fact) => StreamName::of(category, &fact.lead_id),
+            Event::DialRefused(fact) => StreamName::of(category, &fact.lead_id),
+            Event::AgentSignedIn(fact) => StreamName::of(category, &fact.agent_id),
+            Event::AgentStateChanged(fact) => StreamName::of(category, &fact.agent_id),
+            Event::AgentSignedOut(fact) => StreamName::of(category, &fact.agent_id),
+            Event::CarrierAdded(fact) => StreamName::of(category, &fact.carrier_id),
+            Event::CarrierFailed(fact) => StreamName::of(category, &fact.carrier_id),
+            Event::CarrierRecovered(fact) => StreamName::of(category, &fact.carrier_id),
+            Event::LineSampled(fact) => StreamName::of(category, &fact.carrier_id),
+            other => other
+                .call_id()
+                .map_or_else(|| StreamName::of("platform", &self.node), StreamName::call),
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The platform as a whole: opened, recovered, set up from its configuration, then driven.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::clock::{SystemClock, system_random, system_rng};
+use super::config::{CampaignConfig, Config};
+use super::engine::{Engine, EngineError, Parts, Voices};
+use super::import::{Import, ImportError, ImportReport, import};
+use super::journal::{Draft, Journal, JournalError};
+use super::recovery::{Recovered, recover};
+use super::scripts::{ScriptFileError, Scripts};
+use super::wire::{ListenError, bind_udp};
+use crate::base::{CampaignId, Clock, sha256_hex};
+use crate::event::{
+    CampaignCreated, CampaignStarted, CampaignStateName, CarrierAdded, CarrierFailed,
+    ConfigurationLoaded,
+};
+use crate::event_log::{EmbeddedLog, EventLog, LogOptions, OpenError};
+use crate::privacy::{Vault, VaultError};
+use crate::sip::{Timers, UserAgent, UserAgentConfig};
+
+/// The platform cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Log(#[from] OpenError),
+    /// The keys cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The log knows people, but the keys are gone. New ones would reach nobody.
+    #[error(
+        "open keys: {0} is missing, but the log beside it knows people; restore the folder from a \
+         backup, or move the log away to begin anew"
+    )]
+    KeysLost(PathBuf),
+    /// A script cannot be used.
+    #[error(transparent)]
+    Script(#[from] ScriptFileError),
+    /// A lead file cannot be read.
+    #[error("read lead file {path}: {source}")]
+    LeadFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A lead file cannot be imported.
+    #[error("{path}: {source}")]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ImportError,
+    },
+    /// A port cannot be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Facts cannot be recorded.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What was configured cannot be written down.
+    #[error("record the configuration: {0}")]
+    Configuration(#[from] serde_json::Error),
+}
+
+/// A platform that is ready to work.
+pub struct Platform {
+    engine: Engine,
+    log: Arc<EmbeddedLog>,
+    sip: SocketAddr,
+    recovered: Recovered,
+    imports: Vec<(CampaignId, ImportReport)>,
+}
+
+impl Platform {
+    /// Opens log and keys, closes what a crash left open, and sets up carriers, campaigns and
+    /// leads. Nothing is dialled before [`Self::run`].
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn open(
+        config: Config,
+        voices: Voices,
+        until_complete: bool,
+    ) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let folder = config.data_dir.join("log");
+        let (log, report) = EmbeddedLog::open(&folder, LogOptions::default(), clock.clone())?;
+        let log = Arc::new(log);
+        let dyn_log: Arc<dyn EventLog> = log.clone();
+        let mut scripts = Scripts::default();
+        for campaign in &config.campaigns {
+            scripts.load(campaign.id.clone(), campaign.script.clone())?;
+        }
+        let socket = bind_udp("SIP udp", config.sip.listen).await?;
+        let sip = socket.local_addr().map_err(|source| ListenError {
+            protocol: "SIP udp",
+            address: config.sip.listen,
+            source,
+        })?;
+        let node = config.node.clone();
+        let mut journal = Journal::open(dyn_log, clock.clone(), system_rng(), node.clone()).await?;
+        let mut vault = open_vault(&config, &journal)?;
+        let recovered = recover(&mut journal, &node, report.torn_tail_bytes).await?;
+        set_up(&mut journal, &config, &scripts).await?;
+        let mut imports = Vec::new();
+        for campaign in &config.campaigns {
+            if let Some(report) = import_leads(&mut journal, &mut vault, campaign).await? {
+                imports.push((campaign.id.clone(), report));
+            }
+            start_campaign(&mut journal, &campaign.id).await?;
+        }
+        let user_agent = UserAgent::new(
+            UserAgentConfig {
+                local: sip,
+                product: concat!("Ledgerline/", env!("CARGO_PKG_VERSION")).to_owned(),
+                timers: Timers {
+                    no_provisional: config.sip.no_provisional_ms,
+                    ..Timers::default()
+                },
+                challenge: None,
+            },
+            journal.fork("sip"),
+        );
+        let parts = Parts {
+            node,
+            sip: config.sip,
+            carriers: config.carriers,
+            agents: config.agents,
+            campaigns: config.campaigns,
+            journal,
+            vault,
+            scripts,
+            voices,
+            socket,
+            user_agent,
+            clock,
+            until_complete,
+        };
+        let engine = Engine::new(parts, sip.ip());
+        Ok(Self { engine, log, sip, recovered, imports })
+    }
+
+    /// The engine alone, to be driven by hand.
+    #[cfg(test)]
+    pub(super) fn into_engine(self) -> Engine {
+        self.engine
+    }
+
+    /// The log, to follow.
+    pub fn log(&self) -> Arc<dyn EventLog> {
+        self.log.clone()
+    }
+
+    /// Where SIP is spoken.
+    pub const fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
+    /// What opening found.
+    pub const fn recovered(&self) -> Recovered {
+        self.recovered
+    }
+
+    /// What was imported at start.
+    pub fn imports(&self) -> &[(CampaignId, ImportReport)] {
+        &self.imports
+    }
+
+    /// Works until told to stop, or until every campaign is complete where that was asked for;
+    /// then closes the log.
+    ///
+    /// # Errors
+    /// See [`EngineError`]; calls were hung up.
+    pub async fn run(self, stop: oneshot::Receiver<()>) -> Result<(), EngineError> {
+        let result = Box::pin(self.engine.run(stop)).await;
+        self.log.close().await;
+        result
+    }
+}
+
+/// Imports leads without dialling anybody.
+///
+/// # Errors
+/// See [`StartError`]; the log must not be open elsewhere.
+pub async fn import_only(
+    config: &Config,
+    campaign: &CampaignConfig,
+) -> Result<ImportReport, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let folder = config.data_dir.join("log");
+    let (log, _) = EmbeddedLog::open(&folder, LogOptions::default(), clock.clone())?;
+    let log = Arc::new(log);
+    let mut scripts = Scripts::default();
+    scripts.load(campaign.id.clone(), campaign.script.clone())?;
+    let dyn_log: Arc<dyn EventLog> = log.clone();
+    let mut journal = Journal::open(dyn_log, clock, system_rng(), config.node.clone()).await?;
+    let mut vault = open_vault(config, &journal)?;
+    create_campaign(&mut journal, campaign, &scripts).await?;
+    let report = import_leads(&mut journal, &mut vault, campaign).await?;
+    log.close().await;
+    Ok(report.unwrap_or_default())
+}
+
+/// Opens the keys that belong to a log, making them where the log knows nobody yet.
+pub(super) fn open_vault(config: &Config, journal: &Journal) -> Result<Vault, StartError> {
+    let folder = config.data_dir.join("keys");
+    for name in ["installation.key", "subjects.keys"] {
+        let path = folder.join(name);
+        if journal.directory.has_people() && !path.exists() {
+            return Err(StartError::KeysLost(path));
+        }
+    }
+    Ok(Vault::open(&folder, &mut system_random)?)
+}
+
+/// Carriers and campaigns as configured, where the log does not know them so already.
+async fn set_up(
+    journal: &mut Journal,
+    config: &Config,
+    scripts: &Scripts,
+) -> Result<(), StartError> {
+    let now = journal.now();
+    let settings = serde_json::to_string(config)?;
+    let hash = sha256_hex(settings.as_bytes());
+    let mut drafts = vec![Draft::new(ConfigurationLoaded { hash, settings }, now, "runtime")];
+    for carrier in &config.carriers {
+        let fact = CarrierAdded {
+            carrier_id: carrier.id.clone(),
+            weight: carrier.weight,
+            channels: carrier.channels,
+        };
+        drafts.push(Draft::new(fact, now, "runtime"));
+    }
+    for (carrier_id, carrier) in journal.live.dialing.carriers() {
+        // Its address is not known any more: calls given to it would go nowhere.
+        if carrier.is_up && !config.carriers.iter().any(|one| one.id == *carrier_id) {
+            let reason = "not_configured".to_owned();
+            let fact = CarrierFailed { carrier_id: carrier_id.clone(), reason };
+            drafts.push(Draft::new(fact, now, "runtime"));
+        }
+    }
+    journal.append(drafts).await?;
+    for campaign in &config.campaigns {
+        create_campaign(journal, campaign, scripts).await?;
+    }
+    Ok(())
+}
+
+async fn create_campaign(
+    journal: &mut Journal,
+    campaign: &CampaignConfig,
+    scripts: &Scripts,
+) -> Result<(), JournalError> {
+    if journal.live.dialing.campaigns().contains_key(&campaign.id) {
+        return Ok(());
+    }
+    let Some(script) = scripts.get(&campaign.id) else { return Ok(()) };
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let fact = CampaignCreated {
+        campaign_id: campaign.id.clone(),
+        name: campaign.name.clone(),
+        script_id: script.id().clone(),
+        script_hash: scripts.hash(&campaign.id).unwrap_or_default().to_owned(),
+        language: script.language().name().to_owned(),
+        settings: campaign.settings(cpus),
+    };
+    let now = journal.now();
+    journal.append(vec![Draft::new(fact, now, "runtime")]).await?;
+    Ok(())
+}
+
+async fn import_leads(
+    journal: &mut Journal,
+    vault: &mut Vault,
+    campaign: &CampaignConfig,
+) -> Result<Option<ImportReport>, StartError> {
+    let Some(path) = &campaign.leads else { return Ok(None) };
+    let bytes = std::fs::read(path)
+        .map_err(|source| StartError::LeadFile { path: path.clone(), source })?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let wanted = Import {
+        campaign_id: &campaign.id,
+        file: &name,
+        bytes: &bytes,
+        rows_max: campaign.leads_max,
+    };
+    let report = import(journal, vault, wanted, &mut system_random)
+        .await
+        .map_err(|source| StartError::Import { path: path.clone(), source })?;
+    Ok(Some(report))
+}
+
+/// A campaign that is not complete dials.
+async fn start_campaign(
+    journal: &mut Journal,
+    campaign_id: &CampaignId,
+) -> Result<(), JournalError> {
+    let Some(campaign) = journal.live.dialing.campaigns().get(campaign_id) else { return Ok(()) };
+    let has_open_leads = campaign.closed_leads < campaign.leads;
+    let starts = match campaign.state {
+        CampaignStateName::Created => true,
+        CampaignStateName::Completed => has_open_leads,
+        CampaignStateName::Running | CampaignStateName::Paused => false,
+    };
+    if starts {
+        let now = journal.now();
+        let fact = CampaignStarted { campaign_id: campaign_id.clone() };
+        journal.append(vec![Draft::new(fact, now, "runtime")]).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
