@@ -1,9 +1,20 @@
-//! The world on the other side of the wire, seeded: carriers, the people they reach, agents.
+//! The seeded world on the other side of the wire: carriers, people, agents.
 //!
-//! In: lead files, seeds, SIP and RTP. Out: SIP and RTP, nothing else: what a customer means
-//! travels only over the wire. Invariants: the same seed gives the same people; a person
-//! reacts only to what arrived, after a human delay. Deliberately absent: any knowledge of the
-//! log, the script or the campaign.
+//! In: SIP and RTP from the platform, a lead file, a seed. Out: SIP and RTP. Invariants: what a
+//! simulated person means travels only through SIP and RTP; the same seed settles the same
+//! people; the simulator never reads the platform's log or memory. Deliberately absent: anything
+//! the platform's own code depends on.
 
-pub mod person;
-pub mod population;
+mod agents;
+mod carrier;
+mod desk;
+mod endpoint;
+mod person;
+mod population;
+
+pub use agents::{AgentsOptions, run_agents};
+pub use carrier::{CarrierOptions, run_carrier};
+pub use desk::{Desk, DeskInput, DeskOutput};
+pub use endpoint::SimError;
+pub use person::{Keys, Person, PersonInput, PersonOutput, Utterance};
+pub use population::{Population, Reach, Reaction, Temper};

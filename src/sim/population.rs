@@ -91,6 +91,20 @@ impl Population {
         Ok(Self { residents, rng: Rng::from_seed(seed) })
     }
 
+    /// Settles everybody of several lead files; the first that names a number wins.
+    ///
+    /// # Errors
+    /// [`LeadFileError`] where a file's header cannot be used.
+    pub fn settle_all(lead_files: &[impl AsRef<[u8]>], seed: u64) -> Result<Self, LeadFileError> {
+        let mut all = Self { residents: BTreeMap::new(), rng: Rng::from_seed(seed) };
+        for file in lead_files {
+            for (phone, resident) in Self::settle(file.as_ref(), seed)?.residents {
+                all.residents.entry(phone).or_insert(resident);
+            }
+        }
+        Ok(all)
+    }
+
     /// How many people can be called.
     pub fn len(&self) -> usize {
         self.residents.len()
