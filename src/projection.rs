@@ -4,4 +4,18 @@
 //! is true at. Invariants: everything here can be thrown away and comes back equal from a
 //! replay; no clock and no look-up but the log. Deliberately absent: deciding anything.
 
+#[cfg(feature = "analytics")]
+pub(crate) mod front_matter;
+#[cfg(all(test, feature = "analytics"))]
+pub(crate) mod history;
 pub mod live;
+#[cfg(feature = "analytics")]
+pub mod sql;
+#[cfg(feature = "analytics")]
+pub(crate) mod store;
+#[cfg(feature = "analytics")]
+pub(crate) mod table;
+#[cfg(feature = "analytics")]
+pub(crate) mod tables;
+#[cfg(feature = "analytics")]
+mod view;

@@ -1,29 +1,12 @@
-use bytes::Bytes;
-
 use super::*;
-use crate::base::{EventId, Millis, Rng, Timestamp};
-use crate::event::{Actor, Event, NewEvent, Recorded, StreamName, examples};
+use crate::base::{Millis, Timestamp};
+use crate::event::{Event, Recorded, examples};
 
 const START: i64 = 1_795_244_400_000_000;
 
 fn record(position: u64, event: &Event) -> Recorded {
     let at = Timestamp::from_micros(START).plus(Millis(position * 1_000));
-    let id = EventId::generate(at, &mut Rng::from_seed(position));
-    let new = NewEvent::of(event, id, at, Actor::part("test"));
-    Recorded {
-        position,
-        stream: StreamName::of("test", &1),
-        revision: position,
-        recorded_at: at,
-        event_id: new.event_id,
-        event_type: new.event_type,
-        schema_version: new.schema_version,
-        occurred_at: new.occurred_at,
-        correlation_id: new.correlation_id,
-        causation_id: new.causation_id,
-        actor: new.actor,
-        data: Bytes::from(new.data),
-    }
+    Recorded::example(position, event, at)
 }
 
 /// One of each fact, in an order that could happen.

@@ -1,0 +1,20 @@
+-- name: agent_occupancy
+-- description: Each agent's time by state and the occupancy - talking and wrap-up over talking,
+--   wrap-up and waiting, breaks left out - in parts per million.
+-- params: date =
+-- example: ledgerline query agent_occupancy
+select
+    agent_id,
+    sum(talks) as talks,
+    sum(available_ms) as available_ms,
+    sum(ringing_ms) as ringing_ms,
+    sum(talking_ms) as talking_ms,
+    sum(wrap_up_ms) as wrap_up_ms,
+    sum(break_ms) as break_ms,
+    sum(talking_ms + wrap_up_ms) / nullif(sum(talks), 0) as handling_mean_ms,
+    sum(talking_ms + wrap_up_ms) * 1000000
+        / nullif(sum(talking_ms + wrap_up_ms + ringing_ms + available_ms), 0) as occupancy_ppm
+from operational.agents_hourly
+where ($date = '' or cast(cast(hour as date) as varchar) = $date)
+group by agent_id
+order by agent_id

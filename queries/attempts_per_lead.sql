@@ -1,0 +1,15 @@
+-- name: attempts_per_lead
+-- description: How often leads were dialled, and how many of them were reached: what a further
+--   attempt brings. Reached and committed count leads whose last dial was of this number.
+-- params: campaign_id =
+-- example: ledgerline query attempts_per_lead
+select
+    attempts,
+    count(*) as leads,
+    count(*) filter (where is_reached) as reached,
+    count(*) filter (where is_committed) as committed,
+    count(*) filter (where is_reached) * 1000000 / count(*) as reached_ppm
+from leads
+where $campaign_id = '' or campaign_id = $campaign_id
+group by attempts
+order by attempts

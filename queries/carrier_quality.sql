@@ -1,0 +1,47 @@
+-- name: carrier_quality
+-- description: Each carrier's answer-seizure ratio, network effectiveness, failures, post-dial
+--   delay and packet loss (ITU-T E.411; rates over seizures, in parts per million).
+-- params: date =
+-- example: ledgerline query carrier_quality
+with
+legs_by_carrier as (
+    select
+        carrier_id,
+        sum(seizures) as seizures,
+        sum(answered) as answered,
+        sum(user_busy + user_no_answer + user_rejected) as user_failures,
+        sum(failed) as failed,
+        sum(pdd_count) as pdd_count,
+        sum(pdd_ms) as pdd_ms,
+        sum(packets_received) as packets_received,
+        sum(packets_lost) as packets_lost
+    from operational.carriers_hourly
+    where ($date = '' or cast(cast(hour as date) as varchar) = $date)
+    group by carrier_id
+),
+outages as (
+    select
+        carrier_id,
+        count(*) as outages,
+        coalesce(sum(duration_ms), 0) as down_ms
+    from carrier_states
+    where state = 'down' and ($date = '' or cast(cast(from_at as date) as varchar) = $date)
+    group by carrier_id
+)
+select
+    legs_by_carrier.carrier_id,
+    legs_by_carrier.seizures,
+    legs_by_carrier.answered,
+    legs_by_carrier.failed,
+    legs_by_carrier.answered * 1000000 / nullif(legs_by_carrier.seizures, 0) as asr_ppm,
+    (legs_by_carrier.answered + legs_by_carrier.user_failures) * 1000000
+        / nullif(legs_by_carrier.seizures, 0) as ner_ppm,
+    legs_by_carrier.failed * 1000000 / nullif(legs_by_carrier.seizures, 0) as failed_ppm,
+    legs_by_carrier.pdd_ms / nullif(legs_by_carrier.pdd_count, 0) as pdd_mean_ms,
+    legs_by_carrier.packets_lost * 1000000
+        / nullif(legs_by_carrier.packets_lost + legs_by_carrier.packets_received, 0) as loss_ppm,
+    coalesce(outages.outages, 0) as outages,
+    coalesce(outages.down_ms, 0) as down_ms
+from legs_by_carrier
+left join outages on outages.carrier_id = legs_by_carrier.carrier_id
+order by legs_by_carrier.carrier_id

@@ -1,0 +1,17 @@
+-- name: connect_rate_by_hour
+-- description: Dials, answers and contacts by hour; connect rate is any answer over dials,
+--   contact rate is people over dials, both in parts per million.
+-- params: campaign_id =, date =
+-- example: ledgerline query connect_rate_by_hour --param campaign_id=business-loan
+select
+    hour,
+    sum(attempts) as attempts,
+    sum(answered) as answered,
+    sum(contacts) as contacts,
+    sum(answered) * 1000000 / nullif(sum(attempts), 0) as connect_ppm,
+    sum(contacts) * 1000000 / nullif(sum(attempts), 0) as contact_ppm
+from operational.calls_hourly
+where ($campaign_id = '' or campaign_id = $campaign_id)
+    and ($date = '' or cast(cast(hour as date) as varchar) = $date)
+group by hour
+order by hour

@@ -1,0 +1,45 @@
+-- name: funnel_by_campaign
+-- description: The way from a lead to an agreement, by campaign; rates in parts per million.
+--   Contact rate is over dials, the rates after it over contacts, penetration over leads.
+-- params: campaign_id =, date =
+-- example: ledgerline query funnel_by_campaign --param campaign_id=business-loan
+with
+funnel as (
+    select
+        campaign_id,
+        sum(leads_tried) as leads_tried,
+        sum(attempts) as attempts,
+        sum(answered) as answered,
+        sum(contacts) as contacts,
+        sum(talked) as talked,
+        sum(interested) as interested,
+        sum(bridged) as bridged,
+        sum(committed) as committed,
+        sum(opted_out) as opted_out
+    from funnel.campaigns_daily
+    where ($date = '' or cast(cast(day as date) as varchar) = $date)
+    group by campaign_id
+)
+select
+    campaigns.campaign_id,
+    campaigns.name,
+    campaigns.state,
+    campaigns.leads,
+    coalesce(funnel.leads_tried, 0) as leads_tried,
+    coalesce(funnel.attempts, 0) as attempts,
+    coalesce(funnel.answered, 0) as answered,
+    coalesce(funnel.contacts, 0) as contacts,
+    coalesce(funnel.talked, 0) as talked,
+    coalesce(funnel.interested, 0) as interested,
+    coalesce(funnel.bridged, 0) as bridged,
+    coalesce(funnel.committed, 0) as committed,
+    coalesce(funnel.opted_out, 0) as opted_out,
+    funnel.leads_tried * 1000000 / nullif(campaigns.leads, 0) as penetration_ppm,
+    funnel.answered * 1000000 / nullif(funnel.attempts, 0) as connect_ppm,
+    funnel.contacts * 1000000 / nullif(funnel.attempts, 0) as contact_ppm,
+    funnel.interested * 1000000 / nullif(funnel.contacts, 0) as interested_ppm,
+    funnel.committed * 1000000 / nullif(funnel.contacts, 0) as committed_ppm
+from campaigns
+left join funnel on funnel.campaign_id = campaigns.campaign_id
+where $campaign_id = '' or campaigns.campaign_id = $campaign_id
+order by campaigns.campaign_id

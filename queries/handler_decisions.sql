@@ -1,0 +1,22 @@
+-- name: handler_decisions
+-- description: Who was chosen to talk and why: scores in parts per million, the runner-up, and
+--   the vetoes of the others. The newest first.
+-- params: call_id =
+-- example: ledgerline query handler_decisions --param call_id=01980000-0000-7000-8000-000000000001
+select
+    decision_position,
+    decided_at,
+    call_id,
+    purpose,
+    chosen,
+    score,
+    runner_up,
+    runner_up_score,
+    candidate_count,
+    veto_count,
+    reason,
+    policy
+from decisions
+where kind = 'handler' and ($call_id = '' or call_id = $call_id)
+order by decision_position desc
+limit 200

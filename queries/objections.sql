@@ -1,0 +1,27 @@
+-- name: objections
+-- description: What holds customers back: how often each objection was heard, in how many calls,
+--   and how many of those calls still ended in an agreement.
+-- params: campaign_id =, date =
+-- example: ledgerline query objections
+with
+calls as (
+    select
+        objection,
+        call_id,
+        count(*) as times
+    from intent_tags
+    where objection is not null
+        and ($campaign_id = '' or campaign_id = $campaign_id)
+        and ($date = '' or cast(cast(occurred_at as date) as varchar) = $date)
+    group by objection, call_id
+)
+select
+    calls.objection,
+    sum(calls.times) as times,
+    count(*) as calls,
+    count(*) filter (where attempts.is_committed) as committed,
+    count(*) filter (where attempts.is_committed) * 1000000 / count(*) as committed_ppm
+from calls
+left join attempts on attempts.call_id = calls.call_id
+group by calls.objection
+order by times desc, calls.objection

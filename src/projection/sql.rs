@@ -1,0 +1,155 @@
+//! SQL views over the base tables, recomputed by dirty window.
+//!
+//! In: the log, the SQL files of `projections/`. Out: Parquet files and a manifest for each view
+//! (see `docs/sql.md`). A refresh takes the facts after the view's position into the base
+//! tables, asks which windows the changed rows lie in, and runs the view's own query for those
+//! windows alone; there is no second, incremental version of a view to keep in step.
+//!
+//! Invariants: a view after any sequence of refreshes equals the view made from position zero,
+//! and [`verify`] shows it; a changed definition, or another log, makes everything again; a view
+//! that fails holds no other one up. Deliberately absent: the base tables on disk: they are
+//! folded from the log at each start.
+
+mod compute;
+mod live;
+mod reader;
+mod refresh;
+mod verify;
+
+use std::path::Path;
+
+use datafusion::error::DataFusionError;
+
+pub(crate) use self::compute::{normalised_schema, session};
+pub(crate) use self::live::live_tables;
+pub(crate) use self::reader::LogReader;
+pub(crate) use self::refresh::{refresh_all, status};
+use super::front_matter::FrontMatterError;
+use super::store::{Store, StoreError};
+use super::tables::Tables;
+pub use super::view::{Layer, View, Width, views};
+use crate::event_log::{OpenError, ReadError};
+
+pub use self::refresh::{Refreshed, ViewStatus};
+pub use self::verify::{VerifyReport, ViewCheck};
+
+/// Views cannot be made, stored or compared.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no log here.
+    #[error(
+        "read the log in {0}: there is none; name the folder with --data-dir, such as demo-data after `ledgerline demo`"
+    )]
+    NoLog(std::path::PathBuf),
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A SQL file's head is wrong.
+    #[error(transparent)]
+    FrontMatter(#[from] FrontMatterError),
+    /// A view's query fails.
+    #[error("compute view {view}: {}", one_line(.source))]
+    Compute {
+        /// The view.
+        view: String,
+        /// What the engine says.
+        source: Box<DataFusionError>,
+    },
+    /// A view's result is not what its head says.
+    #[error("compute view {view}: {problem}")]
+    Shape {
+        /// The view.
+        view: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// The engine failed outside any view.
+    #[error("run a query: {}", one_line(.0))]
+    Engine(#[from] Box<DataFusionError>),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No view has this name.
+    #[error("find view {name:?}: there are {known}")]
+    UnknownView {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The folder cannot be written.
+    #[error("write {0}: the folder is read-only")]
+    ReadOnly(std::path::PathBuf),
+}
+
+/// What the engine says, without the line breaks it puts in.
+pub(crate) fn one_line(error: &DataFusionError) -> String {
+    error.strip_backtrace().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl From<DataFusionError> for Error {
+    fn from(source: DataFusionError) -> Self {
+        Self::Engine(Box::new(source))
+    }
+}
+
+impl From<datafusion::arrow::error::ArrowError> for Error {
+    fn from(source: datafusion::arrow::error::ArrowError) -> Self {
+        DataFusionError::from(source).into()
+    }
+}
+
+/// Brings every view up to the log's head.
+///
+/// # Errors
+/// See [`Error`]; a single view's failure is in its [`Refreshed::error`].
+pub async fn refresh(data_dir: &Path) -> Result<Vec<Refreshed>, Error> {
+    make(data_dir, &[]).await
+}
+
+/// Makes views again from position zero: all of them, or one by `name` or `layer.name`.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn rebuild(data_dir: &Path, name: Option<&str>) -> Result<Vec<Refreshed>, Error> {
+    let views = views()?;
+    let chosen: Vec<View> = views
+        .iter()
+        .filter(|view| name.is_none_or(|name| view.name == name || view.table() == name))
+        .cloned()
+        .collect();
+    if let (Some(name), true) = (name, chosen.is_empty()) {
+        let known: Vec<String> = views.iter().map(View::table).collect();
+        return Err(Error::UnknownView { name: name.to_owned(), known: known.join(", ") });
+    }
+    make(data_dir, &chosen).await
+}
+
+/// Refreshes every view, those in `anew` from nothing.
+async fn make(data_dir: &Path, anew: &[View]) -> Result<Vec<Refreshed>, Error> {
+    let views = views()?;
+    let reader = LogReader::open(data_dir)?;
+    let store = Store::below(data_dir);
+    let lock = store.lock().await?;
+    let lock = lock.ok_or_else(|| Error::ReadOnly(data_dir.join("projections")))?;
+    reader.look()?;
+    let mut tables = Tables::default();
+    reader.advance(&mut tables, None, |_| {}).await?;
+    Box::pin(refresh_all(&lock, &store, &views, anew, &mut tables)).await
+}
+
+/// Makes every view again from position zero, each at the position it is stored at, and
+/// compares with what is stored, row by row. Nothing is written.
+///
+/// # Errors
+/// See [`Error`]. A difference is not an error: it is in the report.
+pub async fn verify(data_dir: &Path) -> Result<VerifyReport, Error> {
+    let reader = LogReader::open(data_dir)?;
+    verify::verify(&reader, &Store::below(data_dir), &views()?).await
+}
+
+#[cfg(test)]
+mod tests;

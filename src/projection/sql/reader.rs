@@ -1,0 +1,57 @@
+//! The log as the fold reads it.
+
+use std::path::Path;
+
+use super::Error;
+use crate::event::Recorded;
+use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog as _};
+use crate::projection::tables::Tables;
+
+/// Events of one read.
+const PAGE: usize = 2_048;
+
+/// A log that is read while another process may write it.
+pub(crate) struct LogReader {
+    log: EmbeddedLog,
+}
+
+impl LogReader {
+    /// Opens the log below a data folder for reading.
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, Error> {
+        let folder = data_dir.join("log");
+        if !folder.is_dir() {
+            return Err(Error::NoLog(folder));
+        }
+        let (log, _) = EmbeddedLog::open_read_only(&folder)?;
+        Ok(Self { log })
+    }
+
+    /// Looks for what was written since; gives the head.
+    pub(crate) fn look(&self) -> Result<Option<u64>, Error> {
+        Ok(self.log.refresh()?)
+    }
+
+    /// Takes every fact up to a position (or the head) into the tables, and shows each to
+    /// somebody else too.
+    pub(crate) async fn advance(
+        &self,
+        tables: &mut Tables,
+        until: Option<u64>,
+        mut also: impl FnMut(&Recorded),
+    ) -> Result<(), Error> {
+        let Some(head) = self.log.head() else { return Ok(()) };
+        let end = until.unwrap_or(head).min(head);
+        while tables.next() <= end {
+            let from = AllRead::Position(tables.next());
+            let page = self.log.read_all(from, Direction::Forwards, PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            for recorded in page.iter().filter(|recorded| recorded.position <= end) {
+                tables.apply(recorded);
+                also(recorded);
+            }
+        }
+        Ok(())
+    }
+}

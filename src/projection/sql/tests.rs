@@ -1,0 +1,176 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::base::Rng;
+use crate::projection::history::{append, campaign};
+use crate::projection::store::Manifest;
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+fn manifest(data_dir: &Path, view: &View) -> Manifest {
+    Store::below(data_dir).manifest(view).expect("reads").expect("is there")
+}
+
+#[test]
+fn every_view_reads_what_it_says() {
+    let views = views().expect("all heads read");
+    assert!(views.len() >= 6);
+    for layer in Layer::ALL {
+        assert!(views.iter().filter(|view| view.layer == layer).count() >= 2, "{layer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_in_steps_equals_the_view_in_one_go() {
+    for seed in 1..=2 {
+        let facts = campaign(seed, 60);
+        let mut rng = Rng::from_seed(seed).fork("cuts");
+        let mut cuts: BTreeSet<usize> =
+            (0..3).map(|_| rng.below(facts.len() as u64) as usize).collect();
+        cuts.insert(facts.len());
+        let folder = folder();
+        let mut from = 0;
+        for cut in cuts {
+            append(folder.path(), &facts[from..cut]).await;
+            from = cut;
+            let refreshed = refresh(folder.path()).await.expect("refreshes");
+            for view in &refreshed {
+                assert_eq!(view.error, None, "seed {seed}, cut {cut}: {}", view.view);
+                assert_eq!(view.position, (cut as u64).checked_sub(1));
+            }
+            let report = verify(folder.path()).await.expect("compares");
+            assert!(report.is_equal(), "seed {seed}, cut {cut}: {report:#?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_dirty_windows_are_computed_again() {
+    let facts = campaign(7, 60);
+    let folder = folder();
+    let cut = facts.len() - 3;
+    append(folder.path(), &facts[..cut]).await;
+    drop(refresh(folder.path()).await.expect("refreshes"));
+    append(folder.path(), &facts[cut..]).await;
+    let refreshed = refresh(folder.path()).await.expect("refreshes");
+    let calls = refreshed.iter().find(|view| view.view == "operational.calls_hourly");
+    let calls = calls.expect("the view");
+    assert!(!calls.is_rebuilt);
+    assert!(calls.computed <= 1 && calls.windows > 10, "{calls:?}");
+    // Nothing new: nothing is computed.
+    let refreshed = refresh(folder.path()).await.expect("refreshes");
+    assert!(refreshed.iter().all(|view| view.computed == 0 && !view.is_rebuilt));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_finds_a_row_that_was_tampered_with() {
+    let folder = folder();
+    append(folder.path(), &campaign(3, 20)).await;
+    drop(refresh(folder.path()).await.expect("refreshes"));
+    let views = views().expect("heads read");
+    let view = views.iter().find(|view| view.name == "campaigns_daily").expect("the view");
+    let stored = manifest(folder.path(), view);
+    let store = Store::below(folder.path());
+    let window = stored.windows.values().next().expect("a window");
+    let batch = store.read_window(view, window).expect("reads").remove(0);
+    // One attempt more than there was.
+    let place = batch.schema().index_of("attempts").expect("a column");
+    let mut columns = batch.columns().to_vec();
+    let counts = datafusion::arrow::array::Int64Array::from(vec![99_i64; batch.num_rows()]);
+    columns[place] = std::sync::Arc::new(counts);
+    let schema = batch.schema();
+    let forged = datafusion::arrow::record_batch::RecordBatch::try_new(schema, columns);
+    let start = *stored.windows.keys().next().expect("a window");
+    store.write_window(view, start, stored.position, &forged.expect("same shape")).expect("writes");
+    let report = verify(folder.path()).await.expect("compares");
+    assert!(!report.is_equal());
+    let check = report.views.iter().find(|check| check.view == view.table()).expect("the view");
+    let difference = check.difference.clone().expect("a difference");
+    assert!(difference.starts_with("window 2026-11-21: row 0 is stored as ["), "{difference}");
+    assert_eq!(report.views.iter().filter(|check| check.difference.is_some()).count(), 1);
+    // And a rebuild mends it.
+    let refreshed = rebuild(folder.path(), Some("campaigns_daily")).await.expect("rebuilds");
+    assert_eq!(refreshed.iter().filter(|view| view.is_rebuilt).count(), 1);
+    assert!(verify(folder.path()).await.expect("compares").is_equal());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_file_is_a_difference_and_not_a_failure() {
+    let folder = folder();
+    append(folder.path(), &campaign(5, 10)).await;
+    drop(refresh(folder.path()).await.expect("refreshes"));
+    let views = views().expect("heads read");
+    let stored = manifest(folder.path(), &views[0]);
+    let window = stored.windows.values().next().expect("a window");
+    let path = Store::below(folder.path()).path(&views[0], window);
+    std::fs::write(path, b"not Parquet").expect("writes");
+    let report = verify(folder.path()).await.expect("compares");
+    assert_eq!(report.views.iter().filter(|check| check.difference.is_some()).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_definition_or_another_log_makes_all_again() {
+    let folder = folder();
+    append(folder.path(), &campaign(1, 10)).await;
+    drop(refresh(folder.path()).await.expect("refreshes"));
+    let views = views().expect("heads read");
+    let store = Store::below(folder.path());
+    let mut other = manifest(folder.path(), &views[0]);
+    other.definition = "another".to_owned();
+    store.commit(&views[0], &other).expect("writes");
+    let mut foreign = manifest(folder.path(), &views[1]);
+    foreign.event_id = Some("another".to_owned());
+    store.commit(&views[1], &foreign).expect("writes");
+    assert!(!verify(folder.path()).await.expect("compares").is_equal());
+    let refreshed = refresh(folder.path()).await.expect("refreshes");
+    let rebuilt: Vec<bool> = refreshed.iter().map(|view| view.is_rebuilt).collect();
+    assert_eq!(rebuilt.iter().filter(|is_rebuilt| **is_rebuilt).count(), 2);
+    assert!(rebuilt[0] && rebuilt[1]);
+    assert!(verify(folder.path()).await.expect("compares").is_equal());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_a_killed_refresh_are_passed_over_and_removed() {
+    let facts = campaign(2, 30);
+    let folder = folder();
+    append(folder.path(), &facts[..facts.len() / 2]).await;
+    drop(refresh(folder.path()).await.expect("refreshes"));
+    let views = views().expect("heads read");
+    let (store, view) = (Store::below(folder.path()), &views[0]);
+    let stored = manifest(folder.path(), view);
+    // Killed after a window was written and before the manifest was.
+    let (start, window) = stored.windows.iter().next().expect("a window");
+    let rows = store.read_window(view, window).expect("reads").remove(0);
+    let stray = store.write_window(view, *start, Some(999_999), &rows.slice(0, 0)).expect("writes");
+    std::fs::write(store.folder(view).join("half.parquet.tmp"), b"PAR").expect("writes");
+    assert!(verify(folder.path()).await.expect("compares").is_equal());
+    append(folder.path(), &facts[facts.len() / 2..]).await;
+    drop(refresh(folder.path()).await.expect("refreshes"));
+    assert!(verify(folder.path()).await.expect("compares").is_equal());
+    assert!(!store.path(view, &stray).exists());
+    assert!(!store.folder(view).join("half.parquet.tmp").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_refreshers_wait_for_each_other() {
+    let folder = folder();
+    append(folder.path(), &campaign(4, 20)).await;
+    let (first, second) = tokio::join!(refresh(folder.path()), refresh(folder.path()));
+    let rebuilt = |refreshed: Result<Vec<Refreshed>, Error>| {
+        refreshed.expect("refreshes").iter().filter(|view| view.is_rebuilt).count()
+    };
+    let counts = [rebuilt(first), rebuilt(second)];
+    assert!(counts.contains(&0) && counts.iter().sum::<usize>() == views().expect("read").len());
+}
+
+#[tokio::test]
+async fn a_folder_without_a_log_is_one_clear_line() {
+    let folder = folder();
+    let error = refresh(folder.path()).await.expect_err("no log");
+    assert!(
+        error.to_string().contains("there is none; name the folder with --data-dir"),
+        "{error}"
+    );
+}

@@ -1,0 +1,229 @@
+//! Rows of a base table and the Arrow batches made from them.
+//!
+//! In: typed rows, pushed in the order of the log and changed in place. Out: record batches with
+//! a schema that is declared once, beside the row. Invariants: a row is never removed, so its
+//! place is its identity; only chunks with a changed row are made again. Deliberately absent:
+//! what a row means.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, Int64Array, StringArray, TimestampMicrosecondArray,
+};
+use datafusion::arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::record_batch::RecordBatch;
+
+use crate::base::Timestamp;
+
+/// Rows of one record batch.
+const CHUNK: usize = 4_096;
+
+/// The type of every moment in every table.
+pub(crate) fn moment_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// A count as SQL has it. One over 2^63 is held at the limit.
+pub(crate) fn int(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A Rust type that is a column.
+pub(crate) trait Cell: Sized {
+    /// The Arrow type.
+    fn data_type() -> DataType;
+    /// Whether there can be nothing.
+    const IS_OPTIONAL: bool;
+    /// The column.
+    fn array<'a>(cells: impl Iterator<Item = &'a Self>) -> ArrayRef
+    where
+        Self: 'a;
+}
+
+macro_rules! cells {
+    ($($type:ty, $optional:literal, $data_type:expr, |$cells:ident| $array:expr;)*) => {
+        $(impl Cell for $type {
+            const IS_OPTIONAL: bool = $optional;
+            fn data_type() -> DataType {
+                $data_type
+            }
+            fn array<'a>($cells: impl Iterator<Item = &'a Self>) -> ArrayRef
+            where
+                Self: 'a,
+            {
+                Arc::new($array)
+            }
+        })*
+    };
+}
+
+cells! {
+    String, false, DataType::Utf8, |cells| StringArray::from_iter_values(cells);
+    Option<String>, true, DataType::Utf8, |cells| cells.map(Option::as_deref).collect::<StringArray>();
+    &'static str, false, DataType::Utf8, |cells| StringArray::from_iter_values(cells);
+    Option<&'static str>, true, DataType::Utf8, |cells| cells.copied().collect::<StringArray>();
+    i64, false, DataType::Int64, |cells| Int64Array::from_iter_values(cells.copied());
+    Option<i64>, true, DataType::Int64, |cells| cells.copied().collect::<Int64Array>();
+    bool, false, DataType::Boolean, |cells| cells.map(|cell| Some(*cell)).collect::<BooleanArray>();
+    Option<bool>, true, DataType::Boolean, |cells| cells.copied().collect::<BooleanArray>();
+    Timestamp, false, moment_type(), |cells| {
+        TimestampMicrosecondArray::from_iter_values(cells.map(|cell| cell.as_micros()))
+            .with_timezone("UTC")
+    };
+    Option<Timestamp>, true, moment_type(), |cells| {
+        cells
+            .map(|cell| cell.map(Timestamp::as_micros))
+            .collect::<TimestampMicrosecondArray>()
+            .with_timezone("UTC")
+    };
+}
+
+/// A Rust struct that is a row.
+pub(crate) trait Row: Sized {
+    /// The table's name in SQL.
+    const TABLE: &'static str;
+    /// What one row is.
+    const ABOUT: &'static str;
+    /// Name and meaning of each column, in order.
+    const COLUMNS: &'static [(&'static str, &'static str)];
+    /// The declared schema.
+    fn schema() -> SchemaRef;
+    /// The rows as Arrow has them.
+    fn batch(rows: &[Self]) -> Result<RecordBatch, ArrowError>;
+}
+
+/// The column of a Rust field; `r#type` is `type`.
+pub(crate) fn field<C: Cell>(name: &str) -> Field {
+    Field::new(name.trim_start_matches("r#"), C::data_type(), C::IS_OPTIONAL)
+}
+
+/// Declares a row: a struct, its table, its schema, and what each column means.
+macro_rules! row {
+    (
+        #[doc = $about:literal]
+        $name:ident = $table:literal {
+            $(#[doc = $meaning:literal] $field:ident: $type:ty,)*
+        }
+    ) => {
+        #[doc = $about]
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) struct $name {
+            $(#[doc = $meaning] pub(crate) $field: $type,)*
+        }
+
+        impl $crate::projection::table::Row for $name {
+            const TABLE: &'static str = $table;
+            const ABOUT: &'static str = $about;
+            const COLUMNS: &'static [(&'static str, &'static str)] = &[
+                $((stringify!($field), $meaning),)*
+            ];
+
+            fn schema() -> datafusion::arrow::datatypes::SchemaRef {
+                std::sync::Arc::new(datafusion::arrow::datatypes::Schema::new(vec![
+                    $($crate::projection::table::field::<$type>(stringify!($field)),)*
+                ]))
+            }
+
+            fn batch(
+                rows: &[Self],
+            ) -> Result<
+                datafusion::arrow::record_batch::RecordBatch,
+                datafusion::arrow::error::ArrowError,
+            > {
+                datafusion::arrow::record_batch::RecordBatch::try_new(
+                    Self::schema(),
+                    vec![$(<$type as $crate::projection::table::Cell>::array(
+                        rows.iter().map(|row| &row.$field),
+                    ),)*],
+                )
+            }
+        }
+    };
+}
+pub(crate) use row;
+
+/// All rows of one table.
+#[derive(Clone, Debug)]
+pub(crate) struct Table<R> {
+    rows: Vec<R>,
+    /// One for each chunk of rows; nothing where a row changed since.
+    made: Vec<Option<RecordBatch>>,
+}
+
+impl<R> Default for Table<R> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), made: Vec::new() }
+    }
+}
+
+impl<R: Row> Table<R> {
+    /// Adds a row and gives its place.
+    pub(crate) fn push(&mut self, row: R) -> usize {
+        let place = self.rows.len();
+        self.rows.push(row);
+        if self.made.len() <= place / CHUNK {
+            self.made.push(None);
+        }
+        self.forget(place);
+        place
+    }
+
+    /// The row at a place, to be changed.
+    pub(crate) fn change(&mut self, place: usize) -> Option<&mut R> {
+        self.forget(place);
+        self.rows.get_mut(place)
+    }
+
+    /// The row at a place.
+    pub(crate) fn get(&self, place: usize) -> Option<&R> {
+        self.rows.get(place)
+    }
+
+    fn forget(&mut self, place: usize) {
+        if let Some(made) = self.made.get_mut(place / CHUNK) {
+            *made = None;
+        }
+    }
+
+    /// The rows as Arrow has them.
+    pub(crate) fn batches(&mut self) -> Result<Vec<RecordBatch>, ArrowError> {
+        let mut batches = Vec::with_capacity(self.made.len());
+        for (rows, made) in self.rows.chunks(CHUNK).zip(&mut self.made) {
+            let batch = match made.take() {
+                Some(batch) => batch,
+                None => R::batch(rows)?,
+            };
+            *made = Some(batch.clone());
+            batches.push(batch);
+        }
+        Ok(batches)
+    }
+}
+
+/// A base table as the engine registers it.
+#[derive(Clone, Debug)]
+pub(crate) struct BaseTable {
+    /// Its name in SQL.
+    pub(crate) name: &'static str,
+    /// Its declared schema.
+    pub(crate) schema: SchemaRef,
+    /// Its rows.
+    pub(crate) batches: Vec<RecordBatch>,
+}
+
+/// What a base table holds, for people.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TableReference {
+    /// Its name in SQL.
+    pub(crate) name: &'static str,
+    /// What one row is.
+    pub(crate) about: &'static str,
+    /// Name and meaning of each column, in order.
+    pub(crate) columns: &'static [(&'static str, &'static str)],
+}
+
+/// The reference of one row type.
+pub(crate) const fn reference<R: Row>() -> TableReference {
+    TableReference { name: R::TABLE, about: R::ABOUT, columns: R::COLUMNS }
+}

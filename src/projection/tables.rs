@@ -1,0 +1,159 @@
+//! The base tables: one fold from facts to rows.
+//!
+//! In: recorded facts in order of position. Out: rows of every base table, as Arrow batches with
+//! a declared schema. Invariants: the rows at a position follow from the facts up to it alone;
+//! every row says in `last_position` which fact changed it last; the moment a row is filed under
+//! (`started_at`, `occurred_at`, …) never changes once the row is there. The same fold serves
+//! refresh, rebuild and verify. Deliberately absent: rates, names and numbers of people.
+
+mod apply;
+mod call;
+mod change;
+mod choice;
+mod list;
+mod record;
+mod state;
+mod talk;
+
+use std::collections::BTreeMap;
+
+use datafusion::arrow::error::ArrowError;
+
+use self::call::{Attempt, Leg};
+use self::choice::{Candidate, ComplianceCheck, Decision, DoNotCall};
+use self::list::{Campaign, Lead};
+use self::record::EventRow;
+use self::state::{AgentInterval, CarrierInterval, LineSample};
+use self::talk::{Commitment, IntentTag, Turn};
+use super::table::{BaseTable, Row, Table, TableReference, int, reference};
+use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
+use crate::event::{Event, Recorded};
+
+/// The fold's version. Raise it where a row comes out differently: every view is made again.
+pub(crate) const VERSION: u32 = 1;
+
+/// What every base table holds, in reading order.
+pub(crate) const REFERENCE: &[TableReference] = &[
+    reference::<EventRow>(),
+    reference::<Campaign>(),
+    reference::<Lead>(),
+    reference::<Attempt>(),
+    reference::<Leg>(),
+    reference::<Turn>(),
+    reference::<IntentTag>(),
+    reference::<Commitment>(),
+    reference::<Decision>(),
+    reference::<Candidate>(),
+    reference::<ComplianceCheck>(),
+    reference::<DoNotCall>(),
+    reference::<AgentInterval>(),
+    reference::<CarrierInterval>(),
+    reference::<LineSample>(),
+];
+
+/// The state of the fold.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tables {
+    /// The next position wanted.
+    next: u64,
+    /// When the last fact happened: where intervals end that a crash left open.
+    last_at: Timestamp,
+    events: Table<EventRow>,
+    campaigns: Table<Campaign>,
+    leads: Table<Lead>,
+    attempts: Table<Attempt>,
+    legs: Table<Leg>,
+    turns: Table<Turn>,
+    intent_tags: Table<IntentTag>,
+    commitments: Table<Commitment>,
+    decisions: Table<Decision>,
+    candidates: Table<Candidate>,
+    checks: Table<ComplianceCheck>,
+    do_not_call: Table<DoNotCall>,
+    agents: Table<AgentInterval>,
+    carriers: Table<CarrierInterval>,
+    samples: Table<LineSample>,
+    places: Places,
+}
+
+/// Where the row of a thing is.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    campaigns: BTreeMap<CampaignId, usize>,
+    leads: BTreeMap<LeadId, usize>,
+    attempts: BTreeMap<CallId, usize>,
+    legs: BTreeMap<LegId, usize>,
+    /// Whose lead a call is about.
+    call_leads: BTreeMap<CallId, LeadId>,
+    /// The interval an agent is in.
+    agents: BTreeMap<AgentId, usize>,
+    /// The interval a carrier is in.
+    carriers: BTreeMap<CarrierId, usize>,
+}
+
+impl Tables {
+    /// The position of the last fact taken in.
+    pub(crate) const fn position(&self) -> Option<u64> {
+        self.next.checked_sub(1)
+    }
+
+    /// The next position wanted.
+    pub(crate) const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The identity of the fact at a position.
+    pub(crate) fn event_id(&self, position: u64) -> Option<&str> {
+        let place = usize::try_from(position).ok()?;
+        self.events.get(place).map(|row| row.event_id.as_str())
+    }
+
+    /// Takes the next fact in. One before it is passed over, so a repeat does no harm; one of
+    /// an unknown type stands in `events` alone, as an older program must be able to follow a
+    /// log that a newer one writes.
+    ///
+    /// # Panics
+    /// Where a fact is left out: whoever reads the log reads all of it.
+    pub(crate) fn apply(&mut self, recorded: &Recorded) {
+        if recorded.position < self.next {
+            return;
+        }
+        assert_eq!(recorded.position, self.next, "facts are read in order of position");
+        self.next += 1;
+        let event = recorded.event().ok();
+        let call_id = event.as_ref().and_then(Event::call_id).map(|id| id.to_string());
+        self.events.push(EventRow::of(recorded, call_id));
+        if let Some(event) = event {
+            self.apply_event(&event, recorded.occurred_at, int(recorded.position));
+        }
+        self.last_at = recorded.occurred_at;
+    }
+
+    /// Every table with its rows.
+    pub(crate) fn batches(&mut self) -> Result<Vec<BaseTable>, ArrowError> {
+        Ok(vec![
+            base(&mut self.events)?,
+            base(&mut self.campaigns)?,
+            base(&mut self.leads)?,
+            base(&mut self.attempts)?,
+            base(&mut self.legs)?,
+            base(&mut self.turns)?,
+            base(&mut self.intent_tags)?,
+            base(&mut self.commitments)?,
+            base(&mut self.decisions)?,
+            base(&mut self.candidates)?,
+            base(&mut self.checks)?,
+            base(&mut self.do_not_call)?,
+            base(&mut self.agents)?,
+            base(&mut self.carriers)?,
+            base(&mut self.samples)?,
+        ])
+    }
+}
+
+fn base<R: Row>(table: &mut Table<R>) -> Result<BaseTable, ArrowError> {
+    Ok(BaseTable { name: R::TABLE, schema: R::schema(), batches: table.batches()? })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,295 @@
+//! Which fact changes which row.
+
+use super::Tables;
+use super::call::{Attempt, Leg};
+use super::choice::{Asked, Candidate, ComplianceCheck, Decision, DoNotCall};
+use super::list::{Campaign, Lead};
+use super::state::LineSample;
+use super::talk::{Commitment, IntentTag, Turn};
+use crate::base::Timestamp;
+use crate::event::{AgentState, Event, Handler, LegKind};
+use crate::projection::table::int;
+
+impl Tables {
+    /// One fact. The match names every fact, so a new one has to be thought of here.
+    pub(super) fn apply_event(&mut self, event: &Event, at: Timestamp, position: i64) {
+        match event {
+            Event::PlatformStarted(_) => self.close_agents(self.last_at, position),
+            Event::PlatformStopped(_) => self.close_agents(at, position),
+            Event::CampaignCreated(_)
+            | Event::CampaignStarted(_)
+            | Event::CampaignPaused(_)
+            | Event::CampaignResumed(_)
+            | Event::CampaignCompleted(_)
+            | Event::LeadsImported(_)
+            | Event::LeadImported(_) => self.apply_to_lists(event, at, position),
+            Event::DialRefused(_)
+            | Event::DoNotCallAdded(_)
+            | Event::DialDecided(_)
+            | Event::ComplianceChecked(_)
+            | Event::CarrierChosen(_)
+            | Event::HandlerChosen(_) => self.apply_to_choices(event, at, position),
+            Event::AttemptStarted(_)
+            | Event::LegStarted(_)
+            | Event::LegProgressed(_)
+            | Event::LegAnswered(_)
+            | Event::LegEnded(_)
+            | Event::CallAnswered(_)
+            | Event::AnswerClassified(_)
+            | Event::CallBridged(_)
+            | Event::CallEnded(_)
+            | Event::AttemptEnded(_) => self.apply_to_calls(event, at, position),
+            Event::TurnSpoken(_)
+            | Event::TurnHeard(_)
+            | Event::IntentTagged(_)
+            | Event::TransferRequested(_)
+            | Event::OptOutHeard(_)
+            | Event::CommitmentMade(_)
+            | Event::IntentionLevelSet(_) => self.apply_to_talk(event, at, position),
+            Event::AgentSignedIn(_)
+            | Event::AgentStateChanged(_)
+            | Event::AgentSignedOut(_)
+            | Event::CarrierAdded(_)
+            | Event::CarrierFailed(_)
+            | Event::CarrierRecovered(_)
+            | Event::LineSampled(_) => self.apply_to_states(event, at, position),
+            // In `events` only.
+            Event::ConfigurationLoaded(_)
+            | Event::LeadRowRejected(_)
+            | Event::SubjectRegistered(_) => {}
+        }
+    }
+
+    fn apply_to_lists(&mut self, event: &Event, at: Timestamp, position: i64) {
+        match event {
+            Event::CampaignCreated(fact) => {
+                let place = self.campaigns.push(Campaign::created(fact, at, position));
+                self.places.campaigns.insert(fact.campaign_id.clone(), place);
+            }
+            Event::CampaignStarted(fact) => self.campaign(&fact.campaign_id, position, |row| {
+                row.state = "running";
+                row.started_at = row.started_at.or(Some(at));
+            }),
+            Event::CampaignPaused(fact) => {
+                self.campaign(&fact.campaign_id, position, |row| row.state = "paused");
+            }
+            Event::CampaignResumed(fact) => {
+                self.campaign(&fact.campaign_id, position, |row| row.state = "running");
+            }
+            Event::CampaignCompleted(fact) => self.campaign(&fact.campaign_id, position, |row| {
+                row.state = "completed";
+                row.completed_at = Some(at);
+            }),
+            Event::LeadsImported(fact) => self.campaign(&fact.campaign_id, position, |row| {
+                row.rejected_rows += int(fact.rejected);
+                row.duplicate_rows += int(fact.duplicates);
+            }),
+            Event::LeadImported(fact) => {
+                let place = self.leads.push(Lead::imported(fact, at, position));
+                self.places.leads.insert(fact.lead_id, place);
+                self.campaign(&fact.campaign_id, position, |row| row.leads += 1);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_to_choices(&mut self, event: &Event, at: Timestamp, position: i64) {
+        match event {
+            Event::DialRefused(fact) => {
+                let asked = Asked {
+                    call_id: None,
+                    campaign_id: Some(fact.campaign_id.to_string()),
+                    lead_id: fact.lead_id.to_string(),
+                    subject_id: fact.subject_id.to_string(),
+                    state_position: fact.position,
+                    at,
+                    position,
+                };
+                for row in ComplianceCheck::of(&asked, &fact.rules) {
+                    self.checks.push(row);
+                }
+                self.lead(fact.lead_id, position, |row| row.is_refused = true);
+            }
+            Event::ComplianceChecked(fact) => {
+                let lead = self.places.leads.get(&fact.lead_id);
+                let lead = lead.and_then(|place| self.leads.get(*place));
+                let asked = Asked {
+                    call_id: Some(fact.call_id.to_string()),
+                    campaign_id: lead.map(|lead| lead.campaign_id.clone()),
+                    lead_id: fact.lead_id.to_string(),
+                    subject_id: fact.subject_id.to_string(),
+                    state_position: fact.position,
+                    at,
+                    position,
+                };
+                for row in ComplianceCheck::of(&asked, &fact.rules) {
+                    self.checks.push(row);
+                }
+            }
+            Event::DoNotCallAdded(fact) => {
+                self.do_not_call.push(DoNotCall::of(fact, at, position));
+            }
+            Event::DialDecided(fact) => {
+                self.decisions.push(Decision::dial(fact, position));
+            }
+            Event::CarrierChosen(fact) => {
+                let campaign_id = self.campaign_of(fact.call_id);
+                self.decisions.push(Decision::carrier(fact, campaign_id, position));
+                for row in Candidate::carriers(fact, position) {
+                    self.candidates.push(row);
+                }
+            }
+            Event::HandlerChosen(fact) => {
+                let campaign_id = self.campaign_of(fact.call_id);
+                self.decisions.push(Decision::handler(fact, campaign_id, position));
+                for row in Candidate::handlers(fact, position) {
+                    self.candidates.push(row);
+                }
+                // An agent counts from the bridge on: until then the agent's phone only rings.
+                if let Some(robot @ Handler::Robot) = &fact.chosen {
+                    self.attempt(fact.call_id, position, |row| row.handled_by(robot));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_to_calls(&mut self, event: &Event, at: Timestamp, position: i64) {
+        match event {
+            Event::AttemptStarted(fact) => {
+                let place = self.attempts.push(Attempt::started(fact, at, position));
+                self.places.attempts.insert(fact.call_id, place);
+                self.places.call_leads.insert(fact.call_id, fact.lead_id);
+                self.lead(fact.lead_id, position, |row| {
+                    row.attempts += 1;
+                    row.last_attempt_at = Some(at);
+                });
+            }
+            Event::LegStarted(fact) => {
+                let campaign_id = self.campaign_of(fact.call_id);
+                let place = self.legs.push(Leg::started(fact, campaign_id, at, position));
+                self.places.legs.insert(fact.leg_id, place);
+                if let LegKind::Customer(carrier) = &fact.kind {
+                    self.attempt(fact.call_id, position, |row| {
+                        row.carrier_id = Some(carrier.to_string());
+                        row.carrier_tries += 1;
+                    });
+                }
+            }
+            Event::LegProgressed(fact) => {
+                self.leg(fact.leg_id, position, |row| row.progressed(fact));
+            }
+            Event::LegAnswered(fact) => {
+                self.leg(fact.leg_id, position, |row| row.answered(fact, at));
+            }
+            Event::LegEnded(fact) => self.leg(fact.leg_id, position, |row| row.ended(fact, at)),
+            Event::CallAnswered(fact) => {
+                self.attempt(fact.call_id, position, |row| row.answered(fact, at));
+            }
+            Event::AnswerClassified(fact) => {
+                self.attempt(fact.call_id, position, |row| row.classified(fact));
+            }
+            Event::CallBridged(fact) => {
+                self.attempt(fact.call_id, position, |row| row.bridged(fact, at));
+            }
+            Event::CallEnded(fact) => {
+                self.attempt(fact.call_id, position, |row| row.call_ended(fact));
+            }
+            Event::AttemptEnded(fact) => {
+                self.attempt(fact.call_id, position, |row| row.ended(fact, at));
+                self.lead(fact.lead_id, position, |row| row.attempt_ended(fact));
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_to_talk(&mut self, event: &Event, at: Timestamp, position: i64) {
+        match event {
+            Event::TurnSpoken(fact) => {
+                let place = self.place(fact.call_id, at, position);
+                self.turns.push(Turn::spoken(fact, place));
+                self.attempt(fact.call_id, position, |row| {
+                    row.turns += 1;
+                    row.stage = Some(fact.stage.clone());
+                });
+            }
+            Event::TurnHeard(fact) => {
+                let place = self.place(fact.call_id, at, position);
+                self.turns.push(Turn::heard(fact, place));
+                self.attempt(fact.call_id, position, |row| row.turns += 1);
+            }
+            Event::IntentTagged(fact) => {
+                let place = self.place(fact.call_id, at, position);
+                self.intent_tags.push(IntentTag::of(fact, place));
+            }
+            Event::TransferRequested(fact) => self.attempt(fact.call_id, position, |row| {
+                row.transfer_reason = Some(fact.reason.clone());
+            }),
+            Event::OptOutHeard(fact) => {
+                self.attempt(fact.call_id, position, |row| row.is_opted_out = true);
+                if let Some(lead_id) = self.places.call_leads.get(&fact.call_id).copied() {
+                    self.lead(lead_id, position, |row| row.is_opted_out = true);
+                }
+            }
+            Event::CommitmentMade(fact) => {
+                self.commitments.push(Commitment::of(fact, at, position));
+                self.attempt(fact.call_id, position, |row| {
+                    row.commitment = Some(fact.kind.clone());
+                    row.is_committed = true;
+                });
+                self.lead(fact.lead_id, position, |row| row.is_committed = true);
+            }
+            Event::IntentionLevelSet(fact) => {
+                self.attempt(fact.call_id, position, |row| row.level_set(fact));
+                self.lead(fact.lead_id, position, |row| row.level = Some(fact.level.as_str()));
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_to_states(&mut self, event: &Event, at: Timestamp, position: i64) {
+        match event {
+            Event::AgentSignedIn(fact) => {
+                let skill = Some(i64::from(fact.skill_ppm.0));
+                self.agent_enters(&fact.agent_id, "available", at, position);
+                self.agent(&fact.agent_id, position, |row| row.skill_ppm = skill);
+            }
+            Event::AgentStateChanged(fact) => {
+                if fact.to == AgentState::SignedOut {
+                    self.agent_leaves(&fact.agent_id, at, position);
+                } else {
+                    self.agent_enters(&fact.agent_id, fact.to.as_str(), at, position);
+                    self.agent(&fact.agent_id, position, |row| {
+                        row.call_id = fact.call_id.map(|id| id.to_string());
+                        row.reason.clone_from(&fact.reason);
+                    });
+                }
+            }
+            Event::AgentSignedOut(fact) => self.agent_leaves(&fact.agent_id, at, position),
+            Event::CarrierAdded(fact) => {
+                self.carrier_enters(&fact.carrier_id, "up", None, at, position);
+                self.carrier(&fact.carrier_id, position, |row| {
+                    row.weight = Some(i64::from(fact.weight));
+                    row.channels = Some(i64::from(fact.channels));
+                });
+            }
+            Event::CarrierFailed(fact) => {
+                let reason = Some(fact.reason.clone());
+                self.carrier_enters(&fact.carrier_id, "down", reason, at, position);
+            }
+            Event::CarrierRecovered(fact) => {
+                self.carrier_enters(&fact.carrier_id, "up", None, at, position);
+            }
+            Event::LineSampled(fact) => {
+                self.samples.push(LineSample {
+                    carrier_id: fact.carrier_id.to_string(),
+                    sampled_at: at,
+                    channels_in_use: i64::from(fact.channels_in_use),
+                    channels: i64::from(fact.channels),
+                    last_position: position,
+                });
+            }
+            _ => {}
+        }
+    }
+}

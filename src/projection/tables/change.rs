@@ -1,0 +1,154 @@
+//! Finding the row of a thing and changing it.
+
+use super::Tables;
+use super::call::{Attempt, Leg};
+use super::list::{Campaign, Lead};
+use super::state::{AgentInterval, CarrierInterval};
+use super::talk::Place;
+use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
+
+impl Tables {
+    pub(super) fn campaign_of(&self, call_id: CallId) -> Option<String> {
+        let place = self.places.attempts.get(&call_id)?;
+        self.attempts.get(*place).map(|row| row.campaign_id.clone())
+    }
+
+    pub(super) fn place(&self, call_id: CallId, at: Timestamp, position: i64) -> Place {
+        let row = self.places.attempts.get(&call_id);
+        let row = row.and_then(|place| self.attempts.get(*place));
+        Place {
+            campaign_id: row.map(|row| row.campaign_id.clone()),
+            stage: row.and_then(|row| row.stage.clone()),
+            at,
+            position,
+        }
+    }
+
+    pub(super) fn campaign(
+        &mut self,
+        id: &CampaignId,
+        position: i64,
+        change: impl FnOnce(&mut Campaign),
+    ) {
+        let place = self.places.campaigns.get(id);
+        if let Some(row) = place.and_then(|place| self.campaigns.change(*place)) {
+            row.last_position = position;
+            change(row);
+        }
+    }
+
+    pub(super) fn lead(&mut self, id: LeadId, position: i64, change: impl FnOnce(&mut Lead)) {
+        let place = self.places.leads.get(&id);
+        if let Some(row) = place.and_then(|place| self.leads.change(*place)) {
+            row.last_position = position;
+            change(row);
+        }
+    }
+
+    pub(super) fn attempt(&mut self, id: CallId, position: i64, change: impl FnOnce(&mut Attempt)) {
+        let place = self.places.attempts.get(&id);
+        if let Some(row) = place.and_then(|place| self.attempts.change(*place)) {
+            row.last_position = position;
+            change(row);
+        }
+    }
+
+    pub(super) fn leg(&mut self, id: LegId, position: i64, change: impl FnOnce(&mut Leg)) {
+        let place = self.places.legs.get(&id);
+        if let Some(row) = place.and_then(|place| self.legs.change(*place)) {
+            row.last_position = position;
+            change(row);
+        }
+    }
+
+    pub(super) fn agent(
+        &mut self,
+        id: &AgentId,
+        position: i64,
+        change: impl FnOnce(&mut AgentInterval),
+    ) {
+        let place = self.places.agents.get(id);
+        if let Some(row) = place.and_then(|place| self.agents.change(*place)) {
+            row.last_position = position;
+            change(row);
+        }
+    }
+
+    pub(super) fn agent_enters(
+        &mut self,
+        id: &AgentId,
+        state: &'static str,
+        at: Timestamp,
+        position: i64,
+    ) {
+        let skill = self.places.agents.get(id).and_then(|place| self.agents.get(*place));
+        let skill_ppm = skill.and_then(|row| row.skill_ppm);
+        self.agent(id, position, |row| row.close(at, position));
+        let place = self.agents.push(AgentInterval {
+            agent_id: id.to_string(),
+            state,
+            from_at: at,
+            until_at: None,
+            duration_ms: None,
+            call_id: None,
+            reason: None,
+            skill_ppm,
+            last_position: position,
+        });
+        self.places.agents.insert(id.clone(), place);
+    }
+
+    pub(super) fn agent_leaves(&mut self, id: &AgentId, at: Timestamp, position: i64) {
+        self.agent(id, position, |row| row.close(at, position));
+        self.places.agents.remove(id);
+    }
+
+    /// Nobody is on shift while the platform is not running.
+    pub(super) fn close_agents(&mut self, at: Timestamp, position: i64) {
+        for id in self.places.agents.keys().cloned().collect::<Vec<_>>() {
+            self.agent_leaves(&id, at, position);
+        }
+    }
+
+    pub(super) fn carrier(
+        &mut self,
+        id: &CarrierId,
+        position: i64,
+        change: impl FnOnce(&mut CarrierInterval),
+    ) {
+        let place = self.places.carriers.get(id);
+        if let Some(row) = place.and_then(|place| self.carriers.change(*place)) {
+            row.last_position = position;
+            change(row);
+        }
+    }
+
+    /// A carrier that is in this state already stays in its interval.
+    pub(super) fn carrier_enters(
+        &mut self,
+        id: &CarrierId,
+        state: &'static str,
+        reason: Option<String>,
+        at: Timestamp,
+        position: i64,
+    ) {
+        let now = self.places.carriers.get(id).and_then(|place| self.carriers.get(*place));
+        if now.is_some_and(|row| row.state == state) {
+            return;
+        }
+        let (weight, channels) = now.map_or((None, None), |row| (row.weight, row.channels));
+        self.carrier(id, position, |row| row.close(at, position));
+        let place = self.carriers.push(CarrierInterval {
+            carrier_id: id.to_string(),
+            state,
+            from_at: at,
+            until_at: None,
+            duration_ms: None,
+            reason,
+            weight,
+            channels,
+            last_position: position,
+        });
+        self.places.carriers.insert(id.clone(), place);
+    }
+}
