@@ -20,6 +20,7 @@ mod query;
 #[cfg(feature = "analytics")]
 mod report;
 mod run;
+mod serve;
 mod sim;
 mod speech;
 #[cfg(feature = "analytics")]
@@ -48,7 +49,8 @@ pub(crate) struct Common {
     /// Configuration file (TOML); defaults apply where there is none.
     #[arg(long, global = true, value_name = "FILE", env = "LEDGERLINE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// Folder for log, keys and projections; wins over the configuration.
+    /// Folder for log, keys and projections; wins over the configuration. Without either it is
+    /// `data`, for `demo` it is `demo-data`.
     #[arg(long, global = true, value_name = "DIR", env = "LEDGERLINE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// How results are printed.
@@ -104,7 +106,7 @@ enum Command {
     Audit(audit::Args),
     /// Look into the event log.
     Log(log::Args),
-    /// Import or check lead files.
+    /// Import or check lead files, or erase a person.
     Leads(leads::Args),
     /// Check or print the configuration.
     Config(config::Args),
@@ -119,6 +121,16 @@ enum Command {
 /// Runs the command line and gives the exit status.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Diagnostics, not results: `RUST_LOG=info` shows more, as `ledgerline=debug` does.
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .init();
     match dispatch(cli) {
         Ok(code) => code,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -127,6 +139,14 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Tasks and timers for a command.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| anyhow::anyhow!("start the runtime: {error}"))
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {

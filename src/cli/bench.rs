@@ -1,13 +1,34 @@
-//! (being written)
+//! `ledgerline bench`: measure a part of the platform on this machine.
+//!
+//! In: how long, and where. Out: figures with what they were measured against in the same run.
+//! Deliberately absent: judging them.
+
+mod disk;
+mod log;
 
 use std::process::ExitCode;
 
 use super::Common;
 
-/// (being written)
+/// Measure.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
 
-pub(crate) fn run(_common: &Common, _args: Args) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Append to, read and open an event log, next to bare writes and syncs on the same disk.
+    Log(log::Args),
+}
+
+/// Runs `ledgerline bench`.
+///
+/// # Errors
+/// Where the disk fails or is full.
+pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Log(args) => log::run(common, &args),
+    }
 }

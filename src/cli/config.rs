@@ -1,13 +1,104 @@
-//! (being written)
+//! `ledgerline config`: is a configuration good, and what does it come to?
+//!
+//! In: a configuration file, or the defaults. Out: a verdict, or every setting with its value.
+//! Invariant: secrets are never printed. Deliberately absent: changing a file.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::Common;
+use anyhow::Context as _;
+use clap::Subcommand;
+use serde_json::json;
 
-/// (being written)
+use super::{Common, Format, output};
+use crate::runtime::Config;
+
+/// What to do with the configuration.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
-
-pub(crate) fn run(_common: &Common, _args: Args) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
 }
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Read a configuration and see whether the files it names are there; status 1 where it cannot
+    /// be used. Scripts are checked by `speech render`, lead files by `leads check`.
+    Check {
+        /// The file; without one, that of --config.
+        file: Option<PathBuf>,
+    },
+    /// Print every setting as it applies, defaults included, secrets hidden.
+    Show,
+}
+
+pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
+    match args.action {
+        Action::Check { file } => {
+            let common = Common { config: file.or(common.config.clone()), ..common.clone() };
+            let config = common.load()?;
+            let name = common.config.as_deref().unwrap_or(Path::new("the defaults"));
+            let missing = missing_files(&config);
+            print_verdict(common.format, name, &config, &missing)?;
+            Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Action::Show => {
+            let config = common.load()?;
+            match common.format {
+                Format::Text => output::line(to_toml(&config)?.trim_end())?,
+                Format::Json => output::json(&config)?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn to_toml(config: &Config) -> anyhow::Result<String> {
+    toml::to_string(config).context("print the configuration as TOML")
+}
+
+/// One line for each file that the configuration names and that is not there.
+fn missing_files(config: &Config) -> Vec<String> {
+    let mut missing = Vec::new();
+    for campaign in &config.campaigns {
+        let files = [("script", Some(&campaign.script)), ("leads", campaign.leads.as_ref())];
+        for (key, path) in files {
+            let Some(path) = path.filter(|path| !path.is_file()) else { continue };
+            missing.push(format!("campaign {}: {key} {} is no file", campaign.id, path.display()));
+        }
+    }
+    missing
+}
+
+fn print_verdict(
+    format: Format,
+    name: &Path,
+    config: &Config,
+    missing: &[String],
+) -> anyhow::Result<()> {
+    let counts = [config.carriers.len(), config.agents.len(), config.campaigns.len()];
+    let [carriers, agents, campaigns] = counts;
+    match format {
+        Format::Json => output::json(&json!({
+            "file": name,
+            "is_good": missing.is_empty(),
+            "problems": missing,
+            "carriers": carriers,
+            "agents": agents,
+            "campaigns": campaigns,
+        })),
+        Format::Text if missing.is_empty() => output::line(format!(
+            "{} can be used: carriers {carriers}, agents {agents}, campaigns {campaigns}",
+            name.display()
+        )),
+        Format::Text => {
+            for problem in missing {
+                output::line(format!("{}: {problem}", name.display()))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,69 @@
-//! (being written)
+//! `ledgerline query`: the saved questions.
 
 use std::process::ExitCode;
 
-use super::Common;
+use serde_json::json;
 
-/// (being written)
+use super::{Common, Format, output, sql};
+use crate::query::{Engine, SavedQuery, saved_queries};
+
+/// What `query` takes.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// The question's name; without one all are listed.
+    name: Option<String>,
+    /// A parameter, such as `call_id=0198…`; may be given more than once.
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    params: Vec<(String, String)>,
+    /// Print the question's SQL and do not run it.
+    #[arg(long, requires = "name")]
+    show: bool,
+}
 
-pub(crate) fn run(_common: &Common, _args: Args) -> anyhow::Result<ExitCode> {
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it must be NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}
+
+pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
+    let Some(name) = args.name else {
+        list(common)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    if args.show {
+        output::line(SavedQuery::find(&name)?.sql)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // A wrong name is said before the log is read.
+    SavedQuery::find(&name)?;
+    let data_dir = common.load()?.data_dir;
+    let answer = sql::runtime()?.block_on(async {
+        let engine = Engine::open(&data_dir).await?;
+        engine.saved(&name, &args.params).await
+    })?;
+    sql::print(common, &answer)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn list(common: &Common) -> anyhow::Result<()> {
+    let queries = saved_queries()?;
+    if common.format == Format::Json {
+        let list = queries.iter().map(|query| {
+            let params = query.params.iter();
+            let params = params.map(|it| json!({"name": it.name, "default": it.default}));
+            json!({
+                "name": query.name,
+                "description": query.description,
+                "params": params.collect::<Vec<_>>(),
+                "example": query.example,
+            })
+        });
+        return output::json(&list.collect::<Vec<_>>());
+    }
+    for query in &queries {
+        output::line(&query.name)?;
+        output::line(format!("    {}", query.description))?;
+        output::line(format!("    {}", query.example))?;
+    }
+    Ok(())
 }
