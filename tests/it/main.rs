@@ -1,1 +1,15 @@
 //! The one integration test binary. Every file beside this one is declared here.
+
+#[cfg(feature = "analytics")]
+mod bad_input;
+#[cfg(all(feature = "analytics", feature = "dashboard"))]
+mod board;
+#[cfg(feature = "analytics")]
+mod campaign;
+mod examples;
+#[cfg(feature = "analytics")]
+mod kill;
+mod sipp;
+#[cfg(feature = "analytics")]
+mod support;
+mod tidy;

@@ -1,0 +1,87 @@
+//! The carrier's media, made by hand: it sends tone-free audio and presses keys (RFC 4733).
+//!
+//! SIPp plays key presses from capture files only through raw sockets, which need root; its
+//! session description names this socket instead. Everything happens by counting the packets
+//! that come in, so that nothing depends on how fast the machine is.
+
+use std::net::UdpSocket;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// RTP's fixed header (RFC 3550 §5.1).
+const HEADER: usize = 12;
+/// µ-law silence.
+const SILENCE: u8 = 0xff;
+/// What the answer's session description calls telephone-event.
+const TELEPHONE_EVENT: u8 = 101;
+/// Packets from one key to the next: a second.
+const BETWEEN_KEYS: usize = 50;
+
+/// A media port in a thread of its own.
+pub(super) struct Gateway {
+    pub(super) port: u16,
+    socket: UdpSocket,
+    thread: JoinHandle<usize>,
+}
+
+impl Gateway {
+    /// Sends silence for every packet it gets, and each of `keys` once the robot talks.
+    pub(super) fn pressing(keys: &'static str) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a media port");
+        let port = socket.local_addr().expect("an address").port();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+        let own = socket.try_clone().expect("the same socket");
+        let thread = std::thread::spawn(move || serve(&own, keys));
+        Self { port, socket, thread }
+    }
+
+    /// Ends it. How many packets with sound it heard.
+    pub(super) fn heard(self) -> usize {
+        let here = self.socket.local_addr().expect("an address");
+        self.socket.send_to(&[], here).expect("the end");
+        self.thread.join().expect("the gateway")
+    }
+}
+
+fn serve(socket: &UdpSocket, keys: &str) -> usize {
+    let mut keys = keys.chars();
+    let mut packet = [0; 2_048];
+    let (mut sequence, mut timestamp, mut heard, mut next_key) = (7_u16, 90_000_u32, 0, 1);
+    while let Ok((length @ 1.., from)) = socket.recv_from(&mut packet) {
+        let payload = packet.get(HEADER..length).unwrap_or_default();
+        heard += usize::from(payload.iter().any(|byte| byte | 0x80 != SILENCE));
+        let mut send = |kind: u8, timestamp: u32, payload: &[u8]| {
+            let mut out = vec![0x80, kind];
+            out.extend(sequence.to_be_bytes());
+            out.extend(timestamp.to_be_bytes());
+            out.extend(0x1234_5678_u32.to_be_bytes());
+            out.extend(payload);
+            sequence = sequence.wrapping_add(1);
+            // Who has hung up meanwhile hears nothing.
+            drop(socket.send_to(&out, from));
+        };
+        send(0, timestamp, &[SILENCE; 160]);
+        timestamp = timestamp.wrapping_add(160);
+        if heard == next_key
+            && let Some(key) = keys.next()
+        {
+            next_key += BETWEEN_KEYS;
+            let event = match key {
+                '*' => 10,
+                '#' => 11,
+                digit => u8::try_from(digit.to_digit(10).expect("a key")).expect("a digit"),
+            };
+            // 100 ms: five growing durations under one timestamp, the end three times.
+            for step in 1..=7_u8 {
+                let is_end = step >= 5;
+                let duration = u16::from(step.min(5)) * 160;
+                let [high, low] = duration.to_be_bytes();
+                let marker = if step == 1 { 0x80 } else { 0 };
+                let volume = if is_end { 0x8a } else { 0x0a };
+                send(marker | TELEPHONE_EVENT, timestamp, &[event, volume, high, low]);
+            }
+            timestamp = timestamp.wrapping_add(800);
+        }
+    }
+    heard
+}
