@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Sees to the tools that the demo or the tests need: checks each, installs what is missing with
+# apt-get where that is allowed, and otherwise names what is missing, one line each.
+#
+# Usage: tools/setup.sh [demo|test]
+# LEDGERLINE_SKIP_SETUP=1 does nothing. Nothing is fetched where nothing is missing.
+set -euo pipefail
+
+rust_min=1.94
+node_min=20.19
+
+say() { echo "setup: $*" >&2; }
+
+has() {
+    local tool
+    for tool in ${1//|/ }; do
+        if command -v "$tool" >/dev/null 2>&1; then return 0; fi
+    done
+    return 1
+}
+
+# at_least MIN FOUND: whether a version is new enough.
+at_least() { printf '%s\n%s\n' "$1" "$2" | sort --version-sort --check=quiet; }
+
+missing_packages=()
+missing_lines=()
+
+# need TOOL PACKAGE WHY: notes a tool, or one of several as in `a|b`, that is not there.
+need() {
+    if has "$1"; then return 0; fi
+    missing_packages+=("$2")
+    missing_lines+=("${1%%|*} is missing ($3): apt-get install $2")
+}
+
+# apt ARGS: apt-get with the rights it needs; status 1 where there are none.
+apt() {
+    has apt-get || return 1
+    if [[ $(id -u) -eq 0 ]]; then
+        DEBIAN_FRONTEND=noninteractive apt-get "$@"
+    elif has sudo && sudo -n true 2>/dev/null; then
+        sudo -n DEBIAN_FRONTEND=noninteractive apt-get "$@"
+    else
+        return 1
+    fi
+}
+
+install() {
+    say "installing ${missing_packages[*]}"
+    apt install --yes --no-install-recommends "${missing_packages[@]}" >/dev/null 2>&1 && return 0
+    # The package lists may be absent or old.
+    apt update >/dev/null 2>&1 || true
+    apt install --yes --no-install-recommends "${missing_packages[@]}" >/dev/null 2>&1
+}
+
+check_versions() {
+    local found status=0
+    if has rustc; then
+        found=$(rustc --version | cut -d' ' -f2)
+        at_least "$rust_min" "$found" || {
+            say "rustc $found is too old: $rust_min or newer is needed, run: rustup update stable"
+            status=1
+        }
+    fi
+    if has node; then
+        found=$(node --version)
+        at_least "$node_min" "${found#v}" || {
+            say "node ${found#v} is too old: $node_min or newer is needed, see https://nodejs.org"
+            status=1
+        }
+    fi
+    return "$status"
+}
+
+main() {
+    local target=${1:-demo}
+    case $target in
+        demo | test) ;;
+        *) say "what for? Usage: tools/setup.sh [demo|test]"; exit 2 ;;
+    esac
+    if [[ ${LEDGERLINE_SKIP_SETUP:-} == 1 ]]; then exit 0; fi
+
+    need cc build-essential "links the program"
+    need node nodejs "builds the console"
+    need npm npm "fetches what the console is built from"
+    need espeak-ng espeak-ng "speaks the prompts"
+    if [[ $target == test ]]; then
+        need sipp sip-tester "answers calls in the tests"
+        need 'chromium|chromium-browser|google-chrome' chromium "opens the console in the tests"
+    fi
+
+    local status=0
+    if [[ ${#missing_packages[@]} -gt 0 ]] && ! install; then
+        printf 'setup: %s\n' "${missing_lines[@]}" >&2
+        status=1
+    fi
+    if ! has cargo || ! has rustc; then
+        say "cargo is missing (builds the program): install Rust $rust_min or newer from https://rustup.rs"
+        status=1
+    fi
+    check_versions || status=1
+    exit "$status"
+}
+
+main "$@"
