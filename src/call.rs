@@ -15,7 +15,7 @@ mod ending;
 mod io;
 mod talk;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use io::{CallCommand, CallInput, CallOutput, LegOver};
@@ -130,7 +130,7 @@ impl Call {
             CallInput::Answered { leg_id, codec } => self.answered(now, leg_id, codec),
             CallInput::Over { leg_id, over, statistics } => {
                 if self.agent.has(leg_id) {
-                    self.agent_over(now, over, statistics);
+                    self.agent_over(over, statistics);
                 } else if self.customer.has(leg_id) {
                     self.customer_over(now, over, statistics);
                 }
@@ -149,7 +149,7 @@ impl Call {
             }
             CallInput::Stop { reason } => self.stop(now, reason),
         }
-        self.settle(now);
+        self.settle();
     }
 
     /// Lets due timers run.
@@ -158,7 +158,7 @@ impl Call {
         if self.agent_until.is_some_and(|until| until <= now) {
             self.hang_up_agent();
         }
-        self.settle(now);
+        self.settle();
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
@@ -222,11 +222,6 @@ impl Call {
         }
         self.hear(now, crate::conversation::Input::HungUp);
     }
-}
-
-/// The portrait as the script wants it.
-fn portrait(setup: &CallSetup) -> BTreeMap<String, String> {
-    setup.portrait.clone()
 }
 
 #[cfg(test)]

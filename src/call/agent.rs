@@ -101,12 +101,7 @@ impl Call {
         self.command(CallCommand::Bridge { customer, agent: leg_id });
     }
 
-    pub(super) fn agent_over(
-        &mut self,
-        now: Timestamp,
-        over: LegOver,
-        statistics: MediaStatistics,
-    ) {
+    pub(super) fn agent_over(&mut self, over: LegOver, statistics: MediaStatistics) {
         self.agent_until = None;
         match std::mem::replace(&mut self.agent, AgentSide::None) {
             AgentSide::Ringing { leg_id, agent_id, purpose, .. } => {
@@ -137,7 +132,6 @@ impl Call {
             }
             AgentSide::None => {}
         }
-        let _ = now;
     }
 
     /// A key on the agent's phone: a digit, then `#`, says what came of the call.

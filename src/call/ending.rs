@@ -3,7 +3,6 @@
 use super::agent::OUTCOME_RULE;
 use super::customer::CustomerSide;
 use super::{Call, CallCommand, CallOutput};
-use crate::base::Timestamp;
 use crate::event::{
     AttemptEnded, CallEnded, CommitmentMade, Disposition, Handler, HangUpParty, IntentionLevel,
     IntentionLevelSet,
@@ -11,7 +10,7 @@ use crate::event::{
 
 impl Call {
     /// Closes the call where nothing of it is left.
-    pub(super) fn settle(&mut self, _now: Timestamp) {
+    pub(super) fn settle(&mut self) {
         if self.is_done || !matches!(self.customer, CustomerSide::Over) || !self.agent.is_none() {
             return;
         }

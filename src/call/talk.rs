@@ -1,6 +1,6 @@
 //! The robot's side: the conversation's outputs become facts and commands.
 
-use super::{Call, CallCommand, portrait};
+use super::{Call, CallCommand};
 use crate::base::{Millis, Timestamp};
 use crate::conversation::{
     self, AnswerVerdict, Conversation, ConversationFact, EndReason, Heard, Input, Output,
@@ -70,17 +70,18 @@ impl Talk {
 impl Call {
     /// The robot takes the call.
     pub(super) fn begin_talk(&mut self, now: Timestamp) {
-        let mut conversation = Conversation::new(self.setup.script.clone(), portrait(&self.setup));
+        let mut conversation =
+            Conversation::new(self.setup.script.clone(), self.setup.portrait.clone());
         conversation.handle(now, Input::Answered);
         self.talk.conversation = Some(conversation);
-        self.drain_talk(now);
+        self.drain_talk();
     }
 
     /// Something happened that the conversation wants to know.
     pub(super) fn hear(&mut self, now: Timestamp, input: Input) {
         if let Some(conversation) = self.talk.conversation.as_mut().filter(|_| !self.talk.is_over) {
             conversation.handle(now, input);
-            self.drain_talk(now);
+            self.drain_talk();
         }
     }
 
@@ -89,11 +90,11 @@ impl Call {
             if let Some(conversation) = &mut self.talk.conversation {
                 conversation.handle_timeout(now);
             }
-            self.drain_talk(now);
+            self.drain_talk();
         }
     }
 
-    fn drain_talk(&mut self, now: Timestamp) {
+    fn drain_talk(&mut self) {
         while let Some(output) = self.talk.conversation.as_mut().and_then(Conversation::poll_output)
         {
             let leg_id = self.customer.leg_id().filter(|_| self.customer.is_up());
@@ -105,7 +106,7 @@ impl Call {
                     self.command(CallCommand::StopPlaying { leg_id, prompt });
                 }
                 (Output::Say { .. } | Output::StopSaying { .. }, None) => {}
-                (Output::Fact(fact), _) => self.talk_fact(now, fact),
+                (Output::Fact(fact), _) => self.talk_fact(fact),
                 (Output::End(reason), _) => {
                     self.talk.is_over = true;
                     self.talk.end = Some(reason);
@@ -118,7 +119,7 @@ impl Call {
     }
 
     /// One fact of the conversation as a fact of the log.
-    fn talk_fact(&mut self, now: Timestamp, fact: ConversationFact) {
+    fn talk_fact(&mut self, fact: ConversationFact) {
         let call_id = self.setup.call_id;
         match &fact {
             ConversationFact::AnswerJudged { verdict, confidence, reason, after } => {
@@ -183,7 +184,6 @@ impl Call {
                 }
             }
         }
-        let _ = now;
         self.talk.facts.push(fact);
     }
 }
