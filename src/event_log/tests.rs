@@ -4,6 +4,7 @@ mod append;
 mod codec;
 mod disk;
 mod faults;
+mod golden;
 mod histories;
 mod race;
 mod read;
