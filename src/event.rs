@@ -45,7 +45,9 @@ pub use decision::{
     CarrierCandidate, CarrierChosen, DialCapacity, DialDecided, Handler, HandlerCandidate,
     HandlerChosen, RoutePurpose, ScoreTerms, Veto,
 };
-pub use envelope::{Actor, ExpectedRevision, NewEvent, Recorded, StreamName, StreamNameError};
+pub use envelope::{
+    Actor, ContentType, ExpectedRevision, NewEvent, Recorded, StreamName, StreamNameError,
+};
 pub use example::examples;
 pub use lead::{LeadImported, LeadRowRejected, LeadsImported, Portrait, SubjectRegistered};
 pub use leg::{LegAnswered, LegEnded, LegKind, LegProgressed, LegStarted};

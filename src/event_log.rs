@@ -32,7 +32,7 @@ mod writer;
 
 pub use contract::{
     AllRead, AppendError, Appended, BoxFuture, Direction, EventLog, ReadError, StreamAppend,
-    StreamRead,
+    StreamInfo, StreamRead,
 };
 pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
 pub use load::{Damage, OpenError};

@@ -136,6 +136,18 @@ pub enum ExpectedRevision {
     Exact(u64),
 }
 
+/// What the bytes of an event are.
+///
+/// Source: KurrentDB, `content-type`: `application/json` or `application/octet-stream`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ContentType {
+    /// JSON text.
+    #[default]
+    Json,
+    /// Anything else.
+    Binary,
+}
+
 /// A fact on its way into the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEvent {
@@ -153,8 +165,13 @@ pub struct NewEvent {
     pub causation_id: Option<EventId>,
     /// Who caused it.
     pub actor: Actor,
-    /// Its fields, as JSON.
+    /// Its fields: JSON, unless the content type says otherwise.
     pub data: Vec<u8>,
+    /// What the data are.
+    pub content_type: ContentType,
+    /// What a client of another make wrote beside the data, as it wrote it; empty for facts of
+    /// this platform, whose envelope says it all.
+    pub metadata: Vec<u8>,
 }
 
 impl NewEvent {
@@ -169,6 +186,8 @@ impl NewEvent {
             causation_id: None,
             actor,
             data: event.encode(),
+            content_type: ContentType::Json,
+            metadata: Vec::new(),
         }
     }
 
@@ -205,8 +224,12 @@ pub struct Recorded {
     pub causation_id: Option<EventId>,
     /// Who caused it.
     pub actor: Actor,
-    /// Its fields, as JSON.
+    /// Its fields: JSON, unless the content type says otherwise.
     pub data: bytes::Bytes,
+    /// What the data are.
+    pub content_type: ContentType,
+    /// What a client of another make wrote beside the data, as it wrote it; else empty.
+    pub metadata: bytes::Bytes,
 }
 
 impl Recorded {
@@ -241,6 +264,8 @@ impl Recorded {
             causation_id: new.causation_id,
             actor: new.actor,
             data: new.data.into(),
+            content_type: new.content_type,
+            metadata: new.metadata.into(),
         }
     }
 }

@@ -64,6 +64,36 @@ pub trait EventLog: Send + Sync + 'static {
         max: usize,
     ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>>;
 
+    /// What is known of a stream.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    fn stream<'a>(&'a self, stream: &'a StreamName)
+    -> BoxFuture<'a, Result<StreamInfo, ReadError>>;
+
+    /// Soft delete: no event of the stream up to now is given by [`Self::read_stream`] any more.
+    /// They stay in the log, and a later append goes on with the next revision. Written as
+    /// `$tb` into the stream's metadata. Gives the position of that.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; a stream that does not exist is a wrong expected revision.
+    fn delete(
+        &self,
+        stream: StreamName,
+        expected: ExpectedRevision,
+    ) -> BoxFuture<'_, Result<u64, AppendError>>;
+
+    /// Tombstone: like a delete, and nothing can ever be appended to the stream again. Gives the
+    /// position of the tombstone, an event of type `$streamDeleted`.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    fn tombstone(
+        &self,
+        stream: StreamName,
+        expected: ExpectedRevision,
+    ) -> BoxFuture<'_, Result<u64, AppendError>>;
+
     /// The last durable position; nothing where the log is empty.
     fn head(&self) -> Option<u64>;
 
@@ -96,6 +126,27 @@ pub struct Appended {
     pub last_position: u64,
     /// These events were in the log before this append, which added nothing.
     pub is_repeat: bool,
+}
+
+/// What is known of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// The last revision ever written; nothing where nothing was.
+    pub last_revision: Option<u64>,
+    /// The first revision that a read gives: past those that were deleted, or are over the
+    /// stream's `$maxCount`. (`$maxAge` hides more while time goes by.)
+    pub first_revision: u64,
+    /// Soft-deleted, and nothing appended since.
+    pub is_deleted: bool,
+    /// Closed for good.
+    pub is_tombstoned: bool,
+}
+
+impl StreamInfo {
+    /// Whether a reader finds a stream here.
+    pub fn exists(&self) -> bool {
+        self.last_revision.is_some() && !self.is_deleted && !self.is_tombstoned
+    }
 }
 
 /// Where a read of one stream starts.
@@ -152,6 +203,12 @@ pub enum AppendError {
         /// The first event that does not fit.
         event_id: EventId,
     },
+    /// The stream has a tombstone.
+    #[error("append to {stream}: the stream was closed for good by a tombstone")]
+    StreamDeleted {
+        /// The stream.
+        stream: StreamName,
+    },
     /// No parts, or a part without events.
     #[error("append: there are no events in it")]
     NoEvents,
@@ -179,6 +236,15 @@ pub enum AppendError {
     /// Closed.
     #[error("append: the log is closed")]
     Closed,
+    /// The server that keeps the log does not answer, or refuses. Whether the events became
+    /// durable is not known: repeat them with their ids.
+    #[error("append: {server} {what}")]
+    Unavailable {
+        /// The server, without credentials.
+        server: String,
+        /// What it says.
+        what: String,
+    },
 }
 
 fn at(actual: Option<u64>) -> String {
@@ -215,5 +281,13 @@ pub enum ReadError {
         position: u64,
         /// What is wrong.
         what: &'static str,
+    },
+    /// The server or store that keeps the events does not answer, or refuses.
+    #[error("read: {server} {what}")]
+    Unavailable {
+        /// The server or store, without credentials.
+        server: String,
+        /// What it says.
+        what: String,
     },
 }

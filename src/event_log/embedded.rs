@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::contract::{
     AllRead, AppendError, Appended, BoxFuture, Direction, EventLog, ReadError, StreamAppend,
-    StreamRead,
+    StreamInfo, StreamRead,
 };
 use super::index::{Index, Segment};
 use super::load::{Loader, OpenError};
@@ -293,6 +293,33 @@ impl EventLog for EmbeddedLog {
         max: usize,
     ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
         Box::pin(async move { self.shared.read_all(from, direction, max) })
+    }
+
+    fn stream<'a>(
+        &'a self,
+        stream: &'a StreamName,
+    ) -> BoxFuture<'a, Result<StreamInfo, ReadError>> {
+        Box::pin(async move {
+            let end = self.shared.end();
+            let length = self.shared.index().durable_positions(stream, end).len() as u64;
+            Ok(StreamInfo { last_revision: length.checked_sub(1), ..StreamInfo::default() })
+        })
+    }
+
+    fn delete(
+        &self,
+        stream: StreamName,
+        _expected: ExpectedRevision,
+    ) -> BoxFuture<'_, Result<u64, AppendError>> {
+        Box::pin(async move { Err(AppendError::StreamDeleted { stream }) })
+    }
+
+    fn tombstone(
+        &self,
+        stream: StreamName,
+        _expected: ExpectedRevision,
+    ) -> BoxFuture<'_, Result<u64, AppendError>> {
+        Box::pin(async move { Err(AppendError::StreamDeleted { stream }) })
     }
 
     fn head(&self) -> Option<u64> {

@@ -8,8 +8,11 @@ use uuid::Uuid;
 
 use crate::base::Timestamp;
 
-/// The version of the files this program writes.
-pub(super) const FORMAT_VERSION: u16 = 1;
+/// The version of the files this program writes. It reads every earlier one: version 2 added two
+/// flags to records.
+pub(super) const FORMAT_VERSION: u16 = 2;
+/// The first version there was.
+const FIRST_VERSION: u16 = 1;
 /// Bytes before the first frame.
 pub(super) const SEGMENT_HEADER: usize = 128;
 /// Bytes before the first record of a frame.
@@ -37,6 +40,8 @@ pub(super) enum Fault {
 /// The start of a segment file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
+    /// The format it was written in.
+    pub(super) version: u16,
     /// Tells this file's frames from what else lay on the disk.
     pub(super) segment: Uuid,
     /// The position of its first event.
@@ -49,6 +54,8 @@ pub(super) struct SegmentHeader {
 /// The start of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FrameHeader {
+    /// The format it was written in.
+    pub(super) version: u16,
     pub(super) segment: Uuid,
     /// The position of its first event.
     pub(super) base: u64,
@@ -79,7 +86,7 @@ impl SegmentHeader {
     pub(super) fn encode(&self) -> [u8; SEGMENT_HEADER] {
         let mut bytes = [0; SEGMENT_HEADER];
         put(&mut bytes, 0, SEGMENT_MAGIC);
-        put(&mut bytes, 8, &FORMAT_VERSION.to_le_bytes());
+        put(&mut bytes, 8, &self.version.to_le_bytes());
         put(&mut bytes, 12, &(SEGMENT_HEADER as u32).to_le_bytes());
         put(&mut bytes, 16, self.segment.as_bytes());
         put(&mut bytes, 32, &self.base.to_le_bytes());
@@ -106,10 +113,11 @@ impl SegmentHeader {
             return Err(Fault::Damaged("segment header checksum"));
         }
         let version = u16::from_le_bytes(get(header, 8));
-        if version != FORMAT_VERSION {
+        if !(FIRST_VERSION..=FORMAT_VERSION).contains(&version) {
             return Err(Fault::Version(version));
         }
         Ok(Self {
+            version,
             segment: Uuid::from_bytes(get(header, 16)),
             base: u64::from_le_bytes(get(header, 32)),
             created_at: Timestamp::from_micros(i64::from_le_bytes(get(header, 40))),
@@ -129,7 +137,7 @@ pub(super) fn finish(out: &mut Vec<u8>, header: &FrameHeader) -> Hash {
     out.resize(out.len().next_multiple_of(ALIGN), 0);
     let body = u32::try_from(out.len() - FRAME_HEADER).unwrap_or(u32::MAX);
     put(out, 0, FRAME_MAGIC);
-    put(out, 4, &FORMAT_VERSION.to_le_bytes());
+    put(out, 4, &header.version.to_le_bytes());
     put(out, 8, header.segment.as_bytes());
     put(out, 24, &header.base.to_le_bytes());
     put(out, 32, &header.recorded_at.as_micros().to_le_bytes());
@@ -163,11 +171,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<FrameView<'_>, Fault> {
         return Err(Fault::Damaged("frame checksum"));
     }
     let version = u16::from_le_bytes(get(header, 4));
-    if version != FORMAT_VERSION {
+    if !(FIRST_VERSION..=FORMAT_VERSION).contains(&version) {
         return Err(Fault::Version(version));
     }
     Ok(FrameView {
         header: FrameHeader {
+            version,
             segment: Uuid::from_bytes(get(header, 8)),
             base: u64::from_le_bytes(get(header, 24)),
             recorded_at: Timestamp::from_micros(i64::from_le_bytes(get(header, 32))),

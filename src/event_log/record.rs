@@ -7,12 +7,16 @@
 use uuid::Uuid;
 
 use crate::base::{EventId, Timestamp};
-use crate::event::{Actor, NewEvent, Recorded, StreamName};
+use crate::event::{Actor, ContentType, NewEvent, Recorded, StreamName};
 
 /// Bytes before the first field: length and checksum.
 const PREFIX: usize = 8;
 const HAS_CORRELATION: u8 = 1;
 const HAS_CAUSATION: u8 = 2;
+/// From format version 2 on.
+const HAS_METADATA: u8 = 4;
+/// From format version 2 on.
+const IS_BINARY: u8 = 8;
 
 /// What the log adds to an event.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +39,8 @@ pub(super) struct RecordView<'a> {
     correlation_id: Option<Uuid>,
     causation_id: Option<EventId>,
     actor: &'a str,
+    content_type: ContentType,
+    metadata: &'a [u8],
     data: &'a [u8],
 }
 
@@ -47,6 +53,7 @@ pub(super) fn size_bound(stream: &StreamName, event: &NewEvent) -> usize {
         + event.event_type.len()
         + event.actor.as_str().len()
         + event.data.len()
+        + event.metadata.len()
         + 128
 }
 
@@ -67,6 +74,12 @@ pub(super) fn encode(
     if event.causation_id.is_some() {
         flags |= HAS_CAUSATION;
     }
+    if !event.metadata.is_empty() {
+        flags |= HAS_METADATA;
+    }
+    if event.content_type == ContentType::Binary {
+        flags |= IS_BINARY;
+    }
     out.push(flags);
     out.extend_from_slice(event.event_id.0.as_bytes());
     put_varint(out, revision);
@@ -81,6 +94,10 @@ pub(super) fn encode(
     }
     if let Some(id) = event.causation_id {
         out.extend_from_slice(id.0.as_bytes());
+    }
+    if !event.metadata.is_empty() {
+        put_varint(out, event.metadata.len() as u64);
+        out.extend_from_slice(&event.metadata);
     }
     out.extend_from_slice(&event.data);
     let len = u32::try_from(out.len() - start).unwrap_or(u32::MAX);
@@ -123,6 +140,14 @@ pub(super) fn decode(bytes: &[u8], stamp: Stamp) -> Result<RecordView<'_>, Recor
         0 => None,
         _ => Some(EventId(Uuid::from_bytes(fields.array()?))),
     };
+    let metadata = match flags & HAS_METADATA {
+        0 => &[],
+        _ => fields.block()?,
+    };
+    let content_type = match flags & IS_BINARY {
+        0 => ContentType::Json,
+        _ => ContentType::Binary,
+    };
     let occurred_at = Timestamp::from_micros(stamp.recorded_at.as_micros().wrapping_sub(lag));
     Ok(RecordView {
         len,
@@ -135,6 +160,8 @@ pub(super) fn decode(bytes: &[u8], stamp: Stamp) -> Result<RecordView<'_>, Recor
         correlation_id,
         causation_id,
         actor,
+        content_type,
+        metadata,
         data: fields.0,
     })
 }
@@ -158,6 +185,8 @@ impl RecordView<'_> {
             causation_id: self.causation_id,
             actor: Actor::recorded(self.actor),
             data: bytes::Bytes::copy_from_slice(self.data),
+            content_type: self.content_type,
+            metadata: bytes::Bytes::copy_from_slice(self.metadata),
         })
     }
 }
@@ -222,8 +251,12 @@ impl<'a> Cursor<'a> {
         Err("number is too long")
     }
 
-    fn text(&mut self) -> Result<&'a str, RecordFault> {
+    fn block(&mut self) -> Result<&'a [u8], RecordFault> {
         let len = usize::try_from(self.varint()?).map_err(|_| "text length")?;
-        std::str::from_utf8(self.take(len)?).map_err(|_| "text is not UTF-8")
+        self.take(len)
+    }
+
+    fn text(&mut self) -> Result<&'a str, RecordFault> {
+        std::str::from_utf8(self.block()?).map_err(|_| "text is not UTF-8")
     }
 }

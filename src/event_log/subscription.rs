@@ -35,6 +35,14 @@ pub enum SubscriptionError {
     /// No further event will come, since the log's writer failed.
     #[error("follow the log: its writer failed to {0}")]
     WriterFailed(#[source] Arc<WriteFailure>),
+    /// The server that keeps the log does not answer, or refuses.
+    #[error("follow the log: {server} {what}")]
+    Unavailable {
+        /// The server, without credentials.
+        server: String,
+        /// What it says.
+        what: String,
+    },
     /// No further event will come, since the log was closed.
     #[error("follow the log: it is closed")]
     Closed,

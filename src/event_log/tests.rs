@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::base::{Clock, EventId, Timestamp};
-use crate::event::{Actor, ExpectedRevision, NewEvent, Recorded, StreamName};
+use crate::event::{Actor, ContentType, ExpectedRevision, NewEvent, Recorded, StreamName};
 
 /// A clock that moves by a step whenever it is asked.
 struct StepClock {
@@ -65,6 +65,12 @@ fn event(number: u64) -> NewEvent {
         causation_id: (number % 3 == 1).then(|| id(number - 1)),
         actor: Actor::of("agent", &number),
         data: format!("{{\"number\":{number}}}").into_bytes(),
+        content_type: if number % 4 == 3 { ContentType::Binary } else { ContentType::Json },
+        metadata: if number % 5 == 4 {
+            format!("{{\"$m\":{number}}}").into_bytes()
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -93,6 +99,8 @@ fn as_new(recorded: &Recorded) -> NewEvent {
         causation_id: recorded.causation_id,
         actor: recorded.actor.clone(),
         data: recorded.data.to_vec(),
+        content_type: recorded.content_type,
+        metadata: recorded.metadata.to_vec(),
     }
 }
 

@@ -150,6 +150,7 @@ impl Writer {
             return Ok(());
         }
         let header = FrameHeader {
+            version: frame::FORMAT_VERSION,
             segment: self.tail.segment,
             base,
             recorded_at: self.recorded_at,
@@ -265,7 +266,9 @@ pub(super) fn begin_segment(
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|error| failed("name", io::Error::other(error)))?;
     let segment = uuid::Builder::from_random_bytes(id).into_uuid();
-    let header = SegmentHeader { segment, base, created_at: now, previous }.encode();
+    let header =
+        SegmentHeader { version: frame::FORMAT_VERSION, segment, base, created_at: now, previous }
+            .encode();
     let file = match unborn {
         Some(name) => storage.open(name, true),
         None => storage.create(&name),

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::disk::Bare;
 use crate::base::{EventId, Timestamp};
 use crate::cli::{Common, Format, output};
-use crate::event::{Actor, ExpectedRevision, NewEvent, StreamName};
+use crate::event::{Actor, ContentType, ExpectedRevision, NewEvent, StreamName};
 use crate::event_log::{
     AllRead, Direction, EmbeddedLog, EventLog as _, LogOptions, StreamAppend, verify,
 };
@@ -243,6 +243,8 @@ impl Source {
             causation_id: None,
             actor: Actor::part("bench"),
             data,
+            content_type: ContentType::Json,
+            metadata: Vec::new(),
         };
         Ok(StreamAppend {
             stream: StreamName::new(format!("bench-{}", number % STREAMS))?,

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::base::{Clock, EventId};
-use crate::event::{Actor, ExpectedRevision, NewEvent};
+use crate::event::{Actor, ContentType, ExpectedRevision, NewEvent};
 use crate::event_log::LogOptions;
 
 struct Noon;
@@ -23,6 +23,8 @@ fn event(number: u128) -> NewEvent {
         causation_id: None,
         actor: Actor::part("dialer"),
         data: format!("{{\"n\":{number},\n\"t\":\"a\"}}").into_bytes(),
+        content_type: ContentType::Json,
+        metadata: Vec::new(),
     }
 }
 

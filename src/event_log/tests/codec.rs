@@ -12,9 +12,18 @@ fn events() -> impl Strategy<Value = NewEvent> {
         any::<(Option<u128>, Option<u128>)>(),
         ".{0,20}",
         proptest::collection::vec(any::<u8>(), 0..300),
+        (any::<bool>(), proptest::collection::vec(any::<u8>(), 0..40)),
     )
         .prop_map(
-            |(id, event_type, (schema_version, at), (correlation, cause), actor, data)| NewEvent {
+            |(
+                id,
+                event_type,
+                (schema_version, at),
+                (correlation, cause),
+                actor,
+                data,
+                (json, metadata),
+            )| NewEvent {
                 event_id: EventId(Uuid::from_u128(id)),
                 event_type,
                 schema_version,
@@ -23,6 +32,8 @@ fn events() -> impl Strategy<Value = NewEvent> {
                 causation_id: cause.map(|id| EventId(Uuid::from_u128(id))),
                 actor: Actor::recorded(actor),
                 data,
+                content_type: if json { ContentType::Json } else { ContentType::Binary },
+                metadata,
             },
         )
 }
@@ -34,6 +45,7 @@ fn stamps() -> impl Strategy<Value = Stamp> {
 
 fn header(base: u64, count: u32) -> FrameHeader {
     FrameHeader {
+        version: frame::FORMAT_VERSION,
         segment: Uuid::from_u128(5),
         base,
         recorded_at: Timestamp::from_micros(-1),
@@ -144,6 +156,7 @@ proptest! {
         place in 0..frame::SEGMENT_HEADER, bit in 0..8u8,
     ) {
         let header = SegmentHeader {
+            version: frame::FORMAT_VERSION,
             segment: Uuid::from_u128(id),
             base,
             created_at: Timestamp::from_micros(at),
@@ -159,6 +172,7 @@ proptest! {
 #[test]
 fn a_newer_version_is_named_not_taken_for_damage() {
     let mut bytes = SegmentHeader {
+        version: frame::FORMAT_VERSION,
         segment: Uuid::from_u128(1),
         base: 0,
         created_at: Timestamp::EPOCH,
@@ -173,7 +187,7 @@ fn a_newer_version_is_named_not_taken_for_damage() {
     let Err(refused) = EmbeddedLog::open(folder.path(), small(), clock()) else {
         panic!("opened");
     };
-    assert!(refused.to_string().contains("format version 9, this program knows 1"), "{refused}");
+    assert!(refused.to_string().contains("format version 9, this program knows 2"), "{refused}");
 }
 
 /// The files of yesterday are read tomorrow: a change of these bytes is a new format version.
@@ -182,13 +196,28 @@ fn the_example_in_the_documentation_is_what_is_written() {
     let segment = Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
     let recorded_at = Timestamp::from_micros(1_795_244_400_000_000);
     let created_at = recorded_at;
-    let mut bytes =
-        SegmentHeader { segment, base: 1, created_at, previous: [0; 32] }.encode().to_vec();
+    let mut bytes = SegmentHeader {
+        version: frame::FORMAT_VERSION,
+        segment,
+        base: 1,
+        created_at,
+        previous: [0; 32],
+    }
+    .encode()
+    .to_vec();
     let mut frame = Vec::new();
     frame::begin(&mut frame);
     record::encode(&mut frame, Stamp { position: 1, recorded_at }, "call-1", 0, &event(1));
     let previous = frame::hash(&bytes);
-    let header = FrameHeader { segment, base: 1, recorded_at, previous, count: 1, sequence: 0 };
+    let header = FrameHeader {
+        version: frame::FORMAT_VERSION,
+        segment,
+        base: 1,
+        recorded_at,
+        previous,
+        count: 1,
+        sequence: 0,
+    };
     frame::finish(&mut frame, &header);
     bytes.extend(frame);
     let dump: String = (0..)

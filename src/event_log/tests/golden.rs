@@ -60,8 +60,10 @@ async fn logs_of_every_released_version_read_as_they_were_written() {
         std::fs::remove_file(present.join("lock")).expect("the lock file is removed");
     }
     assert!(present.is_dir(), "make {} with UPDATE_GOLDEN=1 before a release", present.display());
-    let mut versions: Vec<_> =
-        std::fs::read_dir(ROOT).expect("golden logs").map(|entry| entry.expect("a folder").path()).collect();
+    let mut versions: Vec<_> = std::fs::read_dir(ROOT)
+        .expect("golden logs")
+        .map(|entry| entry.expect("a folder").path())
+        .collect();
     versions.sort();
     for version in versions {
         let wanted = std::fs::read_to_string(version.join("events.jsonl")).expect("events.jsonl");
