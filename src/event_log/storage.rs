@@ -26,7 +26,23 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// What the system says.
     fn create(&self, name: &str) -> io::Result<Arc<dyn SegmentFile>>;
-    /// Makes the names of new files durable.
+    /// Gives a file another name, over a file that has it already. Durable, as all names are,
+    /// once the directory is synced; until then a crash leaves either state.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// A folder in this one, made where it is missing.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn folder(&self, name: &str) -> io::Result<Arc<dyn Storage>>;
+    /// Makes the names of files durable.
     ///
     /// # Errors
     /// What the system says.
@@ -161,6 +177,24 @@ impl Storage for DiskStorage {
         let file =
             OpenOptions::new().read(true).write(true).create_new(true).open(self.path(name))?;
         Ok(Arc::new(DiskFile(file)))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::rename(self.path(from), self.path(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        std::fs::remove_file(self.path(name))
+    }
+
+    fn folder(&self, name: &str) -> io::Result<Arc<dyn Storage>> {
+        let folder = self.path(name);
+        match std::fs::create_dir(&folder) {
+            Ok(()) => self.sync_directory()?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Arc::new(Self { folder }))
     }
 
     fn sync_directory(&self) -> io::Result<()> {

@@ -47,8 +47,16 @@ struct Stored {
     pending: Vec<Change>,
 }
 
+/// A change of names that a crash may take back.
+enum Undo {
+    Rename { from: String, to: String, replaced: Option<Stored> },
+    Remove { name: String, file: Stored },
+}
+
 struct State {
     files: BTreeMap<String, Stored>,
+    /// Since the directory was synced, oldest first.
+    undo: Vec<Undo>,
     rng: Rng,
     /// Descriptors from before a crash are dead.
     epoch: u64,
@@ -57,9 +65,13 @@ struct State {
     operations: u64,
 }
 
-/// The disk. Clones are the same disk.
+/// A folder of the disk. Clones are the same disk.
 #[derive(Clone)]
-pub(super) struct Disk(Arc<Mutex<State>>);
+pub(super) struct Disk {
+    state: Arc<Mutex<State>>,
+    /// What every name of this folder begins with.
+    prefix: String,
+}
 
 struct Handle {
     disk: Disk,
@@ -69,13 +81,15 @@ struct Handle {
 
 impl Disk {
     pub(super) fn new(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        let state = Arc::new(Mutex::new(State {
             files: BTreeMap::new(),
+            undo: Vec::new(),
             rng: Rng::from_seed(seed),
             epoch: 0,
             armed: None,
             operations: 0,
-        })))
+        }));
+        Self { state, prefix: String::new() }
     }
 
     pub(super) fn arm(&self, fault: Fault, after: u64) {
@@ -92,8 +106,12 @@ impl Disk {
         self.state().crash();
     }
 
+    fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("no panic while the disk is held")
+        self.state.lock().expect("no panic while the disk is held")
     }
 }
 
@@ -117,6 +135,24 @@ impl State {
 
     fn crash(&mut self) {
         self.epoch += 1;
+        let undone = self.rng.below(self.undo.len() as u64 + 1);
+        for _ in 0..undone {
+            match self.undo.pop() {
+                Some(Undo::Rename { from, to, replaced }) => {
+                    if let Some(file) = self.files.remove(&to) {
+                        self.files.insert(from, file);
+                    }
+                    if let Some(file) = replaced {
+                        self.files.insert(to, file);
+                    }
+                }
+                Some(Undo::Remove { name, file }) => {
+                    self.files.insert(name, file);
+                }
+                None => {}
+            }
+        }
+        self.undo.clear();
         let Self { files, rng, .. } = self;
         files.retain(|_, file| file.is_named || rng.below(2) == 0);
         for file in files.values_mut() {
@@ -283,24 +319,58 @@ impl SegmentFile for Handle {
 
 impl Storage for Disk {
     fn list(&self) -> io::Result<Vec<String>> {
-        Ok(self.state().files.keys().cloned().collect())
+        let state = self.state();
+        let names = state.files.keys().filter_map(|name| name.strip_prefix(&self.prefix));
+        Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect())
     }
 
     fn open(&self, name: &str, _write: bool) -> io::Result<Arc<dyn SegmentFile>> {
         let state = self.state();
-        if !state.files.contains_key(name) {
+        let name = self.name(name);
+        if !state.files.contains_key(&name) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        Ok(Arc::new(Handle { disk: self.clone(), name: name.to_owned(), epoch: state.epoch }))
+        Ok(Arc::new(Handle { disk: self.clone(), name, epoch: state.epoch }))
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn SegmentFile>> {
         let mut state = self.state();
-        if state.files.contains_key(name) {
+        let name = self.name(name);
+        if state.files.contains_key(&name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        state.files.insert(name.to_owned(), Stored::default());
-        Ok(Arc::new(Handle { disk: self.clone(), name: name.to_owned(), epoch: state.epoch }))
+        state.files.insert(name.clone(), Stored::default());
+        Ok(Arc::new(Handle { disk: self.clone(), name, epoch: state.epoch }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.state();
+        if state.fault(&[Fault::Crash]).is_some() {
+            state.crash();
+            return Err(gone());
+        }
+        let (from, to) = (self.name(from), self.name(to));
+        let file = state.files.remove(&from).ok_or(io::ErrorKind::NotFound)?;
+        let replaced = state.files.insert(to.clone(), file);
+        state.undo.push(Undo::Rename { from, to, replaced });
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = self.state();
+        if state.fault(&[Fault::Crash]).is_some() {
+            state.crash();
+            return Err(gone());
+        }
+        let name = self.name(name);
+        let file = state.files.remove(&name).ok_or(io::ErrorKind::NotFound)?;
+        state.undo.push(Undo::Remove { name, file });
+        Ok(())
+    }
+
+    fn folder(&self, name: &str) -> io::Result<Arc<dyn Storage>> {
+        let prefix = format!("{}{name}/", self.prefix);
+        Ok(Arc::new(Self { state: self.state.clone(), prefix }))
     }
 
     fn sync_directory(&self) -> io::Result<()> {
@@ -309,6 +379,7 @@ impl Storage for Disk {
             state.crash();
             return Err(gone());
         }
+        state.undo.clear();
         for file in state.files.values_mut() {
             file.is_named = true;
         }
@@ -316,6 +387,6 @@ impl Storage for Disk {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        PathBuf::from("/disk").join(name)
+        PathBuf::from("/disk").join(self.name(name))
     }
 }

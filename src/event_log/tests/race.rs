@@ -32,6 +32,18 @@ impl Storage for Racing {
         self.disk.create(name)
     }
 
+    fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> std::io::Result<()> {
+        self.disk.remove(name)
+    }
+
+    fn folder(&self, name: &str) -> std::io::Result<Arc<dyn Storage>> {
+        self.disk.folder(name)
+    }
+
     fn sync_directory(&self) -> std::io::Result<()> {
         self.disk.sync_directory()
     }
