@@ -7,8 +7,8 @@ SHELL := bash
 CARGO ?= cargo
 # More arguments for `demo` and `bench`, such as ARGS="--leads 50".
 ARGS ?=
-# Only the event log is measured so far, and it needs no SQL engine: that build is short.
-BENCH_FEATURES ?= --no-default-features
+# What is measured so far needs no SQL engine: that build is short.
+BENCH_FEATURES ?= --no-default-features --features kurrentdb,s3
 
 WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
 
@@ -35,9 +35,11 @@ test: setup-test web ## Build and run all tests; see that the log builds without
 	cd web && npm test --silent -- --passWithNoTests
 
 .PHONY: bench
-bench: ## Measure, on an optimised build: make bench NAME=log
+bench: ## Measure, on an optimised build: make bench NAME=log, or NAME=log-peers beside others
 	@[[ -n "$(NAME)" ]] || { echo 'bench: say what to measure: make bench NAME=log' >&2; exit 2; }
-	$(CARGO) run --locked --release $(BENCH_FEATURES) -- bench $(NAME) $(ARGS)
+	$(CARGO) build --locked --release $(BENCH_FEATURES)
+	@if [[ -x benches/$(NAME).py ]]; then exec benches/$(NAME).py $(ARGS); fi; \
+	    exec target/release/ledgerline bench $(NAME) $(ARGS)
 
 .PHONY: lint
 lint: web ## Formatting, lints with and without the SQL engine, types of the console
