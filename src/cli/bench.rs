@@ -3,8 +3,10 @@
 //! In: how long, and where. Out: figures with what they were measured against in the same run.
 //! Deliberately absent: judging them.
 
+mod calls;
 mod disk;
 mod log;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -21,6 +23,8 @@ pub(crate) struct Args {
 enum Command {
     /// Append to, read and open an event log, next to bare writes and syncs on the same disk.
     Log(log::Args),
+    /// Fill a log with a day of calls, kill the process, and open what is left.
+    Soak(soak::Args),
 }
 
 /// Runs `ledgerline bench`.
@@ -30,5 +34,6 @@ enum Command {
 pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Log(args) => log::run(common, &args),
+        Command::Soak(args) => soak::run(common, &args),
     }
 }

@@ -19,6 +19,7 @@ pub(super) const PAGE_BYTES: usize = 1 << 20;
 
 /// What a subscription gives.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every item is an event")]
 pub enum SubscriptionItem {
     /// The next event.
     Event(Recorded),

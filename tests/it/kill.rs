@@ -5,7 +5,9 @@ use std::path::Path;
 
 use ledgerline::base::Rng;
 
-use crate::support::{Fact, Program, data_folder, facts, json, json_args, number, of_type, text};
+use crate::support::{
+    Fact, Program, data_folder, facts, json, json_args, number, of_type, run_to_end, text,
+};
 
 /// How often the platform is killed.
 const KILLS: usize = 10;
@@ -86,6 +88,17 @@ fn ten_kills_lose_no_event_and_call_nobody_twice() {
         after.len(),
         replay["taken"],
     );
+}
+
+/// The log alone, under as much load as the disk takes: each kill comes in the middle of a group.
+#[test]
+fn a_log_that_is_killed_while_it_is_written_loses_nothing_acknowledged() {
+    let folder = data_folder();
+    let dir = folder.path().display().to_string();
+    let args = ["bench", "soak", "--events", "20000", "--kills", "8", "--dir", &dir];
+    let found = run_to_end(&[&args[..], &["--format", "json"]].concat()).expect_success().json();
+    assert_eq!((&found["kills"], &found["lost"]), (&8.into(), &0.into()), "{found}");
+    assert!(number(&found, "acknowledged") > 20_000, "{found}");
 }
 
 /// Every event that a reader saw is still where it was, with the same content.
