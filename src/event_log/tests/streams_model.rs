@@ -328,10 +328,10 @@ impl History {
     fn op(&mut self) -> Op {
         let name = self.name();
         let expected = self.expected(&name);
-        match self.rng.below(40) {
+        match self.rng.below(100) {
             0 => return Op::Tombstone(name, expected),
-            1..=7 => return Op::Delete(name, expected),
-            8..=10 => return Op::Check(name, expected),
+            1..=16 => return Op::Delete(name, expected),
+            17..=24 => return Op::Check(name, expected),
             _ => {}
         }
         let mut batch: Vec<StreamAppend> = Vec::new();
