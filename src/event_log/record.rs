@@ -206,7 +206,7 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Seven bits a byte, least significant first; the high bit says that more follow.
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value as u8) | 0x80);
         value >>= 7;
