@@ -9,6 +9,8 @@ mod histories;
 mod race;
 mod read;
 mod reopen;
+mod segment_table;
+mod stream_runs;
 mod subscribe;
 
 use std::path::{Path, PathBuf};
