@@ -17,12 +17,16 @@
 //! Sources: KurrentDB's expected revision and idempotency rules; "Can Applications Recover from
 //! fsync Failures?" (USENIX ATC 2020) for why the first failed sync is the last.
 
+mod commit;
 mod contract;
 mod embedded;
 mod frame;
+mod hash;
+mod inbox;
 mod index;
 mod load;
 mod lock;
+mod recent;
 mod record;
 mod shared;
 mod storage;
