@@ -19,12 +19,16 @@
 
 #[allow(dead_code, reason = "the index is put together from these later")]
 mod cache_file;
+mod commit;
 mod contract;
 mod embedded;
 mod frame;
+mod hash;
+mod inbox;
 mod index;
 mod load;
 mod lock;
+mod recent;
 mod record;
 #[allow(dead_code, reason = "the index is put together from these later")]
 mod segment_table;
