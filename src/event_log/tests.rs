@@ -9,6 +9,8 @@ mod histories;
 mod race;
 mod read;
 mod reopen;
+mod segment_table;
+mod stream_runs;
 mod streams;
 mod streams_model;
 mod subscribe;
