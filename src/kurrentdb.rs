@@ -1,0 +1,3 @@
+//! KurrentDB's protocol in front of the log.
+
+mod persistent;
