@@ -12,7 +12,8 @@
 //! cut off only below the first that was given again and is not done.
 //!
 //! Deliberately absent: reading, writing, filters and links: the caller says which events there
-//! are.
+//! are. Telling events of different streams that share an id apart in an answer that comes twice:
+//! consumers answer by id, so the second answer may take the second event for the first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;

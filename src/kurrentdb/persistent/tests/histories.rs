@@ -159,7 +159,10 @@ impl World {
             match output {
                 Output::Deliver { consumer, event, .. } => {
                     assert_eq!(self.log.get(&event.place), Some(&Place::Wanted));
-                    self.hands.entry(consumer).or_default().push(event);
+                    // What it gets twice it answers once.
+                    let hand = self.hands.entry(consumer).or_default();
+                    hand.retain(|given| given.place != event.place || given.id != event.id);
+                    hand.push(event);
                 }
                 Output::Park { key, event, .. } => self.parking.push((key, event)),
                 Output::WriteCheckpoint { place } => {
