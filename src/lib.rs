@@ -33,7 +33,7 @@ pub mod sip;
 pub mod audit;
 /// Append, read, subscribe; segments and recovery.
 pub mod event_log;
-/// KurrentDB's protocol in front of the log.
+/// KurrentDB's protocol over any log.
 #[cfg(feature = "kurrentdb")]
 pub mod kurrentdb;
 /// Keyed hashes and subject keys.
