@@ -209,6 +209,7 @@ impl Worker {
                 }
                 Verdict::StreamDeleted => Ok(Outcome::Error(in_batch::stream_deleted(&stream))),
                 Verdict::TooLarge(limit) => Ok(Outcome::Error(in_batch::too_large(limit))),
+                Verdict::Invalid(what) => Ok(Outcome::Error(in_batch::bad_request(&what))),
                 // Whether it stands is not known, so nothing is said of it: the client repeats.
                 Verdict::Failed(status) => Err(status),
             };

@@ -114,9 +114,11 @@ pub(in crate::kurrentdb) fn append_failed(error: &AppendError) -> Status {
         AppendError::PartlyRepeated { stream, .. } => {
             wrong_version("Append", stream, ExpectedRevision::Any, None)
         }
-        AppendError::NoEvents | AppendError::StreamTwice { .. } => {
-            Status::invalid_argument(error.to_string())
-        }
+        AppendError::NoEvents
+        | AppendError::StreamTwice { .. }
+        | AppendError::InvalidStream { .. }
+        | AppendError::ReservedType { .. } => Status::invalid_argument(error.to_string()),
+        AppendError::Unreadable(error) => read_failed(error),
         _ => unavailable(error),
     }
 }
