@@ -10,12 +10,22 @@
 //! Deliberately absent: an order across retries, and exactly-once delivery.
 
 mod checkpoint;
+mod config;
 mod consumers;
 mod group;
+mod info;
 mod latency;
 mod parked;
+mod records;
+mod refusal;
+mod runner;
+pub(super) mod service;
 mod settings;
+mod source;
 mod statistics;
+mod subsystem;
+
+pub(super) use self::subsystem::Subsystem;
 
 #[cfg(test)]
 mod tests;

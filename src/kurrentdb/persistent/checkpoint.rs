@@ -44,18 +44,18 @@ impl Checkpoint {
     }
 
     /// The place to write now, if one is due. `floor` is the first place that is not done.
-    pub(crate) fn take(&mut self, floor: u64, now: Timestamp, is_last: bool) -> Option<u64> {
-        let is_due = if is_last {
-            self.writing.is_none() && self.done(floor) > 0
-        } else {
-            self.due(floor).is_some_and(|at| at <= now)
-        };
-        if !is_due {
+    pub(crate) fn take(&mut self, floor: u64, now: Timestamp) -> Option<u64> {
+        if self.due(floor).is_none_or(|at| at > now) {
             return None;
         }
         self.writing = Some(floor);
         self.written_at = now;
         floor.checked_sub(1)
+    }
+
+    /// The place that a last checkpoint would name, where it would say more than the one before.
+    pub(crate) fn unsaved(&self, floor: u64) -> Option<u64> {
+        if self.done(floor) > 0 { floor.checked_sub(1) } else { None }
     }
 
     /// When a place is due to be written; nothing where too little was done.

@@ -82,10 +82,6 @@ impl Consumers {
         self.all.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&ConsumerId, &Consumer)> {
-        self.all.iter()
-    }
-
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Consumer> {
         self.all.values_mut()
     }

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::checkpoint::Checkpoint;
 use super::consumers::{About, Choice, Consumer, ConsumerId, Consumers, Key};
 use super::parked::Parked;
-use super::settings::{Settings, Strategy};
+use super::settings::Settings;
 use crate::base::{Millis, Timestamp};
 
 /// An event as the group sees it.
@@ -356,12 +356,9 @@ impl<E: Clone> Group<E> {
         self.outputs.pop_front()
     }
 
-    /// Asks for a checkpoint of all that is done, whatever the settings say: the group ends.
-    pub(crate) fn finish_up(&mut self, now: Timestamp) {
-        let floor = self.floor();
-        if let Some(place) = self.checkpoint.take(floor, now, true) {
-            self.outputs.push_back(Output::WriteCheckpoint { place });
-        }
+    /// The last place below which everything is done, where no checkpoint says so yet.
+    pub(crate) fn unsaved(&self) -> Option<u64> {
+        self.checkpoint.unsaved(self.floor())
     }
 
     /// The key by which this consumer has, or had and has not answered, an event.
@@ -415,7 +412,7 @@ impl<E: Clone> Group<E> {
     fn settle(&mut self, now: Timestamp) {
         self.give_out(now);
         let floor = self.floor();
-        if let Some(place) = self.checkpoint.take(floor, now, false) {
+        if let Some(place) = self.checkpoint.take(floor, now) {
             self.outputs.push_back(Output::WriteCheckpoint { place });
         }
         let unfinished = self.lowest(Key::Parked(0)).and_then(|key| match key {
@@ -483,14 +480,6 @@ impl<E: Clone> Group<E> {
 
 /// What is told of a group.
 impl<E> Group<E> {
-    pub(super) fn strategy(&self) -> Strategy {
-        self.settings.strategy
-    }
-
-    pub(super) fn consumers(&self) -> impl Iterator<Item = &Consumer> {
-        self.consumers.iter().map(|(_, consumer)| consumer)
-    }
-
     pub(super) fn consumers_mut(&mut self) -> impl Iterator<Item = &mut Consumer> {
         self.consumers.iter_mut()
     }
