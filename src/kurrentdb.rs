@@ -12,4 +12,5 @@
 pub mod codec;
 mod filter;
 pub mod messages;
+mod persistent;
 pub mod server;
