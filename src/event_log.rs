@@ -23,6 +23,7 @@ mod frame;
 mod index;
 mod load;
 mod lock;
+mod metrics;
 mod record;
 mod shared;
 mod storage;
@@ -36,6 +37,7 @@ pub use contract::{
 };
 pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
 pub use load::{Damage, OpenError};
+pub use metrics::{LogMetrics, OPEN_METRICS, SubscriberMetrics};
 pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
 pub use verify::{VerifyError, VerifyReport, verify};
