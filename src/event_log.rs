@@ -20,6 +20,7 @@
 mod contract;
 mod embedded;
 mod frame;
+mod head;
 mod index;
 mod load;
 mod lock;
@@ -29,6 +30,7 @@ mod shared;
 mod storage;
 mod subscription;
 mod verify;
+mod walk;
 mod writer;
 
 pub use contract::{
@@ -36,11 +38,14 @@ pub use contract::{
     StreamInfo, StreamRead,
 };
 pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
+pub use head::{HeadError, HeadKey, SignedHead, public_key};
 pub use load::{Damage, OpenError};
 pub use metrics::{LogMetrics, OPEN_METRICS, SubscriberMetrics};
 pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
-pub use verify::{VerifyError, VerifyReport, verify};
+pub use verify::{
+    HeadCheck, HeadVerdict, VerifyError, VerifyReport, verify, verify_head, verify_with,
+};
 
 #[cfg(test)]
 mod tests;
