@@ -29,6 +29,7 @@ mod record;
 mod shared;
 mod storage;
 mod subscription;
+mod survey;
 mod verify;
 mod walk;
 mod writer;
@@ -43,6 +44,7 @@ pub use load::{Damage, OpenError};
 pub use metrics::{LogMetrics, OPEN_METRICS, SubscriberMetrics};
 pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
+pub use survey::{Survey, survey};
 pub use verify::{
     HeadCheck, HeadVerdict, VerifyError, VerifyReport, verify, verify_head, verify_with,
 };
