@@ -17,6 +17,7 @@
 //! Sources: KurrentDB's expected revision and idempotency rules; "Can Applications Recover from
 //! fsync Failures?" (USENIX ATC 2020) for why the first failed sync is the last.
 
+mod backup;
 mod contract;
 mod embedded;
 mod frame;
@@ -34,6 +35,12 @@ mod verify;
 mod walk;
 mod writer;
 
+#[cfg(feature = "s3")]
+pub use backup::ObjectPlace;
+pub use backup::{
+    BackupError, BackupManifest, BackupPiece, BackupPlace, BackupReport, BackupSegment,
+    FolderPlace, RestoreReport, Until, backup, restore,
+};
 pub use contract::{
     AllRead, AppendError, Appended, BoxFuture, Direction, EventLog, ReadError, StreamAppend,
     StreamInfo, StreamRead,

@@ -5,6 +5,7 @@
 //! changes a log that is there; a restore writes to a new folder only. Deliberately absent:
 //! repairing, and understanding what an event says.
 
+mod backup;
 mod head;
 mod point;
 mod read;
@@ -35,6 +36,10 @@ enum Command {
     Verify(verify::Args),
     /// Print the signed head, for an auditor to keep elsewhere.
     Head(head::Args),
+    /// Copy what is new to a folder or bucket, also while the platform runs.
+    Backup(backup::BackupArgs),
+    /// Bring a backup back into a new data folder, up to any position or time.
+    Restore(backup::RestoreArgs),
 }
 
 /// Runs `ledgerline log`.
@@ -47,6 +52,8 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
         Command::Read(args) => read::run(common, &args),
         Command::Verify(args) => verify::run(common, args),
         Command::Head(args) => head::run(common, args),
+        Command::Backup(args) => backup::run_backup(common, &args),
+        Command::Restore(args) => backup::run_restore(common, &args),
     }
 }
 

@@ -27,16 +27,12 @@ const LOOKS_MAX: u32 = 5;
 pub(super) enum Seen<'a> {
     /// A segment begins.
     Segment {
-        /// The name of its file.
-        name: &'a str,
         /// BLAKE3 of its header.
         hash: Hash,
     },
     /// A frame, whole and in its place.
     Frame {
-        /// Its file.
-        path: &'a str,
-        /// Where in it.
+        /// Where in its file.
         offset: u64,
         frame: FrameView<'a>,
         /// BLAKE3 of it.
@@ -183,7 +179,7 @@ impl Walked {
         let file: Arc<dyn SegmentFile> = storage
             .open(name, false)
             .map_err(|source| OpenError::Io { action: "open", path: path.clone(), source })?;
-        self.segment(&*file, base, name, &path, last, visit)
+        self.segment(&*file, base, &path, last, visit)
     }
 
     /// As [`Self::file`], for a segment from anywhere.
@@ -191,7 +187,6 @@ impl Walked {
         &mut self,
         input: &dyn SegmentFile,
         base: u64,
-        name: &str,
         path: &str,
         last: bool,
         visit: Visit<'_>,
@@ -232,7 +227,7 @@ impl Walked {
         self.bytes += SEGMENT_HEADER as u64;
         self.previous = hash;
         self.torn = 0;
-        if visit(Seen::Segment { name, hash }).is_break() {
+        if visit(Seen::Segment { hash }).is_break() {
             return Ok(ControlFlow::Break(()));
         }
         self.frames(&mut window, &header, path, last, visit)
@@ -264,7 +259,7 @@ impl Walked {
                     self.next = found.header.base + u64::from(found.header.count);
                     self.previous = hash;
                     self.recorded_at = found.header.recorded_at;
-                    let flow = visit(Seen::Frame { path, offset, frame: found, hash });
+                    let flow = visit(Seen::Frame { offset, frame: found, hash });
                     if flow.is_break() {
                         return Ok(flow);
                     }

@@ -158,15 +158,12 @@ async fn a_history_written_again_is_found_by_the_head_alone() {
         rest = &rest[found.bytes.len()..];
         let mut again = Vec::new();
         frame::begin(&mut again);
-        let stamp = crate::event_log::record::Stamp {
-            position: number,
-            recorded_at: found.header.recorded_at,
-        };
+        let stamp = record::Stamp { position: number, recorded_at: found.header.recorded_at };
         let mut changed = event(number);
         if number == 2 {
             changed.data = b"{\"number\":7}".to_vec();
         }
-        crate::event_log::record::encode(&mut again, stamp, "a", number, &changed);
+        record::encode(&mut again, stamp, "a", number, &changed);
         let header = frame::FrameHeader { previous, ..found.header };
         previous = frame::finish(&mut again, &header);
         written.extend(again);
