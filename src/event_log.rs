@@ -18,17 +18,29 @@
 //! fsync Failures?" (USENIX ATC 2020) for why the first failed sync is the last.
 
 mod backup;
+#[allow(dead_code, reason = "the index is put together from these later")]
+mod cache_file;
+mod commit;
 mod contract;
 mod embedded;
 mod frame;
+mod hash;
 mod head;
+mod inbox;
 mod index;
 mod load;
 mod lock;
 mod metrics;
+mod recent;
 mod record;
+#[allow(dead_code, reason = "the index is put together from these later")]
+mod segment_table;
 mod shared;
 mod storage;
+mod stream_rules;
+#[allow(dead_code, unused_imports, reason = "the index is put together from these later")]
+mod stream_runs;
+mod stream_state;
 mod subscription;
 mod survey;
 mod verify;
@@ -41,6 +53,7 @@ pub use backup::{
     BackupError, BackupManifest, BackupPiece, BackupPlace, BackupReport, BackupSegment,
     FolderPlace, RestoreReport, Until, backup, restore,
 };
+pub use cache_file::IndexError;
 pub use contract::{
     AllRead, AppendError, Appended, BoxFuture, Direction, EventLog, ReadError, StreamAppend,
     StreamInfo, StreamRead,
