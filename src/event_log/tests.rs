@@ -6,6 +6,7 @@ mod disk;
 mod faults;
 mod golden;
 mod histories;
+mod proof;
 mod race;
 mod read;
 mod reopen;
