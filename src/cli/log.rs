@@ -192,13 +192,17 @@ impl Cursor {
         match self {
             Self::All(next) => {
                 let page = log.read_all(AllRead::Position(*next), forwards, PAGE).await?;
-                *next += page.len() as u64;
+                if let Some(last) = page.last() {
+                    *next = last.position.saturating_add(1);
+                }
                 Ok(page)
             }
             Self::Stream(stream, next) => {
                 let from = StreamRead::Revision(*next);
                 let page = log.read_stream(stream, from, forwards, PAGE).await?;
-                *next += page.len() as u64;
+                if let Some(last) = page.last() {
+                    *next = last.revision.saturating_add(1);
+                }
                 Ok(page)
             }
         }

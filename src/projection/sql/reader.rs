@@ -44,12 +44,13 @@ impl LogReader {
         while tables.next() <= end {
             let from = AllRead::Position(tables.next());
             let page = self.log.read_all(from, Direction::Forwards, PAGE).await?;
-            if page.is_empty() {
-                break;
-            }
+            let Some(last) = page.last().map(|recorded| recorded.position) else { break };
             for recorded in page.iter().filter(|recorded| recorded.position <= end) {
                 tables.apply(recorded);
                 also(recorded);
+            }
+            if last > end {
+                break;
             }
         }
         Ok(())
