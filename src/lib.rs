@@ -33,6 +33,9 @@ pub mod sip;
 pub mod audit;
 /// Append, read, subscribe; segments and recovery.
 pub mod event_log;
+/// KurrentDB's protocol over any log.
+#[cfg(feature = "kurrentdb")]
+pub mod kurrentdb;
 /// Keyed hashes and subject keys.
 pub mod privacy;
 /// Live folds, and SQL views recomputed by dirty window.

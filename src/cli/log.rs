@@ -4,6 +4,9 @@
 //! one per line, or what a walk over every checksum found. Invariant: nothing here changes a
 //! file. Deliberately absent: writing, repairing, and understanding what an event says.
 
+#[cfg(feature = "kurrentdb")]
+mod serve;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -41,6 +44,9 @@ enum Command {
     Read(ReadArgs),
     /// Compare every checksum and every link of the chain; fail where one does not hold.
     Verify,
+    /// Serve it to clients of KurrentDB, over gRPC; nobody else may write meanwhile.
+    #[cfg(feature = "kurrentdb")]
+    Serve(serve::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -67,6 +73,11 @@ struct ReadArgs {
 /// # Errors
 /// Where there is no log, or it cannot be read.
 pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
+    #[cfg(feature = "kurrentdb")]
+    let args = match args.command {
+        Command::Serve(serve) => return serve::run(common, serve),
+        command => Args { command },
+    };
     let folder = common.load()?.data_dir.join("log");
     if !has_log(&folder) {
         anyhow::bail!(
@@ -87,6 +98,8 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
                 Format::Json => output::json(&stats)?,
             }
         }
+        #[cfg(feature = "kurrentdb")]
+        Command::Serve(_) => anyhow::bail!("served already"),
         Command::Read(read) => {
             let format = common.format;
             runtime.block_on(print(&log, &read, &mut |event| match format {

@@ -1,0 +1,145 @@
+//! Append: one stream, its events as messages of a client stream.
+
+use std::sync::Arc;
+
+use tonic::{Response, Status, Streaming};
+
+use super::access::Caller;
+use super::{Front, request, status};
+use crate::event::{ExpectedRevision, NewEvent, StreamName};
+use crate::event_log::{AppendError, Appended};
+use crate::kurrentdb::codec;
+use crate::kurrentdb::messages::Empty;
+use crate::kurrentdb::messages::streams::append_resp::{
+    Current, CurrentRevision, Expected, OldCurrent, OldExpected, Position, Result as Outcome,
+    Success, WrongExpectedVersion,
+};
+use crate::kurrentdb::messages::streams::{AppendReq, AppendResp, append_req::Content};
+
+/// What an append came to.
+pub(super) enum Verdict {
+    /// It stands, or it stood already.
+    Success(Success),
+    /// The stream was not as the writer believed.
+    WrongVersion(Option<u64>),
+    /// The stream is closed for good.
+    StreamDeleted,
+    /// Too many bytes. Units: bytes.
+    TooLarge(usize),
+    /// The log does not answer.
+    Failed(Status),
+}
+
+/// Appends, and says what came of it. An append without events only looks at the revision.
+pub(super) async fn settle(
+    front: &Front,
+    stream: &StreamName,
+    expected: ExpectedRevision,
+    events: Vec<NewEvent>,
+) -> Verdict {
+    if events.is_empty() {
+        return look(front, stream, expected).await;
+    }
+    match front.log.append(stream.clone(), expected, events).await {
+        Ok(appended) => Verdict::Success(success(&appended)),
+        Err(AppendError::WrongExpectedRevision { actual, .. }) => Verdict::WrongVersion(actual),
+        // Some of it is there and some is not: no repeat, so the revision is what is wrong.
+        Err(AppendError::PartlyRepeated { .. }) => {
+            Verdict::WrongVersion(request::current(&*front.log, stream).await)
+        }
+        Err(AppendError::StreamDeleted { .. }) => Verdict::StreamDeleted,
+        Err(AppendError::TooLarge { limit, .. }) => Verdict::TooLarge(limit),
+        Err(other) => Verdict::Failed(status::append_failed(&other)),
+    }
+}
+
+async fn look(front: &Front, stream: &StreamName, expected: ExpectedRevision) -> Verdict {
+    let info = match front.log.stream(stream).await {
+        Ok(info) => info,
+        Err(error) => return Verdict::Failed(status::read_failed(&error)),
+    };
+    if info.is_tombstoned {
+        return Verdict::StreamDeleted;
+    }
+    if !request::holds(&info, expected) {
+        return Verdict::WrongVersion(info.last_revision);
+    }
+    Verdict::Success(Success {
+        current_revision: Some(match info.last_revision {
+            Some(revision) => CurrentRevision::CurrentRevision(revision),
+            None => CurrentRevision::NoStream(Empty {}),
+        }),
+        position: Some(Position::NoPosition(Empty {})),
+    })
+}
+
+fn success(appended: &Appended) -> Success {
+    Success {
+        current_revision: Some(CurrentRevision::CurrentRevision(appended.last_revision)),
+        position: Some(Position::Position(codec::position_to_wire(appended.last_position))),
+    }
+}
+
+/// Units: bytes that count against the largest append.
+pub(super) fn size(event: &NewEvent) -> usize {
+    event.event_type.len() + event.data.len() + event.metadata.len()
+}
+
+/// Serves `Append`.
+pub(super) async fn append(
+    front: Arc<Front>,
+    caller: Caller,
+    mut messages: Streaming<AppendReq>,
+) -> Result<Response<AppendResp>, Status> {
+    let first = messages.message().await?.and_then(|message| message.content);
+    let Some(Content::Options(options)) = first else {
+        return Err(Status::invalid_argument("the first message of an append has its options"));
+    };
+    let (stream, expected) = request::target(&caller, Some(&options))?;
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    while let Some(message) = messages.message().await? {
+        let Some(Content::ProposedMessage(message)) = message.content else {
+            return Err(Status::invalid_argument("an append has its options once"));
+        };
+        let event = codec::from_proposal(message, caller.name(), front.clock.now())
+            .map_err(|error| status::bad_proposal(&error))?;
+        bytes += size(&event);
+        if bytes > front.append_bytes_max {
+            return Err(status::too_large(front.append_bytes_max));
+        }
+        events.push(event);
+    }
+    let result = match settle(&front, &stream, expected, events).await {
+        Verdict::Success(success) => Outcome::Success(success),
+        Verdict::WrongVersion(actual) => Outcome::WrongExpectedVersion(conflict(expected, actual)),
+        Verdict::StreamDeleted => return Err(status::stream_deleted(&stream)),
+        Verdict::TooLarge(limit) => return Err(status::too_large(limit)),
+        Verdict::Failed(status) => return Err(status),
+    };
+    Ok(Response::new(AppendResp { result: Some(result) }))
+}
+
+/// A conflict, said twice: the first half is for clients up to 20.6.0.
+fn conflict(expected: ExpectedRevision, actual: Option<u64>) -> WrongExpectedVersion {
+    let none = Empty {};
+    let (old, new) = match expected {
+        ExpectedRevision::Exact(revision) => {
+            (OldExpected::Revision(revision), Expected::Revision(revision))
+        }
+        ExpectedRevision::Any => (OldExpected::Any(none), Expected::Any(none)),
+        ExpectedRevision::StreamExists => {
+            (OldExpected::StreamExists(none), Expected::StreamExists(none))
+        }
+        ExpectedRevision::NoStream => (OldExpected::Revision(u64::MAX), Expected::NoStream(none)),
+    };
+    let (old_current, current) = match actual {
+        Some(revision) => (OldCurrent::Revision(revision), Current::Revision(revision)),
+        None => (OldCurrent::NoStream(none), Current::NoStream(none)),
+    };
+    WrongExpectedVersion {
+        old_current: Some(old_current),
+        old_expected: Some(old),
+        current: Some(current),
+        expected: Some(new),
+    }
+}

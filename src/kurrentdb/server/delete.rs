@@ -1,0 +1,52 @@
+//! Delete and Tombstone: a stream is gone until somebody writes to it, or for good.
+
+use std::sync::Arc;
+
+use tonic::{Response, Status};
+
+use super::access::Caller;
+use super::{Front, request, status};
+use crate::event::{ExpectedRevision, StreamName};
+use crate::event_log::AppendError;
+use crate::kurrentdb::codec;
+use crate::kurrentdb::messages::streams::delete_resp::Position;
+use crate::kurrentdb::messages::streams::{DeleteReq, DeleteResp};
+
+/// Serves `Delete`.
+pub(super) async fn delete(
+    front: Arc<Front>,
+    caller: Caller,
+    message: DeleteReq,
+) -> Result<Response<DeleteResp>, Status> {
+    let (stream, expected) = request::target(&caller, message.options.as_ref())?;
+    let done = front.log.delete(stream.clone(), expected).await;
+    answer("Delete", &stream, expected, done)
+}
+
+/// Serves `Tombstone`.
+pub(super) async fn tombstone(
+    front: Arc<Front>,
+    caller: Caller,
+    message: DeleteReq,
+) -> Result<Response<DeleteResp>, Status> {
+    let (stream, expected) = request::target(&caller, message.options.as_ref())?;
+    let done = front.log.tombstone(stream.clone(), expected).await;
+    answer("Tombstone", &stream, expected, done)
+}
+
+fn answer(
+    operation: &str,
+    stream: &StreamName,
+    expected: ExpectedRevision,
+    done: Result<u64, AppendError>,
+) -> Result<Response<DeleteResp>, Status> {
+    match done {
+        Ok(position) => Ok(Response::new(DeleteResp {
+            position: Some(Position::Position(codec::position_to_wire(position))),
+        })),
+        Err(AppendError::WrongExpectedRevision { actual, .. }) => {
+            Err(status::wrong_version(operation, stream, expected, actual))
+        }
+        Err(other) => Err(status::append_failed(&other)),
+    }
+}
