@@ -103,10 +103,7 @@ impl KurrentLog {
         self.connection.server()
     }
 
-    async fn queue(
-        &self,
-        part: StreamAppend,
-    ) -> Result<oneshot::Receiver<Answer>, AppendError> {
+    async fn queue(&self, part: StreamAppend) -> Result<oneshot::Receiver<Answer>, AppendError> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let jobs = jobs.ok_or(AppendError::Closed)?;
         let (reply, answer) = oneshot::channel();
@@ -353,7 +350,9 @@ impl KurrentLog {
         match refusal {
             Refusal::Said(Error::ResourceDeleted) => AppendError::StreamDeleted { stream },
             // eventstore 4.0.0 decodes a wrong expected version of unary appends only.
-            Refusal::Said(Error::Grpc { code, .. }) if code as i32 == appender::FAILED_PRECONDITION => {
+            Refusal::Said(Error::Grpc { code, .. })
+                if code as i32 == appender::FAILED_PRECONDITION =>
+            {
                 match self.info(&stream).await {
                     Ok(info) if info.is_tombstoned => AppendError::StreamDeleted { stream },
                     Ok(info) => AppendError::WrongExpectedRevision {
@@ -391,8 +390,7 @@ const fn position(at: u64) -> Position {
 
 /// The last position there is.
 async fn newest(connection: &Connection) -> Result<Option<u64>, Refusal> {
-    let options =
-        ReadAllOptions::default().position(StreamPosition::End).backwards().max_count(1);
+    let options = ReadAllOptions::default().position(StreamPosition::End).backwards().max_count(1);
     let options = connection.signed(options, ReadAllOptions::authenticated);
     connection
         .ask(async |client| {
@@ -469,9 +467,8 @@ impl EventLog for KurrentLog {
             if max == 0 {
                 return Ok(Vec::new());
             }
-            let known = |at: Option<u64>, end| {
-                at.map_or(end, |at| StreamPosition::Position(position(at)))
-            };
+            let known =
+                |at: Option<u64>, end| at.map_or(end, |at| StreamPosition::Position(position(at)));
             match (from, direction) {
                 (AllRead::Start, Direction::Forwards) => {
                     self.page_from(StreamPosition::Start, direction, max, |_| true).await
@@ -511,9 +508,9 @@ impl EventLog for KurrentLog {
         Box::pin(async move {
             let options = DeleteStreamOptions::default().expected_revision(expected_of(expected));
             let options = self.connection.signed(options, DeleteStreamOptions::authenticated);
-            let deleted = self.connection.ask(async |client| {
-                client.delete_stream(stream.as_str(), &options).await
-            });
+            let deleted = self
+                .connection
+                .ask(async |client| client.delete_stream(stream.as_str(), &options).await);
             match deleted.await {
                 Ok(said) => Ok(self.position_of(said).await),
                 Err(refusal) => Err(self.refused(stream, expected, refusal).await),
@@ -530,9 +527,9 @@ impl EventLog for KurrentLog {
             let options =
                 TombstoneStreamOptions::default().expected_revision(expected_of(expected));
             let options = self.connection.signed(options, TombstoneStreamOptions::authenticated);
-            let closed = self.connection.ask(async |client| {
-                client.tombstone_stream(stream.as_str(), &options).await
-            });
+            let closed = self
+                .connection
+                .ask(async |client| client.tombstone_stream(stream.as_str(), &options).await);
             match closed.await {
                 Ok(said) => Ok(self.position_of(said).await),
                 Err(refusal) => Err(self.refused(stream, expected, refusal).await),

@@ -133,11 +133,7 @@ pub async fn rebuild(
 }
 
 /// Refreshes every view, those in `anew` from nothing.
-async fn make(
-    reader: &LogReader,
-    data_dir: &Path,
-    anew: &[View],
-) -> Result<Vec<Refreshed>, Error> {
+async fn make(reader: &LogReader, data_dir: &Path, anew: &[View]) -> Result<Vec<Refreshed>, Error> {
     let views = views()?;
     let store = Store::below(data_dir);
     let lock = store.lock().await?;

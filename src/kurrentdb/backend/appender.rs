@@ -185,7 +185,7 @@ impl Appender {
         }
     }
 
-    const fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         self.flying.len() < OUTSTANDING && self.bytes < OUTSTANDING_BYTES
     }
 
@@ -193,12 +193,12 @@ impl Appender {
     async fn step(&mut self) -> bool {
         if self.flying.is_empty() {
             self.order();
+            if self.is_unary || self.waiting.front().is_some_and(|job| job.is_refused) {
+                return self.settle().await;
+            }
         }
         let Some((generation, session)) = self.session().await else { return false };
         self.send(&session);
-        if self.flying.is_empty() {
-            return self.settle().await;
-        }
         let has_room = self.has_room();
         let Some(first) = self.flying.front_mut() else { return false };
         tokio::select! {
@@ -238,6 +238,10 @@ impl Appender {
             Err(error) => (0, error),
         };
         self.connection.failed(generation, &error);
+        if matches!(error, Error::UnsupportedFeature) {
+            self.is_unary = true;
+            return None;
+        }
         if !is_passing(&error) {
             let refusal = Refusal::Said(error);
             for job in self.waiting.drain(..) {
@@ -329,8 +333,8 @@ impl Appender {
     /// Learns from a unary append what becomes of one that was refused.
     async fn settle(&mut self) -> bool {
         let Some(job) = self.waiting.front() else { return false };
-        let options = AppendToStreamOptions::default()
-            .expected_revision(expected_of(job.part.expected));
+        let options =
+            AppendToStreamOptions::default().expected_revision(expected_of(job.part.expected));
         let options = self.connection.signed(options, AppendToStreamOptions::authenticated);
         let (stream, events) = (job.part.stream.to_string(), job.events());
         let (generation, written) = match self.connection.client() {

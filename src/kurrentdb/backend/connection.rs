@@ -128,12 +128,10 @@ impl Connection {
             }
         }
         // What the crate says may repeat the text; it has no credentials in it.
-        let settings: ClientSettings = address.connection.parse().map_err(
-            |error: eventstore::ClientSettingsParseError| ConnectError::Settings {
-                server: server.clone(),
-                what: error.message().to_owned(),
-            },
-        )?;
+        let settings: ClientSettings =
+            address.connection.parse().map_err(|error: eventstore::ClientSettingsParseError| {
+                ConnectError::Settings { server: server.clone(), what: error.message().to_owned() }
+            })?;
         let is_cluster = settings.hosts().len() > 1 || settings.is_dns_discovery_enabled();
         let credentials = address.credentials.clone();
         Ok(Self {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use eventstore::{Client, Error, Position, StreamPosition, SubscribeToAllOptions, SubscriptionEvent};
+use eventstore::{Client, Error, StreamPosition, SubscribeToAllOptions, SubscriptionEvent};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -223,12 +223,14 @@ impl Follower {
                     Ending::Refused(Refusal::Said(error))
                 }
             }
-            Some(Err(error)) => Ending::Passing(match error.try_into_panic() {
-                Ok(why) if why.is::<EndedWithOk>() => "the server ended it without an error",
-                Ok(_) => "the client failed",
-                Err(_) => "it was stopped",
-            }
-            .to_owned()),
+            Some(Err(error)) => Ending::Passing(
+                match error.try_into_panic() {
+                    Ok(why) if why.is::<EndedWithOk>() => "the server ended it without an error",
+                    Ok(_) => "the client failed",
+                    Err(_) => "it was stopped",
+                }
+                .to_owned(),
+            ),
             Some(Ok(Ok(()))) | None => Ending::Passing("it ended".to_owned()),
         }
     }

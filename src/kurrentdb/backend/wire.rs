@@ -39,7 +39,7 @@ fn json(event: &NewEvent) -> Option<EventData> {
     if raw.get() != text {
         return None;
     }
-    EventData::json(&event.event_type, raw).ok()
+    EventData::json(&event.event_type, &raw).ok()
 }
 
 /// An event as the server gives it; nothing where its stream has a name that no stream of ours
