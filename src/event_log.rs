@@ -6,7 +6,7 @@
 //! keeps it on segment files of its own, described in `docs/log-format.md`.
 //!
 //! Invariants: an append is acknowledged, and an event readable, only after fdatasync; positions
-//! are dense from 0 and revisions dense from 0 in each stream; an event id stands once in a
+//! (of this log) and revisions in each stream are dense from 0; an event id stands once in a
 //! stream; time of recording never goes backwards; what cannot be read back exactly as it was
 //! written is an error with file, offset and position, never a different event. A panic of the
 //! writer closes the log; nothing that it had not made durable is ever read.
@@ -69,5 +69,7 @@ pub use verify::{
     HeadCheck, HeadVerdict, VerifyError, VerifyReport, verify, verify_head, verify_with,
 };
 
+#[cfg(test)]
+pub(crate) mod spread;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@
 //! Sources: KurrentDB's protocol definitions and documentation; what the clients that the tests
 //! run do on the wire. `docs/kurrentdb.md` says what differs.
 
+pub mod backend;
 pub mod codec;
 mod filter;
 pub mod messages;

@@ -98,15 +98,23 @@ struct State {
 }
 
 impl Engine {
-    /// Opens a data folder, reads its log to the head and brings the views up to it where the
-    /// folder can be written.
+    /// Opens a data folder with the embedded log in it; see [`Engine::over`].
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn open(data_dir: &Path) -> Result<Self, Error> {
+        Box::pin(Self::over(LogReader::open(data_dir)?, data_dir)).await
+    }
+
+    /// Reads a log to the head and brings the views in a data folder up to it where the folder
+    /// can be written.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn over(reader: LogReader, data_dir: &Path) -> Result<Self, Error> {
         let engine = Self {
             data_dir: data_dir.to_owned(),
-            reader: LogReader::open(data_dir)?,
+            reader,
             store: Store::below(data_dir),
             views: views().map_err(sql::Error::from)?,
             state: Mutex::new(State::default()),
@@ -133,7 +141,7 @@ impl Engine {
     pub async fn refresh(&self) -> Result<Vec<Refreshed>, Error> {
         let mut state = self.state.lock().await;
         let lock = self.store.lock().await.map_err(sql::Error::from)?;
-        self.reader.look()?;
+        self.reader.look().await?;
         let before = state.tables.position();
         let State { tables, live, context } = &mut *state;
         // The reader hands facts out in order, so the live state takes each.

@@ -50,7 +50,7 @@ impl ReplayReport {
 /// A log that cannot be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// Positions with a hole or in the wrong order.
+    /// Positions in the wrong order.
     #[error("replay the log")]
     OutOfOrder(#[from] OutOfOrder),
     /// A decision that names a position at or after its own.
@@ -90,7 +90,7 @@ impl Replay {
     /// Second pass: folds a fact, then takes again every decision taken at this position.
     ///
     /// # Errors
-    /// [`ReplayError::OutOfOrder`] where a fact is missing.
+    /// [`ReplayError::OutOfOrder`] where a fact comes twice or too late.
     pub fn step(&mut self, recorded: &Recorded) -> Result<(), ReplayError> {
         self.state.apply(recorded)?;
         self.report.events += 1;

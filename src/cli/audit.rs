@@ -23,7 +23,7 @@ use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog, StreamRead};
 const CHUNK: usize = 4_096;
 /// Characters that a part of an id must have.
 const PART_MIN: usize = 8;
-/// A log of so many events is worth a progress bar.
+/// A log of so many positions is worth a progress bar.
 const LONG_LOG: u64 = 20_000;
 
 /// What to audit.
@@ -85,7 +85,8 @@ async fn facts_of(log: &dyn EventLog, call: &str) -> anyhow::Result<Vec<Recorded
     };
     let mut facts = Vec::new();
     loop {
-        let from = StreamRead::Revision(facts.len() as u64);
+        let next = facts.last().map_or(0, |last: &Recorded| last.revision.saturating_add(1));
+        let from = StreamRead::Revision(next);
         let chunk = log.read_stream(&stream, from, Direction::Forwards, CHUNK).await?;
         if chunk.is_empty() {
             break;
@@ -135,13 +136,13 @@ async fn walk(
     let mut next = 0;
     while next <= last {
         let chunk = log.read_all(AllRead::Position(next), Direction::Forwards, CHUNK).await?;
-        if chunk.is_empty() {
+        let Some(end) = chunk.last().map(|recorded| recorded.position) else {
             bail!("read the log: position {next} is missing, the last one is {last}");
-        }
+        };
         for recorded in chunk.iter().take_while(|recorded| recorded.position <= last) {
             take(recorded)?;
         }
-        next += chunk.len() as u64;
+        next = end.saturating_add(1);
     }
     Ok(())
 }
@@ -154,19 +155,19 @@ struct Found {
 }
 
 async fn replay(log: &dyn EventLog) -> anyhow::Result<Found> {
-    let events = log.head().map_or(0, |last| last + 1);
-    let bar = progress(events);
+    let end = log.head().map_or(0, |last| last.saturating_add(1));
+    let bar = progress(end);
     let mut replay = Replay::default();
     let mut unreadable = 0;
     walk(log, |recorded| {
-        bar.inc(1);
-        unreadable += u64::from(recorded.event().is_err());
+        bar.set_position(recorded.position);
+        unreadable += u64::from(!recorded.is_system() && recorded.event().is_err());
         replay.collect(recorded).context("replay the log")
     })
     .await?;
     bar.set_message("taking decisions again");
     walk(log, |recorded| {
-        bar.inc(1);
+        bar.set_position(end.saturating_add(recorded.position));
         replay.step(recorded).context("replay the log")
     })
     .await?;
@@ -174,12 +175,13 @@ async fn replay(log: &dyn EventLog) -> anyhow::Result<Found> {
     Ok(Found { report: replay.report(), unreadable })
 }
 
-/// Two steps for each event; hidden where nobody looks or the wait is short.
-fn progress(events: u64) -> ProgressBar {
-    if events < LONG_LOG || !std::io::stderr().is_terminal() {
+/// Twice from the first position to the last; hidden where nobody looks or the wait is short.
+fn progress(end: u64) -> ProgressBar {
+    if end < LONG_LOG || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::with_draw_target(Some(2 * events), ProgressDrawTarget::stderr());
+    let bar =
+        ProgressBar::with_draw_target(Some(end.saturating_mul(2)), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{msg} {wide_bar} {percent} % {eta}");
     if let Ok(style) = style {
         bar.set_style(style);

@@ -202,7 +202,8 @@ impl NewEvent {
 /// A fact as the log gives it back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
-    /// Its place among all events: dense, from 0.
+    /// Its place among all events: it grows from one to the next. Dense from 0 in an embedded
+    /// log, a byte offset on a KurrentDB server.
     pub position: u64,
     /// The event stream it is in.
     pub stream: StreamName,
@@ -233,6 +234,14 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// Whether the log wrote it about itself, or keeps it for a client: metadata of a stream,
+    /// a tombstone, figures of a server. A read of all streams shows them; folds pass them over.
+    ///
+    /// Source: KurrentDB, whose system events have types that begin with `$`.
+    pub fn is_system(&self) -> bool {
+        self.event_type.starts_with('$')
+    }
+
     /// Reads the fact, lifting an old version to the present one.
     ///
     /// # Errors

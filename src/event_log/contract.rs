@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::load::OpenError;
 use super::storage::WriteFailure;
 use super::subscription::Subscription;
 use crate::base::EventId;
@@ -14,8 +15,12 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// An append-only log of facts in event streams.
 ///
-/// Invariant: positions are dense from 0, revisions are dense from 0 in each stream, and both
-/// grow in the order of acknowledgement. Nothing is acknowledged or readable before it is durable.
+/// Invariant: positions grow, revisions are dense from 0 in each stream, and both grow in the
+/// order of acknowledgement. Nothing is acknowledged or readable before it is durable. Positions
+/// are dense from 0 in an embedded log and byte offsets on a KurrentDB server, so whoever keeps
+/// one asks for what is after it and counts nothing by it.
+///
+/// System events, whose types begin with `$`, are read and followed like any other.
 pub trait EventLog: Send + Sync + 'static {
     /// Appends to one stream. All events or none.
     ///
@@ -31,10 +36,13 @@ pub trait EventLog: Send + Sync + 'static {
         events: Vec<NewEvent>,
     ) -> BoxFuture<'_, Result<Appended, AppendError>>;
 
-    /// Appends to several streams, each named once. All events or none; one answer per part.
+    /// Appends to several streams, each named once; one answer per part. All events or none in
+    /// an embedded log. A KurrentDB server takes each part whole and one after the other, so a
+    /// crash leaves the first ones: put first what the others follow from.
     ///
     /// # Errors
-    /// See [`AppendError`]. A batch of which only some parts were appended before is refused.
+    /// See [`AppendError`]. An embedded log refuses a batch of which only some parts were
+    /// appended before; a KurrentDB server adds the others.
     fn append_many(
         &self,
         batch: Vec<StreamAppend>,
@@ -53,7 +61,8 @@ pub trait EventLog: Send + Sync + 'static {
         max: usize,
     ) -> BoxFuture<'a, Result<Vec<Recorded>, ReadError>>;
 
-    /// Reads up to `max` events of all streams by position, the start included.
+    /// Reads up to `max` events of all streams by position, the start included, whether an event
+    /// stands just there or not.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -106,8 +115,22 @@ pub trait EventLog: Send + Sync + 'static {
         expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<u64, AppendError>>;
 
-    /// The last durable position; nothing where the log is empty.
+    /// The last durable position that is known here; nothing where the log is empty.
     fn head(&self) -> Option<u64>;
+
+    /// Looks for what other processes have appended since, and gives the head.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    fn look(&self) -> BoxFuture<'_, Result<Option<u64>, ReadError>> {
+        Box::pin(async { Ok(self.head()) })
+    }
+
+    /// Takes no further append and waits until those under way are durable. Reading still
+    /// works.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 
     /// Everything after a position (from the start where there is none), then what comes.
     fn subscribe_all(&self, after: Option<u64>) -> Subscription;
@@ -175,11 +198,11 @@ pub enum StreamRead {
 /// Where a read of all streams starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AllRead {
-    /// At position 0.
+    /// At the first event.
     Start,
     /// At the last event backwards; forwards there is nothing.
     End,
-    /// At this position.
+    /// At this position, or at the next event on the way where none stands there.
     Position(u64),
 }
 
@@ -311,6 +334,9 @@ pub enum ReadError {
         /// What is wrong.
         what: &'static str,
     },
+    /// What was written since cannot be taken in.
+    #[error("look for new events: {0}")]
+    Look(#[source] Arc<OpenError>),
     /// The server or store that keeps the events does not answer, or refuses.
     #[error("read: {server} {what}")]
     Unavailable {

@@ -393,6 +393,14 @@ impl EventLog for EmbeddedLog {
         self.shared.end().checked_sub(1)
     }
 
+    fn look(&self) -> BoxFuture<'_, Result<Option<u64>, ReadError>> {
+        Box::pin(async move { self.refresh().map_err(|error| ReadError::Look(Arc::new(error))) })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Self::close(self))
+    }
+
     fn subscribe_all(&self, after: Option<u64>) -> Subscription {
         Subscription::embedded(self.shared.clone(), after)
     }

@@ -22,7 +22,6 @@ use datafusion::error::DataFusionError;
 
 pub(crate) use self::compute::{normalised_schema, session};
 pub(crate) use self::live::live_tables;
-pub(crate) use self::reader::LogReader;
 pub(crate) use self::refresh::{refresh_all, status};
 use super::front_matter::FrontMatterError;
 use super::store::{Store, StoreError};
@@ -30,6 +29,7 @@ use super::tables::Tables;
 pub use super::view::{Layer, View, Width, views};
 use crate::event_log::{OpenError, ReadError};
 
+pub use self::reader::LogReader;
 pub use self::refresh::{Refreshed, ViewStatus};
 pub use self::verify::{VerifyReport, ViewCheck};
 
@@ -106,15 +106,19 @@ impl From<datafusion::arrow::error::ArrowError> for Error {
 ///
 /// # Errors
 /// See [`Error`]; a single view's failure is in its [`Refreshed::error`].
-pub async fn refresh(data_dir: &Path) -> Result<Vec<Refreshed>, Error> {
-    make(data_dir, &[]).await
+pub async fn refresh(reader: &LogReader, data_dir: &Path) -> Result<Vec<Refreshed>, Error> {
+    make(reader, data_dir, &[]).await
 }
 
 /// Makes views again from position zero: all of them, or one by `name` or `layer.name`.
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn rebuild(data_dir: &Path, name: Option<&str>) -> Result<Vec<Refreshed>, Error> {
+pub async fn rebuild(
+    reader: &LogReader,
+    data_dir: &Path,
+    name: Option<&str>,
+) -> Result<Vec<Refreshed>, Error> {
     let views = views()?;
     let chosen: Vec<View> = views
         .iter()
@@ -125,17 +129,16 @@ pub async fn rebuild(data_dir: &Path, name: Option<&str>) -> Result<Vec<Refreshe
         let known: Vec<String> = views.iter().map(View::table).collect();
         return Err(Error::UnknownView { name: name.to_owned(), known: known.join(", ") });
     }
-    make(data_dir, &chosen).await
+    make(reader, data_dir, &chosen).await
 }
 
 /// Refreshes every view, those in `anew` from nothing.
-async fn make(data_dir: &Path, anew: &[View]) -> Result<Vec<Refreshed>, Error> {
+async fn make(reader: &LogReader, data_dir: &Path, anew: &[View]) -> Result<Vec<Refreshed>, Error> {
     let views = views()?;
-    let reader = LogReader::open(data_dir)?;
     let store = Store::below(data_dir);
     let lock = store.lock().await?;
     let lock = lock.ok_or_else(|| Error::ReadOnly(data_dir.join("projections")))?;
-    reader.look()?;
+    reader.look().await?;
     let mut tables = Tables::default();
     reader.advance(&mut tables, None, |_| {}).await?;
     Box::pin(refresh_all(&lock, &store, &views, anew, &mut tables)).await
@@ -146,9 +149,8 @@ async fn make(data_dir: &Path, anew: &[View]) -> Result<Vec<Refreshed>, Error> {
 ///
 /// # Errors
 /// See [`Error`]. A difference is not an error: it is in the report.
-pub async fn verify(data_dir: &Path) -> Result<VerifyReport, Error> {
-    let reader = LogReader::open(data_dir)?;
-    verify::verify(&reader, &Store::below(data_dir), &views()?).await
+pub async fn verify(reader: &LogReader, data_dir: &Path) -> Result<VerifyReport, Error> {
+    verify::verify(reader, &Store::below(data_dir), &views()?).await
 }
 
 #[cfg(test)]

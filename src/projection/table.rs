@@ -180,6 +180,16 @@ impl<R: Row> Table<R> {
         self.rows.get(place)
     }
 
+    /// How many rows there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The place of the first row that is not `before`: rows before it are, none after it is.
+    pub(crate) fn partition_point(&self, before: impl FnMut(&R) -> bool) -> usize {
+        self.rows.partition_point(before)
+    }
+
     fn forget(&mut self, place: usize) {
         if let Some(made) = self.made.get_mut(place / CHUNK) {
             *made = None;

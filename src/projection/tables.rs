@@ -54,8 +54,8 @@ pub(crate) const REFERENCE: &[TableReference] = &[
 /// The state of the fold.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
-    /// The next position wanted.
-    next: u64,
+    /// The last position looked at, system events included.
+    seen: Option<u64>,
     /// When the last fact happened: where intervals end that a crash left open.
     last_at: Timestamp,
     events: Table<EventRow>,
@@ -92,34 +92,42 @@ struct Places {
 }
 
 impl Tables {
-    /// The position of the last fact taken in.
-    pub(crate) const fn position(&self) -> Option<u64> {
-        self.next.checked_sub(1)
+    /// The position of the last fact taken in. System events are no facts.
+    pub(crate) fn position(&self) -> Option<u64> {
+        let last = self.events.len().checked_sub(1)?;
+        self.events.get(last).and_then(|row| u64::try_from(row.position).ok())
     }
 
-    /// The next position wanted.
-    pub(crate) const fn next(&self) -> u64 {
-        self.next
+    /// Where to read on: whatever stands here or after it was not looked at.
+    pub(crate) fn next(&self) -> u64 {
+        self.seen.map_or(0, |seen| seen.saturating_add(1))
     }
 
     /// The identity of the fact at a position.
     pub(crate) fn event_id(&self, position: u64) -> Option<&str> {
-        let place = usize::try_from(position).ok()?;
-        self.events.get(place).map(|row| row.event_id.as_str())
+        let place = self.events.partition_point(|row| row.position < int(position));
+        let row = self.events.get(place).filter(|row| row.position == int(position));
+        row.map(|row| row.event_id.as_str())
+    }
+
+    /// How many facts stand after a position: all, where there is none.
+    pub(crate) fn events_after(&self, position: Option<u64>) -> u64 {
+        let until = position.map_or(-1, int);
+        let up_to = self.events.partition_point(|row| row.position <= until);
+        (self.events.len() - up_to) as u64
     }
 
     /// Takes the next fact in. One before it is passed over, so a repeat does no harm; one of
     /// an unknown type stands in `events` alone, as an older program must be able to follow a
-    /// log that a newer one writes.
-    ///
-    /// # Panics
-    /// Where a fact is left out: whoever reads the log reads all of it.
+    /// log that a newer one writes. A system event stands nowhere.
     pub(crate) fn apply(&mut self, recorded: &Recorded) {
-        if recorded.position < self.next {
+        if recorded.position < self.next() {
             return;
         }
-        assert_eq!(recorded.position, self.next, "facts are read in order of position");
-        self.next += 1;
+        self.seen = Some(recorded.position);
+        if recorded.is_system() {
+            return;
+        }
         let event = recorded.event().ok();
         let call_id = event.as_ref().and_then(Event::call_id).map(|id| id.to_string());
         self.events.push(EventRow::of(recorded, call_id));

@@ -6,7 +6,8 @@ use crate::dialing::DialDecision;
 use crate::event::{
     Actor, CampaignStarted, Event, ExpectedRevision, NewEvent, RoutePurpose, examples,
 };
-use crate::event_log::LogOptions;
+use crate::event_log::spread::Spread;
+use crate::event_log::{EmbeddedLog, LogOptions};
 use crate::projection::live::LiveState;
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_244_400_000_000);
@@ -22,16 +23,20 @@ impl Clock for Fixed {
 /// A log on disk, written by taking decisions the way the runtime does.
 struct World {
     folder: tempfile::TempDir,
-    log: EmbeddedLog,
+    log: Arc<dyn EventLog>,
     state: LiveState,
 }
 
 impl World {
     async fn new() -> Self {
+        Self::with(|log| Arc::new(log)).await
+    }
+
+    async fn with(dress: impl FnOnce(EmbeddedLog) -> Arc<dyn EventLog>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (log, _) = EmbeddedLog::open(folder.path(), LogOptions::default(), Arc::new(Fixed))
             .expect("an empty log");
-        let mut world = Self { folder, log, state: LiveState::default() };
+        let mut world = Self { folder, log: dress(log), state: LiveState::default() };
         for name in ["CampaignCreated", "CarrierAdded", "AgentSignedIn", "LeadImported"] {
             let event = examples().into_iter().find(|event| event.name() == name);
             world.append("setup-1", event.expect("an example")).await;
@@ -104,10 +109,21 @@ async fn a_true_log_agrees_on_every_decision() {
 }
 
 #[tokio::test]
+async fn positions_far_apart_agree_on_every_decision() {
+    let mut world = World::with(|log| Arc::new(Spread(log))).await;
+    let call_id = world.call(false).await;
+    let found = replay(&*world.log).await.expect("a whole log");
+    let text = report_text(&found, 20);
+    assert!(text.ends_with("10 events replayed: every decision came out the same\n"), "{text}");
+    let facts = facts_of(&*world.log, &call_id.to_string()).await.expect("the call");
+    assert_eq!(facts.last().map(|fact| fact.position), Some(9_007));
+}
+
+#[tokio::test]
 async fn a_false_decision_is_counted_and_named() {
     let mut world = World::new().await;
     world.call(true).await;
-    let found = replay(&world.log).await.expect("a whole log");
+    let found = replay(&*world.log).await.expect("a whole log");
     let text = report_text(&found, 20);
     assert!(text.contains("position 9, HandlerChosen, field chosen: recorded null"), "{text}");
     assert!(text.contains("1 decisions came out differently"), "{text}");
@@ -120,10 +136,10 @@ async fn a_call_is_found_by_its_id_or_a_part_of_it() {
     let mut world = World::new().await;
     let id = world.call(false).await.to_string();
     for part in [id.as_str(), &id[..8], &id[id.len() - 8..], &id.to_uppercase()] {
-        assert_eq!(facts_of(&world.log, part).await.expect(part).len(), 5, "{part}");
+        assert_eq!(facts_of(&*world.log, part).await.expect(part).len(), 5, "{part}");
     }
     let refused = async |part: &str, want: &str| {
-        let error = facts_of(&world.log, part).await.expect_err("must be refused").to_string();
+        let error = facts_of(&*world.log, part).await.expect_err("must be refused").to_string();
         assert!(error.contains(want), "{error}");
     };
     refused(&id[..7], "8 or more").await;
@@ -138,7 +154,7 @@ async fn a_part_that_two_calls_share_is_refused() {
     let other = format!("call-{}{}", &id[..8], "-0000-7000-8000-000000000000");
     let event = CampaignStarted { campaign_id: campaign() }.into();
     world.append(&other, event).await;
-    let error = facts_of(&world.log, &id[..8]).await.expect_err("ambiguous").to_string();
+    let error = facts_of(&*world.log, &id[..8]).await.expect_err("ambiguous").to_string();
     assert!(error.contains("2 calls have these characters"), "{error}");
 }
 

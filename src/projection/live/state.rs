@@ -7,12 +7,15 @@ use crate::dialing::Dialing;
 use crate::event::{DecodeError, Event, Recorded};
 use crate::routing::Routing;
 
-/// A fact came that is not the next one. It is our own mistake, never the log's.
+/// A fact came that is not after the last one. It is our own mistake, never the log's.
+///
+/// That none is left out between the two is for the log to see to: positions of an embedded log
+/// are dense, those of a KurrentDB server are not, and no fold can tell.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("apply position {got} to the live state: wanted position {wanted}")]
+#[error("apply position {got} to the live state: it stands at position {last} already")]
 pub struct OutOfOrder {
-    /// The next position.
-    pub wanted: u64,
+    /// The last position taken in.
+    pub last: u64,
     /// The position that came.
     pub got: u64,
 }
@@ -20,8 +23,8 @@ pub struct OutOfOrder {
 /// Everything the core acts on, at one log position.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LiveState {
-    /// Facts taken in: the next position wanted.
-    next_position: u64,
+    /// The last position taken in.
+    position: Option<u64>,
     recorded_at: Timestamp,
     /// Facts that could not be read: a newer program wrote them.
     pub unreadable: u64,
@@ -38,7 +41,7 @@ pub struct LiveState {
 impl LiveState {
     /// The position of the last fact taken in.
     pub const fn position(&self) -> Option<u64> {
-        self.next_position.checked_sub(1)
+        self.position
     }
 
     /// When the log took the last fact.
@@ -49,16 +52,19 @@ impl LiveState {
     /// Takes the next fact in and gives it back decoded.
     ///
     /// A fact of an unknown type is counted and passed over, as an older program must be able
-    /// to follow a log that a newer one writes.
+    /// to follow a log that a newer one writes. A system event is passed over uncounted.
     ///
     /// # Errors
-    /// [`OutOfOrder`] where the fact is not the next one.
+    /// [`OutOfOrder`] where the fact is not after the last one.
     pub fn apply(&mut self, recorded: &Recorded) -> Result<Option<Event>, OutOfOrder> {
-        if recorded.position != self.next_position {
-            return Err(OutOfOrder { wanted: self.next_position, got: recorded.position });
+        if let Some(last) = self.position.filter(|last| recorded.position <= *last) {
+            return Err(OutOfOrder { last, got: recorded.position });
         }
-        self.next_position += 1;
+        self.position = Some(recorded.position);
         self.recorded_at = recorded.recorded_at;
+        if recorded.is_system() {
+            return Ok(None);
+        }
         let event = match recorded.event() {
             Ok(event) => event,
             Err(DecodeError::UnknownType(_) | DecodeError::NewerVersion { .. }) => {

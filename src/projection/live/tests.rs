@@ -73,9 +73,34 @@ fn the_board_counts_a_call_from_dial_to_ending() {
 fn a_fact_out_of_order_is_refused() {
     let mut state = LiveState::default();
     let story = story();
-    assert_eq!(state.apply(&story[1]), Err(OutOfOrder { wanted: 0, got: 1 }));
-    state.apply(&story[0]).expect("in order");
-    assert_eq!(state.apply(&story[0]), Err(OutOfOrder { wanted: 1, got: 0 }));
+    state.apply(&story[1]).expect("a log may begin anywhere");
+    assert_eq!(state.apply(&story[1]), Err(OutOfOrder { last: 1, got: 1 }));
+    assert_eq!(state.apply(&story[0]), Err(OutOfOrder { last: 1, got: 0 }));
+    state.apply(&story[2]).expect("in order");
+}
+
+#[test]
+fn positions_far_apart_give_the_same_state() {
+    let story = story();
+    let (mut dense, mut sparse) = (LiveState::default(), LiveState::default());
+    for recorded in &story {
+        dense.apply(recorded).expect("in order");
+        let mut apart = recorded.clone();
+        apart.position = recorded.position * 1_000 + 7;
+        sparse.apply(&apart).expect("in order");
+    }
+    assert_eq!(sparse.position(), dense.position().map(|last| last * 1_000 + 7));
+    assert_eq!((&sparse.dialing, &sparse.routing), (&dense.dialing, &dense.routing));
+    assert_eq!((&sparse.compliance, &sparse.board), (&dense.compliance, &dense.board));
+}
+
+#[test]
+fn a_system_event_moves_the_position_and_nothing_else() {
+    let mut state = LiveState::default();
+    let mut recorded = story().remove(0);
+    recorded.event_type = "$metadata".to_owned();
+    assert_eq!(state.apply(&recorded), Ok(None));
+    assert_eq!((state.unreadable, state.position()), (0, Some(0)));
 }
 
 #[test]

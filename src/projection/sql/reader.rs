@@ -1,34 +1,43 @@
 //! The log as the fold reads it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Error;
 use crate::event::Recorded;
-use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog as _};
+use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog};
 use crate::projection::tables::Tables;
 
 /// Events of one read.
 const PAGE: usize = 2_048;
 
 /// A log that is read while another process may write it.
-pub(crate) struct LogReader {
-    log: EmbeddedLog,
+pub struct LogReader {
+    log: Arc<dyn EventLog>,
 }
 
 impl LogReader {
-    /// Opens the log below a data folder for reading.
-    pub(crate) fn open(data_dir: &Path) -> Result<Self, Error> {
+    /// Reads any log.
+    pub fn over(log: Arc<dyn EventLog>) -> Self {
+        Self { log }
+    }
+
+    /// Opens the embedded log below a data folder for reading.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be opened.
+    pub fn open(data_dir: &Path) -> Result<Self, Error> {
         let folder = data_dir.join("log");
         if !folder.is_dir() {
             return Err(Error::NoLog(folder));
         }
         let (log, _) = EmbeddedLog::open_read_only(&folder)?;
-        Ok(Self { log })
+        Ok(Self::over(Arc::new(log)))
     }
 
     /// Looks for what was written since; gives the head.
-    pub(crate) fn look(&self) -> Result<Option<u64>, Error> {
-        Ok(self.log.refresh()?)
+    pub(crate) async fn look(&self) -> Result<Option<u64>, Error> {
+        Ok(self.log.look().await?)
     }
 
     /// Takes every fact up to a position (or the head) into the tables, and shows each to
@@ -44,12 +53,13 @@ impl LogReader {
         while tables.next() <= end {
             let from = AllRead::Position(tables.next());
             let page = self.log.read_all(from, Direction::Forwards, PAGE).await?;
-            if page.is_empty() {
-                break;
-            }
+            let Some(last) = page.last().map(|recorded| recorded.position) else { break };
             for recorded in page.iter().filter(|recorded| recorded.position <= end) {
                 tables.apply(recorded);
                 also(recorded);
+            }
+            if last > end {
+                break;
             }
         }
         Ok(())

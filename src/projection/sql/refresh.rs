@@ -180,13 +180,12 @@ pub(crate) async fn status(
             Ok(dirty) => (dirty.len() as u64, None),
             Err(error) => (0, Some(error.to_string())),
         };
-        let next = |position: Option<u64>| position.map_or(0, |position| position + 1);
         all.push(ViewStatus {
             name: view.name.clone(),
             layer: view.layer.as_str(),
             position: stored.position,
             head,
-            lag: next(head).saturating_sub(next(stored.position)),
+            lag: tables.events_after(stored.position),
             windows: stored.windows.len() as u64,
             dirty_windows: dirty,
             files: stored.windows.len() as u64,

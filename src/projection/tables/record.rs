@@ -7,7 +7,7 @@ use crate::projection::table::{int, row};
 row! {
     /// One event as it stands in the log.
     EventRow = "events" {
-        /// Its place in the log, from 0; the key.
+        /// Its place in the log; the key.
         position: i64,
         /// Its identity.
         event_id: String,
