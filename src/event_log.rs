@@ -24,6 +24,7 @@ mod index;
 mod load;
 mod lock;
 mod record;
+mod sealed;
 mod shared;
 mod storage;
 mod subscription;
@@ -36,6 +37,10 @@ pub use contract::{
 };
 pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
 pub use load::{Damage, OpenError};
+pub use sealed::{
+    LocalFiles, RawSegment, RowGroupEntry, SealError, SealOptions, SealRecord, SealedDamage,
+    SealedEventKey, SealedFile, SealedPart, SealedSegment, SealedStore, merge, seal,
+};
 pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
 pub use verify::{VerifyError, VerifyReport, verify};
