@@ -9,6 +9,7 @@ mod histories;
 mod race;
 mod read;
 mod reopen;
+mod sealed;
 mod subscribe;
 
 use std::path::{Path, PathBuf};
