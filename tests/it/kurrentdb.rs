@@ -4,6 +4,7 @@
 //! line of JSON per check, and asks for the server to be killed or stopped in the middle. Needs
 //! what `tools/setup.sh test` puts below `target/peers`.
 
+mod groups;
 mod peer;
 mod server;
 
@@ -83,21 +84,21 @@ const USERS: &[&str] = &["a_wrong_password_is_refused", "a_reader_reads_and_does
 #[test]
 fn the_python_client_over_tls_with_users() {
     let mut server = Server::start(Security::Tls);
-    let peer = Peer::python(&server);
+    let peer = Peer::python(&server, "peer.py");
     expect_checks(&peer.run(&mut server), &[COMMON, PYTHON, USERS]);
 }
 
 #[test]
 fn the_present_node_client_over_tls_with_users() {
     let mut server = Server::start(Security::Tls);
-    let peer = Peer::node(&server, "@kurrent/kurrentdb-client");
+    let peer = Peer::node(&server, "@kurrent/kurrentdb-client", "peer.cjs");
     expect_checks(&peer.run(&mut server), &[COMMON, NODE, USERS]);
 }
 
 #[test]
 fn the_former_node_client_without_tls() {
     let mut server = Server::start(Security::None);
-    let peer = Peer::node(&server, "@eventstore/db-client");
+    let peer = Peer::node(&server, "@eventstore/db-client", "peer.cjs");
     expect_checks(&peer.run(&mut server), &[COMMON, NODE]);
 }
 

@@ -17,10 +17,10 @@ pub(super) type Found = (String, Option<String>);
 
 impl Peer {
     /// `kurrentdbclient`.
-    pub(super) fn python(server: &Server) -> Self {
+    pub(super) fn python(server: &Server, script: &str) -> Self {
         let connect = |user| server.connection("kurrentdb", user, "tlsCaFile");
         let mut command = Command::new(installed("python/bin/python"));
-        command.arg(tree_file("tests/it/kurrentdb/peer.py")).arg(connect("admin"));
+        command.arg(checks(script)).arg(connect("admin"));
         command.arg(if server.has_users() { connect("board") } else { "-".to_owned() });
         // What it has not said before a kill would be lost.
         command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
@@ -28,12 +28,12 @@ impl Peer {
     }
 
     /// One of two packages for Node.
-    pub(super) fn node(server: &Server, package: &str) -> Self {
+    pub(super) fn node(server: &Server, package: &str, script: &str) -> Self {
         let scheme = if package.contains("kurrent") { "kurrentdb" } else { "esdb" };
         let connect = |user| server.connection(scheme, user, "tlsCAFile");
         let mut command = Command::new("node");
         command.env("NODE_PATH", installed("node_modules"));
-        command.arg(tree_file("tests/it/kurrentdb/peer.cjs")).arg(package).arg(connect("admin"));
+        command.arg(checks(script)).arg(package).arg(connect("admin"));
         command.arg(if server.has_users() { connect("board") } else { "-".to_owned() });
         Self(command)
     }
@@ -72,6 +72,11 @@ pub(super) fn expect_checks(found: &[Found], wanted: &[&[&str]]) {
     let ran: BTreeSet<_> = found.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(ran.len(), found.len(), "a check ran twice");
     assert_eq!(ran, wanted.concat().into_iter().collect(), "other checks ran than were to run");
+}
+
+/// A script of checks.
+fn checks(script: &str) -> PathBuf {
+    tree_file("tests/it/kurrentdb").join(script)
 }
 
 /// What `tools/setup.sh test` fetched.
