@@ -198,30 +198,35 @@ where
         .max_encoding_message_size(usize::MAX)
 }
 
-/// Finds out who is calling, and calls the method that the path names.
+/// Finds out who is calling, and calls the method that the path names. What says nothing of the
+/// log is for everybody: clients ask it before they say who they are.
 async fn route(front: Arc<Front>, request: http::Request<Body>) -> http::Response<Body> {
-    let caller = match front.access.caller(request.headers()) {
-        Ok(caller) => caller,
-        Err(refusal) => return refusal.into_http(),
-    };
     let path = request.uri().path().to_owned();
     let Some((service, method)) = path.trim_start_matches('/').split_once('/') else {
         return unimplemented(&path);
     };
-    match service.strip_prefix("event_store.client.").unwrap_or_default() {
+    let service = service.strip_prefix("event_store.client.").unwrap_or_default();
+    match (service, method) {
+        ("server_features.ServerFeatures", "GetSupportedMethods") => {
+            return rpc!(unary, request, move |_: Request<Empty>| async { Ok(about::features()) });
+        }
+        ("gossip.Gossip", "Read") => {
+            let host = request.uri().authority().cloned();
+            return rpc!(unary, request, move |_: Request<Empty>| {
+                let answer = about::gossip(&front, host.as_ref());
+                async { Ok(answer) }
+            });
+        }
+        _ => {}
+    }
+    let caller = match front.access.caller(request.headers()) {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal.into_http(),
+    };
+    match service {
         "streams.Streams" => streams(front, caller, method, request).await,
         "persistent_subscriptions.PersistentSubscriptions" => {
             persistent(front, caller, method, request).await
-        }
-        "server_features.ServerFeatures" if method == "GetSupportedMethods" => {
-            rpc!(unary, request, move |_: Request<Empty>| async { Ok(about::features()) })
-        }
-        "gossip.Gossip" if method == "Read" => {
-            let host = request.uri().authority().cloned();
-            rpc!(unary, request, move |_: Request<Empty>| {
-                let answer = about::gossip(&front, host.as_ref());
-                async { Ok(answer) }
-            })
         }
         _ => unimplemented(&path),
     }

@@ -99,19 +99,19 @@ fn metadata_stream(stream: &StreamName) -> Result<StreamName, KeepError> {
 async fn append(
     log: &dyn EventLog,
     stream: &StreamName,
-    event: NewEvent,
+    events: Vec<NewEvent>,
     metadata: Value,
     now: Timestamp,
 ) -> Result<Appended, KeepError> {
     let is_new = log.stream(stream).await?.last_revision.is_none();
     if !is_new {
-        return Ok(log.append(stream.clone(), ExpectedRevision::Any, vec![event]).await?);
+        return Ok(log.append(stream.clone(), ExpectedRevision::Any, events).await?);
     }
     let metadata = json_event("$metadata", &metadata, now)?;
     let any = ExpectedRevision::Any;
     let batch = vec![
         StreamAppend { stream: metadata_stream(stream)?, expected: any, events: vec![metadata] },
-        StreamAppend { stream: stream.clone(), expected: any, events: vec![event] },
+        StreamAppend { stream: stream.clone(), expected: any, events },
     ];
     let appended = log.append_many(batch).await?;
     Ok(*appended.last().ok_or(AppendError::NoEvents)?)
@@ -144,7 +144,7 @@ pub(super) async fn write_checkpoint(
     let text = place_text(source, i64::try_from(place).unwrap_or(i64::MAX));
     let event = json_event("$SubscriptionCheckpoint", &Value::String(text), now)?;
     let metadata = for_admins(json!({ "$maxCount": 2 }));
-    append(log, &names.checkpoint, event, metadata, now).await?;
+    append(log, &names.checkpoint, vec![event], metadata, now).await?;
     Ok(())
 }
 
@@ -168,18 +168,15 @@ pub(super) async fn read_checkpoint(
     Ok(place.and_then(|place| u64::try_from(place).ok()))
 }
 
-/// Puts an event aside, as a link to it. Gives the link's revision.
+/// An event to put aside: a link to it, with the reason.
 ///
 /// # Errors
 /// See [`KeepError`].
-pub(super) async fn park(
-    log: &dyn EventLog,
-    clock: &dyn Clock,
-    names: &Names,
+pub(super) fn parked_event(
     given: &Given,
     reason: &str,
-) -> Result<u64, KeepError> {
-    let now = clock.now();
+    now: Timestamp,
+) -> Result<NewEvent, KeepError> {
     let link = format!("{}@{}", given.event.revision, given.event.stream);
     let mut event = event(LINK, ContentType::Binary, link.into_bytes(), now)?;
     let metadata = json!({
@@ -188,8 +185,21 @@ pub(super) async fn park(
         "subscriptionEventNumber": given.link.as_ref().unwrap_or(&given.event).revision,
     });
     event.metadata = metadata.to_string().into_bytes();
-    let appended = append(log, &names.parked, event, for_admins(json!({})), now).await?;
-    Ok(appended.last_revision)
+    Ok(event)
+}
+
+/// Puts events aside. Gives the revision of the first; they stand one behind the other.
+///
+/// # Errors
+/// See [`KeepError`].
+pub(super) async fn park(
+    log: &dyn EventLog,
+    names: &Names,
+    events: Vec<NewEvent>,
+    now: Timestamp,
+) -> Result<u64, KeepError> {
+    let appended = append(log, &names.parked, events, for_admins(json!({})), now).await?;
+    Ok(appended.first_revision)
 }
 
 /// Cuts off parked events below a revision.
@@ -246,6 +256,6 @@ pub(super) async fn write_config(
     let now = clock.now();
     let value = serde_json::to_vec(config).map_err(KeepError::Config)?;
     let event = event("$PersistentConfig", ContentType::Json, value, now)?;
-    append(log, &stream, event, json!({ "$maxCount": 2 }), now).await?;
+    append(log, &stream, vec![event], json!({ "$maxCount": 2 }), now).await?;
     Ok(())
 }

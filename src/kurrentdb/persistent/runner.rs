@@ -1,7 +1,7 @@
 //! One group at work: a task that reads, writes and waits for it.
 //!
-//! Invariants: at most one read of events, one of parked events, one checkpoint and one
-//! truncation are on their way at a time; a consumer that does not take what it asked for is let
+//! Invariants: at most one read of events, one of parked events, one append of parked events, one
+//! checkpoint and one truncation are on their way at a time; a consumer that does not take what it asked for is let
 //! go, so that its events go to others and no more than twice its buffer is kept for it.
 
 use std::collections::HashMap;
@@ -24,6 +24,8 @@ use crate::kurrentdb::server::pulse::Beat;
 
 /// Commands that may wait for a group; more wait for room.
 const COMMANDS: usize = 1_024;
+/// Events put aside in one append.
+const PARKED_AT_ONCE: usize = 500;
 /// What failed is tried again after this long.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -75,7 +77,8 @@ pub(super) struct Tools {
 enum Done {
     Events(Option<Page>),
     ParkedEvents(Option<ParkedPage>),
-    Parked(Key, Option<u64>),
+    /// With the revision of the first, where they are there.
+    Parked(Vec<Key>, Option<u64>),
     Checkpoint(bool),
     Truncated(bool),
 }
@@ -91,6 +94,8 @@ struct Runner {
     work: JoinSet<Done>,
     is_reading: bool,
     is_reading_parked: bool,
+    is_parking: bool,
+    to_park: Vec<(Key, Arc<Given>, String)>,
     /// There was nothing further, and the log has not grown since.
     is_at_end: bool,
 }
@@ -131,6 +136,8 @@ pub(super) async fn start(
         work: JoinSet::new(),
         is_reading: false,
         is_reading_parked: false,
+        is_parking: false,
+        to_park: Vec::new(),
         is_at_end: false,
     };
     tokio::spawn(runner.run());
@@ -141,6 +148,7 @@ impl Runner {
     async fn run(mut self) {
         loop {
             self.act();
+            self.park();
             self.read_on();
             let timeout = self.group.next_timeout();
             let wait = timeout.map(|at| at.since(self.tools.clock.now()));
@@ -208,13 +216,7 @@ impl Runner {
                         self.let_go(consumer);
                     }
                 }
-                Output::Park { key, event, reason } => {
-                    self.work.spawn(async move {
-                        let (log, clock, names) = (&*tools.log, &*tools.clock, &tools.names);
-                        let parked = records::park(log, clock, names, &event, &reason).await;
-                        Done::Parked(key, or_later(parked).await)
-                    });
-                }
+                Output::Park { key, event, reason } => self.to_park.push((key, event, reason)),
                 Output::WriteCheckpoint { place } => {
                     self.work.spawn(async move {
                         let (log, clock, names) = (&*tools.log, &*tools.clock, &tools.names);
@@ -233,6 +235,30 @@ impl Runner {
                 }
             }
         }
+    }
+
+    /// Puts aside what waits for it, in order and together.
+    fn park(&mut self) {
+        if self.is_parking || self.to_park.is_empty() {
+            return;
+        }
+        self.is_parking = true;
+        let count = self.to_park.len().min(PARKED_AT_ONCE);
+        let parked: Vec<_> = self.to_park.drain(..count).collect();
+        let tools = self.tools.clone();
+        self.work.spawn(async move {
+            let now = tools.clock.now();
+            let events = parked
+                .iter()
+                .map(|(_, given, reason)| records::parked_event(given, reason, now))
+                .collect::<Result<Vec<_>, _>>();
+            let first = match events {
+                Ok(events) => records::park(&*tools.log, &tools.names, events, now).await,
+                Err(error) => Err(error),
+            };
+            let keys = parked.into_iter().map(|(key, ..)| key).collect();
+            Done::Parked(keys, or_later(first).await)
+        });
     }
 
     /// Starts reading what the group has room for.
@@ -281,7 +307,12 @@ impl Runner {
                     self.group.on_parked_events(page, now);
                 }
             }
-            Ok(Done::Parked(key, revision)) => self.group.on_parked(key, revision, now),
+            Ok(Done::Parked(keys, first)) => {
+                self.is_parking = false;
+                for (key, at) in keys.into_iter().zip(0..) {
+                    self.group.on_parked(key, first.map(|first| first + at), now);
+                }
+            }
             Ok(Done::Checkpoint(is_written)) => self.group.on_checkpoint(is_written, now),
             Ok(Done::Truncated(is_written)) => self.group.on_truncated(is_written, now),
             Err(error) => {

@@ -39,6 +39,8 @@ use crate::kurrentdb::server::{Front, request, status, wait};
 /// What a consumer gets.
 pub(in crate::kurrentdb) type Answers = BoxStream<'static, Result<ReadResp, Status>>;
 
+/// Characters of a reason that are kept with a parked event.
+const REASON_MAX: usize = 4_096;
 const NO_OPTIONS: Refusal = Refusal::Invalid("the options are missing");
 const NO_STREAM: Refusal = Refusal::Invalid("neither a stream nor all");
 
@@ -351,7 +353,7 @@ async fn listen(
                 consumer,
                 ids: ids(&nack.ids),
                 action: action(nack.action),
-                reason: nack.reason,
+                reason: nack.reason.chars().take(REASON_MAX).collect(),
             },
             Some(read_req::Content::Options(_)) | None => continue,
         };

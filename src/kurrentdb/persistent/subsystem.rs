@@ -350,9 +350,8 @@ impl Shared {
         let key = key(stream, group);
         let keep = |error| Refusal::keep(stream, group, &error);
         let is_there = state.running.get(&key).is_some_and(|old| old.entry.stream == stream);
-        let Some(old) = state.running.remove(&key).filter(|_| is_there) else {
-            return Err(does_not_exist(stream, group));
-        };
+        let old = if is_there { state.running.remove(&key) } else { None };
+        let Some(old) = old else { return Err(does_not_exist(stream, group)) };
         stop(&old.commands, false).await;
         let forgotten = async {
             records::forget(&*self.log, &Names::of(&key)?).await?;

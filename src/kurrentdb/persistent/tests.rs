@@ -1,7 +1,9 @@
-//! The group alone, without sockets, files or clocks.
+//! The group alone, without sockets, files or clocks; and groups over a log.
 
 mod delivery;
 mod histories;
+mod kept;
 mod progress;
 mod stage;
 mod strategies;
+mod words;

@@ -94,7 +94,7 @@ impl Worker {
                 request = requests.message(), if has_room => match request {
                     Ok(Some(request)) => self.take(request).await?,
                     Ok(None) => break None,
-                    Err(_) => return Err(Gone),
+                    Err(status) => break Some(status),
                 },
                 () = self.answers.closed() => return Err(Gone),
                 () = &mut closing => break Some(status::closing()),

@@ -26,7 +26,7 @@ pub(in crate::kurrentdb) struct Pulse {
 }
 
 impl Pulse {
-    pub(super) fn new(log: Arc<dyn EventLog>) -> Self {
+    pub(in crate::kurrentdb) fn new(log: Arc<dyn EventLog>) -> Self {
         Self { log, beats: Arc::default() }
     }
 
