@@ -61,7 +61,7 @@ pub use contract::{
 pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
 pub use head::{HeadError, HeadKey, SignedHead, public_key};
 pub use load::{Damage, OpenError};
-pub use metrics::{LogMetrics, OPEN_METRICS, SubscriberMetrics};
+pub use metrics::{Asked, LogMetrics, OPEN_METRICS, SubscriberMetrics};
 pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
 pub use survey::{Survey, survey};

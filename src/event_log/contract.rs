@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::metrics::LogMetrics;
 use super::storage::WriteFailure;
 use super::subscription::Subscription;
 use crate::base::EventId;
@@ -105,6 +106,11 @@ pub trait EventLog: Send + Sync + 'static {
         stream: StreamName,
         expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<u64, AppendError>>;
+
+    /// What the log counts about itself; nothing where it counts nothing.
+    fn metrics(&self) -> Option<Arc<LogMetrics>> {
+        None
+    }
 
     /// The last durable position; nothing where the log is empty.
     fn head(&self) -> Option<u64>;
