@@ -33,6 +33,7 @@ mod lock;
 mod metrics;
 mod recent;
 mod record;
+mod sealed;
 #[allow(dead_code, reason = "the index is put together from these later")]
 mod segment_table;
 mod shared;
@@ -62,6 +63,12 @@ pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
 pub use head::{HeadError, HeadKey, SignedHead, public_key};
 pub use load::{Damage, OpenError};
 pub use metrics::{Asked, LogMetrics, OPEN_METRICS, SubscriberMetrics};
+#[cfg(feature = "s3")]
+pub use sealed::{CachedFile, Objects, RemoteFiles};
+pub use sealed::{
+    LocalFiles, RawSegment, RowGroupEntry, SealError, SealOptions, SealRecord, SealedDamage,
+    SealedEventKey, SealedFile, SealedPart, SealedSegment, SealedStore, merge, seal,
+};
 pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
 pub use survey::{Survey, survey};

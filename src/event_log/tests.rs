@@ -10,6 +10,7 @@ mod proof;
 mod race;
 mod read;
 mod reopen;
+mod sealed;
 mod segment_table;
 mod stream_runs;
 mod streams;
