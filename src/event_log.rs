@@ -51,8 +51,8 @@ mod writer;
 #[cfg(feature = "s3")]
 pub use backup::ObjectPlace;
 pub use backup::{
-    BackupError, BackupManifest, BackupPiece, BackupPlace, BackupReport, BackupSegment,
-    FolderPlace, RestoreReport, Until, backup, restore,
+    BackupError, BackupManifest, BackupPiece, BackupPlace, BackupReport, BackupSealed,
+    BackupSegment, FolderPlace, RestoreReport, Until, backup, restore,
 };
 pub use cache_file::IndexError;
 pub use contract::{
