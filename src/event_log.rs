@@ -51,8 +51,8 @@ mod writer;
 #[cfg(feature = "s3")]
 pub use backup::ObjectPlace;
 pub use backup::{
-    BackupError, BackupManifest, BackupPiece, BackupPlace, BackupReport, BackupSegment,
-    FolderPlace, RestoreReport, Until, backup, restore,
+    BackupError, BackupManifest, BackupPiece, BackupPlace, BackupReport, BackupSealed,
+    BackupSegment, FolderPlace, RestoreReport, Until, backup, restore,
 };
 pub use cache_file::IndexError;
 pub use contract::{
@@ -62,7 +62,7 @@ pub use contract::{
 pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
 pub use head::{HeadError, HeadKey, SignedHead, public_key};
 pub use load::{Damage, OpenError};
-pub use metrics::{LogMetrics, OPEN_METRICS, SubscriberMetrics};
+pub use metrics::{Asked, LogMetrics, OPEN_METRICS, SubscriberMetrics};
 #[cfg(feature = "s3")]
 pub use sealed::{CachedFile, Objects, RemoteFiles};
 pub use sealed::{

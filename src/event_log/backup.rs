@@ -28,7 +28,7 @@ use super::head::HeadError;
 use super::load::{Damage, OpenError};
 
 pub use folder::FolderPlace;
-pub use manifest::{BackupManifest, BackupPiece, BackupSegment};
+pub use manifest::{BackupManifest, BackupPiece, BackupSealed, BackupSegment};
 #[cfg(feature = "s3")]
 pub use object::ObjectPlace;
 pub use restore::{RestoreReport, Until, restore};

@@ -16,6 +16,7 @@ use std::io::{self, Read as _, Write as _};
 use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -178,7 +179,7 @@ impl HeadKey {
         clock: &dyn Clock,
         progress: &mut dyn FnMut(u64),
     ) -> Result<SignedHead, HeadError> {
-        let storage = DiskStorage::new(folder);
+        let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
         let mut bytes = 0;
         let walked = walk(&storage, &mut |step| {
             if let super::walk::Seen::Frame { frame, .. } = step {
@@ -188,7 +189,7 @@ impl HeadKey {
             ControlFlow::Continue(())
         })
         .map_err(HeadError::Log)?;
-        settle(folder, &storage).map_err(HeadError::Log)?;
+        settle(folder, &*storage).map_err(HeadError::Log)?;
         self.sign(&walked, clock.now()).ok_or_else(|| HeadError::NoLog(folder.to_owned()))
     }
 

@@ -14,10 +14,12 @@ mod histogram;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use self::histogram::Histogram;
 use super::contract::AppendError;
-use crate::base::Timestamp;
 
 /// The content type of [`LogMetrics::text`].
 pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -34,7 +36,7 @@ const BYTES: &[u64] =
     &[512, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216];
 
 /// The reasons that refusals are counted by.
-const REASONS: [&str; 11] = [
+const REASONS: [&str; 14] = [
     "wrong_expected_revision",
     "partly_repeated",
     "stream_deleted",
@@ -44,6 +46,9 @@ const REASONS: [&str; 11] = [
     "writer_failed",
     "read_only",
     "closed",
+    "invalid_stream",
+    "reserved_type",
+    "unreadable",
     "unavailable",
     "other",
 ];
@@ -99,15 +104,14 @@ impl Default for LogMetrics {
 
 impl LogMetrics {
     /// An append asks for the writer. To be called before it waits for room in the queue.
-    pub fn asked(&self) {
+    pub fn asked(self: &Arc<Self>) -> Asked {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        Asked { log: self.clone(), at: Instant::now() }
     }
 
-    /// An append that [`Self::asked`] has its answer, good or bad, or was given up. Times come
-    /// from the log's clock; one that went backwards counts as no time at all.
-    pub fn answered(&self, asked_at: Timestamp, answered_at: Timestamp) {
+    fn answered(&self, waited: Duration) {
         self.answered.fetch_add(1, Ordering::Relaxed);
-        self.append.observe(between(asked_at, answered_at));
+        self.append.observe(micros(waited));
     }
 
     /// An append was refused. For refusals in and before the queue alike.
@@ -117,12 +121,11 @@ impl LogMetrics {
         }
     }
 
-    /// A group became durable: its events, the bytes of its frame, and when the sync began and
-    /// ended.
-    pub fn group(&self, events: u64, bytes: u64, sync_began: Timestamp, sync_ended: Timestamp) {
+    /// A group became durable: its events, the bytes of its frame, and how long the sync took.
+    pub fn group(&self, events: u64, bytes: u64, sync: Duration) {
         self.group_events.observe(events);
         self.group_bytes.observe(bytes);
-        self.sync.observe(between(sync_began, sync_ended));
+        self.sync.observe(micros(sync));
         self.events.fetch_add(events, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -133,7 +136,7 @@ impl LogMetrics {
     }
 
     /// The writer stopped for good.
-    pub fn failed(&self) {
+    pub fn writer_failed(&self) {
         self.failed.store(true, Ordering::Relaxed);
     }
 
@@ -158,6 +161,19 @@ impl LogMetrics {
 
     fn subscribers(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Subscriber>>> {
         self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An append on its way; once this goes, it has its answer, good or bad, or was given up.
+#[derive(Debug)]
+pub struct Asked {
+    log: Arc<LogMetrics>,
+    at: Instant,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.log.answered(self.at.elapsed());
     }
 }
 
@@ -187,9 +203,8 @@ impl Drop for SubscriberMetrics {
     }
 }
 
-/// Units: microseconds.
-fn between(from: Timestamp, to: Timestamp) -> u64 {
-    u64::try_from(to.as_micros().saturating_sub(from.as_micros())).unwrap_or(0)
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The place of an error in [`REASONS`].
@@ -204,8 +219,11 @@ fn reason(error: &AppendError) -> usize {
         AppendError::WriterFailed(_) => "writer_failed",
         AppendError::ReadOnly => "read_only",
         AppendError::Closed => "closed",
+        AppendError::InvalidStream { .. } => "invalid_stream",
+        AppendError::ReservedType { .. } => "reserved_type",
+        AppendError::Unreadable(_) => "unreadable",
         AppendError::Unavailable { .. } => "unavailable",
-        #[expect(unreachable_patterns, reason = "a refusal that is added is counted, as `other`")]
+        #[allow(unreachable_patterns, reason = "a refusal that is added is counted, as `other`")]
         _ => "other",
     };
     REASONS.iter().position(|known| *known == name).unwrap_or(REASONS.len() - 1)

@@ -101,7 +101,7 @@ pub fn verify_with(
     progress: &mut dyn FnMut(u64),
 ) -> Result<VerifyReport, VerifyError> {
     let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
-    run(&*storage, progress, &mut |_| ControlFlow::Continue(()))
+    run(&storage, progress, &mut |_| ControlFlow::Continue(()))
 }
 
 /// Compares a log with a head whose signature was checked before (see [`SignedHead::check`]):
@@ -118,7 +118,7 @@ pub fn verify_head(
     let mut log = None;
     let mut at_head = None;
     let mut seen = 0;
-    let result = run(&*storage, progress, &mut |step| {
+    let result = run(&storage, progress, &mut |step| {
         match step {
             Seen::Segment { hash, .. } => {
                 if log.is_none() {
@@ -158,7 +158,7 @@ pub fn verify_head(
 }
 
 fn run(
-    storage: &dyn Storage,
+    storage: &Arc<dyn Storage>,
     progress: &mut dyn FnMut(u64),
     visit: &mut dyn FnMut(Seen<'_>) -> ControlFlow<()>,
 ) -> Result<VerifyReport, VerifyError> {

@@ -1,9 +1,9 @@
-//! Walks over every byte of a log, segment by segment, and compares every checksum and link.
+//! Walks over every byte of a log, sealed or not, and compares every checksum and link.
 //!
 //! In: a folder of segments, also one that a process writes to. Out: each header and frame with
 //! its hash, in order, and how far the log goes; or the first byte that cannot be explained.
 //! Invariants: nothing is changed; the memory taken does not grow with the log, a frame and
-//! what follows the last one being the most that is held; the rule for what is a torn tail is
+//! what follows the last one being the most that is held, or one rebuilt segment; the rule for what is a torn tail is
 //! that of opening.
 //! Deliberately absent: revisions, which need a table of all streams: opening compares them.
 
@@ -11,9 +11,11 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::contract::ReadError;
 use super::frame::{self, FRAME_HEADER, Fault, FrameView, Hash, SEGMENT_HEADER, SegmentHeader};
 use super::load::{Damage, OpenError, first_bad, segment_base};
 use super::record::{self, Stamp};
+use super::sealed::{SealedPart, SealedStore};
 use super::storage::{SegmentFile, Storage, read_full};
 use crate::base::Timestamp;
 
@@ -93,21 +95,137 @@ pub(super) fn segment_names(storage: &dyn Storage) -> Result<Vec<(u64, String)>,
     Ok(names)
 }
 
-/// Walks the segments of a folder from the first to the end.
+/// Where the sealed parts are, below the log's folder.
+pub(super) const SEALED: &str = "sealed";
+/// How often the parts are listed again, since one was sealed meanwhile and its segments gone.
+const LISTS_MAX: u32 = 4;
+
+/// A stretch of a log as it is kept.
+pub(super) enum LogPart {
+    /// Finished segments as Parquet files.
+    Sealed(SealedPart),
+    /// A segment file.
+    Raw {
+        /// Position of its first event.
+        base: u64,
+        name: String,
+    },
+}
+
+/// What a log is kept in, in the order of positions: sealed parts, then segments.
+///
+/// # Errors
+/// What the system says; a seal record that is damaged.
+pub(super) fn parts(storage: &Arc<dyn Storage>) -> Result<Vec<LogPart>, OpenError> {
+    let names = segment_names(&**storage)?;
+    let mut parts = Vec::new();
+    let mut sealed_end = 0;
+    if let Some(store) = sealed_store(storage)? {
+        for record in store.records().map_err(unreadable)? {
+            sealed_end = record.end;
+            parts.push(LogPart::Sealed(SealedPart::open(record, store.clone())));
+        }
+    }
+    // What was sealed and is not removed yet is not needed any more.
+    let raw = names.into_iter().filter(|(base, _)| *base >= sealed_end);
+    parts.extend(raw.map(|(base, name)| LogPart::Raw { base, name }));
+    Ok(parts)
+}
+
+/// The sealed parts of a log; nothing where it has none. Makes no folder.
+fn sealed_store(storage: &Arc<dyn Storage>) -> Result<Option<SealedStore>, OpenError> {
+    let failed = |source| OpenError::Io {
+        action: "list",
+        path: storage.path(SEALED).display().to_string(),
+        source,
+    };
+    if !storage.list().map_err(failed)?.iter().any(|name| name == SEALED) {
+        return Ok(None);
+    }
+    Ok(Some(SealedStore::local(storage.folder(SEALED).map_err(failed)?)))
+}
+
+/// What reading a sealed part says, as opening would say it.
+pub(super) fn unreadable(error: ReadError) -> OpenError {
+    match error {
+        ReadError::Corrupt { path, offset, position, what } => {
+            OpenError::Corrupt(Damage { path, offset, position, what })
+        }
+        ReadError::Io { path, source, .. } => {
+            OpenError::Io { action: "read", path, source: io::Error::new(source.kind(), source) }
+        }
+        ReadError::Unavailable { server, what } => {
+            OpenError::Io { action: "read", path: server, source: io::Error::other(what) }
+        }
+    }
+}
+
+/// Walks a log from the first event to the end.
 ///
 /// # Errors
 /// [`OpenError::Corrupt`] with the first byte that cannot be explained; what the disk says.
-pub(super) fn walk(storage: &dyn Storage, visit: Visit<'_>) -> Result<Walked, OpenError> {
+pub(super) fn walk(storage: &Arc<dyn Storage>, visit: Visit<'_>) -> Result<Walked, OpenError> {
     let mut walked = Walked::default();
-    let names = segment_names(storage)?;
-    let count = names.len();
-    for (number, (base, name)) in names.into_iter().enumerate() {
-        let flow = walked.file(storage, base, &name, number + 1 == count, visit)?;
-        if flow.is_break() {
-            break;
+    let mut lists = 1;
+    'list: loop {
+        let parts = parts(storage)?;
+        for (number, part) in parts.iter().enumerate() {
+            let is_last = number + 1 == parts.len();
+            let flow = match part {
+                LogPart::Raw { base, .. } if walked.is_past(*base) => continue,
+                LogPart::Raw { base, name } => walked.file(&**storage, *base, name, is_last, visit),
+                LogPart::Sealed(part) => walked.sealed(part, &path_of(&**storage, part), visit),
+            };
+            match flow {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return Ok(walked),
+                Err(OpenError::Io { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && lists < LISTS_MAX =>
+                {
+                    lists += 1;
+                    continue 'list;
+                }
+                Err(error) => return Err(error),
+            }
         }
+        return Ok(walked);
     }
-    Ok(walked)
+}
+
+/// How a sealed part is named in messages: by its record.
+pub(super) fn path_of(storage: &dyn Storage, part: &SealedPart) -> String {
+    storage.path(&format!("{SEALED}/{}", part.record().name())).display().to_string()
+}
+
+/// Bytes that are read like a file.
+struct Rebuilt(bytes::Bytes);
+
+impl SegmentFile for Rebuilt {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.len() as u64)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let at = usize::try_from(offset).unwrap_or(usize::MAX);
+        let rest = self.0.get(at..).unwrap_or_default();
+        let read = rest.len().min(buffer.len());
+        for (to, from) in buffer.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        Ok(read)
+    }
+
+    fn write_at(&self, _bytes: &[u8], _offset: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn set_size(&self, _size: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// A stretch of a file in memory.
@@ -166,6 +284,35 @@ struct Bad {
 }
 
 impl Walked {
+    /// Whether what begins at this position was walked over already.
+    fn is_past(&self, base: u64) -> bool {
+        self.log.is_some() && base < self.next
+    }
+
+    /// Walks over a sealed part: compares its files with its record, and rebuilds its segments,
+    /// one after the other, to compare every link. Holds one segment.
+    pub(super) fn sealed(
+        &mut self,
+        part: &SealedPart,
+        path: &str,
+        visit: Visit<'_>,
+    ) -> Result<ControlFlow<()>, OpenError> {
+        for file in &part.record().files {
+            part.verify_file(file).map_err(unreadable)?;
+        }
+        for (number, segment) in part.record().segments.iter().enumerate() {
+            if self.is_past(segment.base) {
+                continue;
+            }
+            let bytes = Rebuilt(part.rebuild_raw(number).map_err(unreadable)?);
+            let flow = self.segment(&bytes, segment.base, path, false, visit)?;
+            if flow.is_break() {
+                return Ok(flow);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
     /// Walks over one segment file, which must follow what was walked over before.
     pub(super) fn file(
         &mut self,

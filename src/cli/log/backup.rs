@@ -102,7 +102,7 @@ pub(super) fn run_backup(common: &Common, args: &BackupArgs) -> anyhow::Result<E
     });
     bar.finish_and_clear();
     let done = done?;
-    let kept: u64 = done.manifest.segments.iter().map(|segment| segment.bytes).sum();
+    let kept = done.manifest.bytes();
     match common.format {
         Format::Json => output::json(&json!({
             "place": place.path(""),

@@ -66,8 +66,12 @@ pub(super) fn key(
     Ok(key)
 }
 
-/// Writes a file whole or not at all: under another name first, then over the old one.
+/// Writes a file whole or not at all: under another name first, then over the old one. What is
+/// no file, such as a pipe or a device, is written to as it is.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes());
+    }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let fresh = path.with_file_name(name);

@@ -43,7 +43,9 @@ pub(super) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
 struct Stats {
     folder: PathBuf,
     events: u64,
+    /// Raw segments.
     segments: u64,
+    sealed: Sealed,
     /// Headers and frames.
     bytes: u64,
     /// An unfinished group at the end; the next start of the platform cuts it.
@@ -55,6 +57,18 @@ struct Stats {
     bytes_per_event: Option<f64>,
     #[serde(flatten)]
     counts: Option<Counts>,
+}
+
+/// What was sealed.
+#[derive(Debug, Serialize)]
+struct Sealed {
+    parts: u64,
+    segments: u64,
+    events: u64,
+    /// Of Parquet files.
+    bytes: u64,
+    /// Of the segments they were made of.
+    raw_bytes: u64,
 }
 
 /// What only reading every event tells.
@@ -91,12 +105,20 @@ impl Stats {
             folder,
             events: found.events,
             segments: found.segments,
+            sealed: Sealed {
+                parts: found.sealed_parts,
+                segments: found.sealed_segments,
+                events: found.sealed_events,
+                bytes: found.sealed_bytes,
+                raw_bytes: found.sealed_raw_bytes,
+            },
             bytes: found.bytes,
             torn_tail_bytes: found.torn_tail_bytes,
             first_recorded_at: found.first_recorded_at.map(|time| time.to_string()),
             last_recorded_at: found.last_recorded_at.map(|time| time.to_string()),
             events_per_second: (seconds > 0.0).then(|| events / seconds),
-            bytes_per_event: (found.events > 0).then(|| found.bytes as f64 / events),
+            bytes_per_event: (found.events > 0)
+                .then(|| (found.bytes + found.sealed_bytes) as f64 / events),
             counts,
         }
     }
@@ -145,6 +167,7 @@ fn table(stats: &Stats) -> String {
         ("streams", streams),
         ("segments", stats.segments.to_string()),
         ("bytes", stats.bytes.to_string()),
+        ("sealed parts", sealed(&stats.sealed)),
         ("torn tail bytes", stats.torn_tail_bytes.to_string()),
         ("first recorded", stats.first_recorded_at.clone().unwrap_or_else(none)),
         ("last recorded", stats.last_recorded_at.clone().unwrap_or_else(none)),
@@ -171,6 +194,16 @@ fn table(stats: &Stats) -> String {
         &counts.biggest_streams.iter().map(name).collect::<Vec<_>>(),
     );
     text
+}
+
+fn sealed(sealed: &Sealed) -> String {
+    match sealed.parts {
+        0 => "none".to_owned(),
+        parts => format!(
+            "{parts} with {} events of {} segments, {} bytes that were {}",
+            sealed.events, sealed.segments, sealed.bytes, sealed.raw_bytes
+        ),
+    }
 }
 
 fn section(text: &mut String, title: &str, rows: &[(String, u64)]) {

@@ -130,3 +130,56 @@ async fn a_named_key_is_made_only_when_asked_for() {
     assert!(run_line(folder.path(), Format::Text, &line).is_ok());
     assert!(!folder.path().join("keys").exists());
 }
+
+/// What is chained is ciphertext: it stays where it is when nobody can read it any more.
+#[tokio::test]
+async fn a_head_holds_after_a_person_was_erased() {
+    use crate::base::{PersonName, Rng, SubjectId};
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rng = Rng::from_seed(1);
+    let mut random = |bytes: &mut [u8]| rng.fill(bytes);
+    let mut vault =
+        crate::privacy::Vault::open(&folder.path().join("keys"), &mut random).expect("keys");
+    let subject = SubjectId(uuid::Uuid::from_u128(7));
+    vault.register(&[subject], &mut random).expect("a key");
+    let phone = "+12025550123".parse().expect("a number");
+    let sealed =
+        vault.seal(subject, &phone, &PersonName::new("Ada"), &mut random).expect("ciphertext");
+    let log = ten(&folder.path().join("log")).await;
+    let mut registered = event(10);
+    registered.data = format!("{{\"ciphertext\":\"{sealed}\"}}").into_bytes();
+    let stream = StreamName::of("subject", &subject);
+    log.append(stream, ExpectedRevision::NoStream, vec![registered]).await.expect("written");
+    let document = folder.path().join("head.json");
+    let out = format!("head --out {}", document.display());
+    run_line(folder.path(), Format::Text, &out).expect("a head");
+
+    assert!(vault.destroy(subject).expect("destroyed"));
+    assert!(vault.open_sealed(subject, &sealed).is_err());
+    let against = format!("verify --head {}", document.display());
+    let found = run_line(folder.path(), Format::Text, &against).expect("a verdict");
+    assert_eq!(found, ExitCode::SUCCESS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_comes_back_through_the_commands() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = ten(&folder.path().join("log")).await;
+    let kept = folder.path().join("kept");
+    let back = folder.path().join("back");
+    let line = |line: String| run_line(folder.path(), Format::Json, &line);
+    line(format!("backup {}", kept.display())).expect("a backup");
+    append(&log, "a-1", 10).await;
+    line(format!("head --out {}", folder.path().join("head").display())).expect("a key is made");
+    line(format!("backup {}", kept.display())).expect("a backup, signed");
+    line(format!("restore {} --to {} --until 8", kept.display(), back.display()))
+        .expect("a restore");
+    let (restored, report) = EmbeddedLog::open_read_only(&back.join("log")).expect("a log");
+    assert_eq!((report.events, restored.head()), (9, Some(8)));
+    let again = line(format!("restore {} --to {}", kept.display(), back.display()));
+    assert!(format!("{:#}", again.expect_err("not empty")).contains("it holds log"));
+    let inside = line(format!("backup {}", folder.path().join("log/kept").display()));
+    assert!(format!("{:#}", inside.expect_err("inside")).contains("the log's own folder"));
+    let nowhere = line(format!("restore {} --to {}/x", folder.path().display(), back.display()));
+    assert!(format!("{:#}", nowhere.expect_err("no backup")).contains("there is no backup.json"));
+}

@@ -30,10 +30,34 @@ pub struct BackupManifest {
     pub recorded_at: String,
     /// The same, signed, where there was a key.
     pub head: Option<SignedHead>,
-    /// Raw segments, in the order of positions.
+    /// Sealed parts, in the order of positions.
+    pub sealed: Vec<BackupSealed>,
+    /// Raw segments behind them, in the order of positions.
     pub segments: Vec<BackupSegment>,
     /// BLAKE3 of this document with nothing in this field, hexadecimal.
     pub blake3: String,
+}
+
+/// One sealed part of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupSealed {
+    /// Position of its first event.
+    pub base: u64,
+    /// The position after its last event.
+    pub end: u64,
+    /// BLAKE3 of its last frame, hexadecimal.
+    pub last_frame: String,
+    /// When its last frame was recorded. Units: microseconds since 1970.
+    pub recorded_at: i64,
+    /// The raw segments it was made of. Units: bytes.
+    pub raw_bytes: u64,
+    /// How many they were.
+    pub raw_segments: u64,
+    /// The seal record.
+    pub record: BackupPiece,
+    /// The Parquet files.
+    pub files: Vec<BackupPiece>,
 }
 
 /// One segment of the log.
@@ -111,9 +135,18 @@ impl BackupManifest {
 
     /// Every file it names.
     pub(super) fn files(&self) -> impl Iterator<Item = &str> {
-        self.segments
-            .iter()
-            .flat_map(|segment| segment.pieces.iter().map(|piece| piece.file.as_str()))
+        let sealed =
+            self.sealed.iter().flat_map(|part| std::iter::once(&part.record).chain(&part.files));
+        let raw = self.segments.iter().flat_map(|segment| &segment.pieces);
+        sealed.chain(raw).map(|piece| piece.file.as_str())
+    }
+
+    /// Bytes of all files it names.
+    pub fn bytes(&self) -> u64 {
+        let sealed =
+            self.sealed.iter().flat_map(|part| std::iter::once(&part.record).chain(&part.files));
+        let raw = self.segments.iter().flat_map(|segment| &segment.pieces);
+        sealed.chain(raw).map(|piece| piece.bytes).sum()
     }
 
     fn hash(&self) -> String {

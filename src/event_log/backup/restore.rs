@@ -5,8 +5,11 @@ use std::io::{self, Read, Write as _};
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::manifest::{BackupManifest, BackupSegment};
+mod unseal;
+
+use super::manifest::{BackupManifest, BackupPiece, BackupSegment};
 use super::{BackupError, BackupPlace};
 use crate::base::{Timestamp, hex, unhex};
 use crate::event_log::frame::{self, FRAME_HEADER, FrameHeader};
@@ -34,9 +37,9 @@ pub struct RestoreReport {
     pub folder: PathBuf,
     /// Events in it.
     pub events: u64,
-    /// Bytes of headers and frames.
+    /// Bytes of all files in it.
     pub bytes: u64,
-    /// Segment files.
+    /// Segments, sealed or not.
     pub segments: u64,
     /// BLAKE3 of its last frame, hexadecimal.
     pub head_hash: String,
@@ -82,20 +85,29 @@ pub fn restore(
         return Err(BackupError::TooFar { wanted, events: manifest.events });
     }
     let part = prepare(data_dir)?;
-    let storage = DiskStorage::new(&part);
-    let total = manifest.segments.iter().map(|segment| segment.bytes).sum();
+    let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(&part));
+    let total = manifest.bytes();
     let mut done = 0;
+    let mut progress = |bytes| {
+        done += bytes;
+        progress(done, total);
+    };
     let mut walked = Walked::default();
     let mut cut = None;
+    for sealed in &manifest.sealed {
+        cut = unseal::fetch(place, &part, sealed, &mut walked, until, &mut progress)?;
+        if cut.is_some() {
+            break;
+        }
+    }
     for segment in &manifest.segments {
-        fetch(place, &part, segment, &mut |bytes| {
-            done += bytes;
-            progress(done, total);
-        })?;
-        cut = compare(&storage, segment, &mut walked, until)?;
+        if cut.is_some() {
+            break;
+        }
+        fetch(place, &part, segment, &mut progress)?;
+        cut = compare(&*storage, segment, &mut walked, until)?;
         if let Some(cut) = &cut {
             carry_out(&part.join(&segment.name), cut)?;
-            break;
         }
     }
     let is_frame_shortened = cut.as_ref().is_some_and(|cut| cut.frame.is_some());
@@ -157,7 +169,7 @@ fn prepare(data_dir: &Path) -> Result<PathBuf, BackupError> {
     Ok(part)
 }
 
-/// Puts a segment together from its pieces, comparing each with its hash.
+/// Puts a segment together from its pieces.
 fn fetch(
     place: &dyn BackupPlace,
     part: &Path,
@@ -171,14 +183,23 @@ fn fetch(
             what: format!("{:?} is not the name of a segment", segment.name),
         });
     }
-    let target = part.join(&segment.name);
+    copy(place, &part.join(&segment.name), &segment.pieces, progress)
+}
+
+/// Writes a file from its pieces, comparing each with its hash.
+fn copy(
+    place: &dyn BackupPlace,
+    target: &Path,
+    pieces: &[BackupPiece],
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), BackupError> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .open(&target)
-        .map_err(failed("create", &target))?;
+        .open(target)
+        .map_err(failed("create", target))?;
     let mut buffer = vec![0; 1 << 20];
-    for piece in &segment.pieces {
+    for piece in pieces {
         let path = place.path(&piece.file);
         let bad = |what: String| BackupError::BadFile { path: path.clone(), what };
         let unreadable = |source| BackupError::Place { action: "read", path: path.clone(), source };
@@ -201,7 +222,7 @@ fn fetch(
                 break;
             }
             hash.update(bytes);
-            file.write_all(bytes).map_err(failed("write", &target))?;
+            file.write_all(bytes).map_err(failed("write", target))?;
             progress(read as u64);
         }
         if len != piece.bytes {
@@ -213,47 +234,72 @@ fn fetch(
             ));
         }
     }
-    file.sync_all().map_err(failed("sync", &target))
+    file.sync_all().map_err(failed("sync", target))
+}
+
+/// Notices where the cut is while a log is walked over.
+struct Knife {
+    until: Option<Until>,
+    previous: frame::Hash,
+    recorded_at: Timestamp,
+    /// Segments seen so far.
+    segments: usize,
+    cut: Option<Cut>,
+}
+
+impl Knife {
+    const fn new(until: Option<Until>, walked: &Walked) -> Self {
+        let (previous, recorded_at) = (walked.previous, walked.recorded_at);
+        Self { until, previous, recorded_at, segments: 0, cut: None }
+    }
+
+    fn see(&mut self, step: Seen<'_>) -> ControlFlow<()> {
+        match step {
+            Seen::Segment { hash } => {
+                self.segments += 1;
+                self.previous = hash;
+                ControlFlow::Continue(())
+            }
+            Seen::Frame { offset, frame, hash } => {
+                let end = frame.header.base + u64::from(frame.header.count);
+                self.cut = match self.until {
+                    Some(Until::Position(last)) if last < end => {
+                        Some(within(&frame, offset, hash, last))
+                    }
+                    Some(Until::Time(time)) if frame.header.recorded_at > time => Some(Cut {
+                        offset,
+                        frame: None,
+                        next: frame.header.base,
+                        previous: self.previous,
+                        recorded_at: self.recorded_at,
+                    }),
+                    _ => None,
+                };
+                (self.previous, self.recorded_at) = (hash, frame.header.recorded_at);
+                if self.cut.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }
+        }
+    }
+}
+
+fn bad_log(error: OpenError) -> BackupError {
+    match error {
+        OpenError::Corrupt(damage) => BackupError::BadLog(damage),
+        other => BackupError::Log(other),
+    }
 }
 
 /// Walks over a segment that was put together, up to where it is to be cut.
 fn compare(
-    storage: &DiskStorage,
+    storage: &dyn Storage,
     segment: &BackupSegment,
     walked: &mut Walked,
     until: Option<Until>,
 ) -> Result<Option<Cut>, BackupError> {
-    let mut cut = None;
-    let mut before = *walked;
-    let mut visit = |step: Seen<'_>| match step {
-        Seen::Segment { hash, .. } => {
-            before.previous = hash;
-            ControlFlow::Continue(())
-        }
-        Seen::Frame { offset, frame, hash, .. } => {
-            let end = frame.header.base + u64::from(frame.header.count);
-            cut = match until {
-                Some(Until::Position(last)) if last < end => {
-                    Some(within(&frame, offset, hash, last))
-                }
-                Some(Until::Time(time)) if frame.header.recorded_at > time => Some(Cut {
-                    offset,
-                    frame: None,
-                    next: frame.header.base,
-                    previous: before.previous,
-                    recorded_at: before.recorded_at,
-                }),
-                _ => None,
-            };
-            (before.previous, before.recorded_at) = (hash, frame.header.recorded_at);
-            if cut.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        }
-    };
-    let found = walked.file(storage, segment.base, &segment.name, false, &mut visit);
-    let flow = found.map_err(|error| match error {
-        OpenError::Corrupt(damage) => BackupError::BadLog(damage),
-        other => BackupError::Log(other),
-    })?;
+    let mut knife = Knife::new(until, walked);
+    let flow = walked
+        .file(storage, segment.base, &segment.name, false, &mut |step| knife.see(step))
+        .map_err(bad_log)?;
     if flow.is_continue() {
         let last = unhex(&segment.last_frame);
         if walked.next != segment.end || last.as_deref() != Some(&walked.previous) {
@@ -263,7 +309,7 @@ fn compare(
             });
         }
     }
-    Ok(cut)
+    Ok(knife.cut)
 }
 
 /// The cut after an event of a frame.
@@ -306,11 +352,13 @@ fn carry_out(path: &Path, cut: &Cut) -> Result<(), BackupError> {
     shortened.and_then(|()| file.sync_all()).map_err(failed("cut", path))
 }
 
+/// The bytes of all files below a folder.
 fn lengths(folder: &Path) -> Result<u64, BackupError> {
     let mut sum = 0;
     for entry in std::fs::read_dir(folder).map_err(failed("read", folder))? {
-        let meta = entry.and_then(|entry| entry.metadata()).map_err(failed("read", folder))?;
-        sum += meta.len();
+        let entry = entry.map_err(failed("read", folder))?;
+        let meta = entry.metadata().map_err(failed("read", folder))?;
+        sum += if meta.is_dir() { lengths(&entry.path())? } else { meta.len() };
     }
     Ok(sum)
 }

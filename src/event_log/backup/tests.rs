@@ -1,5 +1,6 @@
 #[cfg(feature = "s3")]
 mod bucket;
+mod parts;
 
 use std::cell::Cell;
 use std::io::{self, Read, Write as _};
@@ -441,6 +442,7 @@ fn a_manifest_that_leads_out_of_the_backup_is_refused() {
         head_hash: String::new(),
         recorded_at: String::new(),
         head: None,
+        sealed: Vec::new(),
         segments: vec![BackupSegment {
             name: name.to_owned(),
             base: 0,

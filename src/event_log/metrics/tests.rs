@@ -1,10 +1,6 @@
 use super::*;
 use crate::event::{ExpectedRevision, StreamName};
 
-fn at(micros: i64) -> Timestamp {
-    Timestamp::from_micros(micros)
-}
-
 /// The value of one line of the text.
 fn value(text: &str, series: &str) -> f64 {
     let line = text
@@ -38,19 +34,17 @@ fn a_log_at_rest_shows_every_series() {
     assert!(text.ends_with("# EOF\n"), "{text}");
 }
 
-#[test]
-fn groups_and_appends_move_the_figures() {
+#[tokio::test(start_paused = true)]
+async fn groups_and_appends_move_the_figures() {
     let metrics = Arc::new(LogMetrics::default());
-    for _ in 0..3 {
-        metrics.asked();
-    }
-    metrics.group(5, 2_000, at(100), at(1_600));
-    metrics.answered(at(0), at(2_000));
-    // A clock that went backwards.
-    metrics.answered(at(5_000), at(2_000));
+    let (first, second, _third) = (metrics.asked(), metrics.asked(), metrics.asked());
+    metrics.group(5, 2_000, Duration::from_micros(1_500));
+    drop(first);
+    tokio::time::advance(Duration::from_millis(2)).await;
+    drop(second);
     metrics.durable(5);
     metrics.unsealed(2, 1 << 20);
-    metrics.failed();
+    metrics.writer_failed();
     let text = metrics.text();
     let check = |series: &str, want: f64| assert_eq!(value(&text, series), want, "{series}");
     check("ledgerline_log_appends_waiting", 1.0);
@@ -71,6 +65,10 @@ fn groups_and_appends_move_the_figures() {
     check("ledgerline_log_writer_failed", 1.0);
 }
 
+fn unreadable() -> crate::event_log::ReadError {
+    crate::event_log::ReadError::Unavailable { server: String::new(), what: String::new() }
+}
+
 #[test]
 fn every_refusal_has_a_reason_of_its_own() {
     let stream = StreamName::of("test", &1);
@@ -89,6 +87,9 @@ fn every_refusal_has_a_reason_of_its_own() {
         AppendError::StreamTwice { stream },
         AppendError::TooLarge { bytes: 2, limit: 1 },
         AppendError::ReadOnly,
+        AppendError::InvalidStream { stream: StreamName::of("test", &2), what: "" },
+        AppendError::ReservedType { stream: StreamName::of("test", &2) },
+        AppendError::Unreadable(unreadable()),
         AppendError::Closed,
         AppendError::Unavailable { server: String::new(), what: String::new() },
     ];

@@ -99,7 +99,7 @@ fn as_new(event: Recorded) -> NewEvent {
 }
 
 /// The header of a sealed segment.
-pub(super) fn header(segment: &SealedSegment) -> Option<(Vec<u8>, SegmentHeader)> {
+pub(in crate::event_log) fn header(segment: &SealedSegment) -> Option<(Vec<u8>, SegmentHeader)> {
     let bytes = unhex(&segment.header)?;
     let header = SegmentHeader::decode(&bytes).ok()?;
     Some((bytes, header))
@@ -196,7 +196,7 @@ impl SealedPart {
     }
 
     /// Compares a file with its lengths, checksums and hash.
-    pub(super) fn verify_file(&self, file: &SealedFile) -> Result<(), ReadError> {
+    pub(in crate::event_log) fn verify_file(&self, file: &SealedFile) -> Result<(), ReadError> {
         self.store().fetch(file)?;
         let (offsets, first) = (file.row_groups.first(), self.base());
         let first = offsets.map_or(first, |group| group.first);
