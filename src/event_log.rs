@@ -36,6 +36,7 @@ pub use contract::{
 };
 pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
 pub use load::{Damage, OpenError};
+pub use lock::FolderLock;
 pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
 pub use verify::{VerifyError, VerifyReport, verify};

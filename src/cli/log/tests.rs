@@ -132,7 +132,7 @@ async fn stats_count_events_by_type() {
 }
 
 fn common(folder: &Path, format: Format) -> Common {
-    Common { config: None, data_dir: Some(folder.to_owned()), format }
+    Common { config: None, data_dir: Some(folder.to_owned()), log: None, format }
 }
 
 #[tokio::test]
