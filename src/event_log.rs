@@ -26,6 +26,8 @@ mod lock;
 mod record;
 mod shared;
 mod storage;
+mod stream_rules;
+mod stream_state;
 mod subscription;
 mod verify;
 mod writer;

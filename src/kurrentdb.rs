@@ -13,4 +13,5 @@ pub mod backend;
 pub mod codec;
 mod filter;
 pub mod messages;
+mod persistent;
 pub mod server;

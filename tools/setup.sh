@@ -52,6 +52,34 @@ install() {
     apt install --yes --no-install-recommends "${missing_packages[@]}" >/dev/null 2>&1
 }
 
+# peers: the clients of KurrentDB that the tests run, below target/peers, in the versions that
+# tests/peers names. Does nothing where these are there.
+peers() {
+    local root wanted folder log
+    root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+    folder=$root/target/peers
+    log=$folder/setup.log
+    wanted=$(cat "$root/tests/peers/requirements.txt" "$root/tests/peers/package-lock.json")
+    if [[ -f $folder/.installed && $(<"$folder/.installed") == "$wanted" ]]; then return 0; fi
+    say "fetching the clients of KurrentDB for the tests into target/peers"
+    mkdir -p "$folder"
+    rm -f "$folder/.installed"
+    {
+        python3 -m venv --clear "$folder/python" &&
+            "$folder/python/bin/pip" install --quiet --disable-pip-version-check \
+                --requirement "$root/tests/peers/requirements.txt"
+    } >"$log" 2>&1 || {
+        say "kurrentdbclient is missing (tests the log's server); python3 with venv and pip could not fetch it from PyPI, see $log"
+        return 1
+    }
+    cp "$root/tests/peers/package.json" "$root/tests/peers/package-lock.json" "$folder/"
+    (cd "$folder" && npm ci --no-audit --no-fund --ignore-scripts) >"$log" 2>&1 || {
+        say "the Node clients of KurrentDB are missing (test the log's server); npm could not fetch them, see $log"
+        return 1
+    }
+    printf '%s\n' "$wanted" >"$folder/.installed"
+}
+
 check_versions() {
     local found status=0
     if has rustc; then
@@ -86,6 +114,7 @@ main() {
     if [[ $target == test ]]; then
         need sipp sip-tester "answers calls in the tests"
         need 'chromium|chromium-browser|google-chrome' chromium "opens the console in the tests"
+        need python3 python3-venv "runs a client of KurrentDB in the tests"
     fi
 
     local status=0
@@ -98,6 +127,7 @@ main() {
         status=1
     fi
     check_versions || status=1
+    if [[ $target == test && $status -eq 0 ]]; then peers || status=1; fi
     exit "$status"
 }
 

@@ -19,6 +19,8 @@ use super::lock::FolderLock;
 use super::record::size_bound;
 use super::shared::{HeadState, Shared};
 use super::storage::{DiskStorage, Storage, WriteFailure, read_full, write_full};
+use super::stream_rules::{TOMBSTONE_TYPE, check_name};
+use super::stream_state::{Work, WriterStates};
 use super::subscription::Subscription;
 use super::writer::{Answer, Request, Writer, begin_segment};
 use crate::base::Clock;
@@ -215,15 +217,34 @@ impl EmbeddedLog {
     /// See [`AppendError`]; what only the writer can know comes from the [`PendingAppend`].
     pub async fn submit(&self, batch: Vec<StreamAppend>) -> Result<PendingAppend, AppendError> {
         check(&batch)?;
+        self.send(Work::Append(batch)).await
+    }
+
+    /// The same for whatever a writer can be asked.
+    async fn send(&self, work: Work) -> Result<PendingAppend, AppendError> {
         if self.reader.is_some() {
             return Err(AppendError::ReadOnly);
         }
         let sender = self.requests.read().unwrap_or_else(PoisonError::into_inner).clone();
         let sender = sender.ok_or(AppendError::Closed)?;
         let (reply, answer) = oneshot::channel();
-        let sent = sender.send(Request { batch, reply }).await;
+        let sent = sender.send(Request { work, reply }).await;
         sent.map_err(|_| AppendError::Closed)?;
         Ok(PendingAppend(answer))
+    }
+
+    /// The position of the one event that this work writes.
+    async fn send_one(&self, work: Work) -> Result<u64, AppendError> {
+        let answer = self.send(work).await?.await?;
+        answer.first().map(|written| written.first_position).ok_or(AppendError::Closed)
+    }
+
+    /// The same log, with `$maxAge` measured by this clock. A log open for reading measures it
+    /// by the time of its newest event otherwise; one that writes has a clock already.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        drop(self.shared.clock.set(clock));
+        self
     }
 
     /// Why nothing is taken any more, where that is so.
@@ -299,27 +320,34 @@ impl EventLog for EmbeddedLog {
         &'a self,
         stream: &'a StreamName,
     ) -> BoxFuture<'a, Result<StreamInfo, ReadError>> {
+        Box::pin(async move { self.shared.info(stream) })
+    }
+
+    fn check(
+        &self,
+        stream: StreamName,
+        expected: ExpectedRevision,
+    ) -> BoxFuture<'_, Result<Option<u64>, AppendError>> {
         Box::pin(async move {
-            let end = self.shared.end();
-            let length = self.shared.index().durable_positions(stream, end).len() as u64;
-            Ok(StreamInfo { last_revision: length.checked_sub(1), ..StreamInfo::default() })
+            let answer = self.send(Work::Check(stream, expected)).await?.await?;
+            Ok(answer.first().map(|last| last.last_revision))
         })
     }
 
     fn delete(
         &self,
         stream: StreamName,
-        _expected: ExpectedRevision,
+        expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<u64, AppendError>> {
-        Box::pin(async move { Err(AppendError::StreamDeleted { stream }) })
+        Box::pin(self.send_one(Work::Delete(stream, expected)))
     }
 
     fn tombstone(
         &self,
         stream: StreamName,
-        _expected: ExpectedRevision,
+        expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<u64, AppendError>> {
-        Box::pin(async move { Err(AppendError::StreamDeleted { stream }) })
+        Box::pin(self.send_one(Work::Tombstone(stream, expected)))
     }
 
     fn head(&self) -> Option<u64> {
@@ -348,6 +376,10 @@ fn check(batch: &[StreamAppend]) -> Result<(), AppendError> {
     for (number, part) in batch.iter().enumerate() {
         if batch.iter().take(number).any(|earlier| earlier.stream == part.stream) {
             return Err(AppendError::StreamTwice { stream: part.stream.clone() });
+        }
+        check_name(&part.stream)?;
+        if part.events.iter().any(|event| event.event_type == TOMBSTONE_TYPE) {
+            return Err(AppendError::ReservedType { stream: part.stream.clone() });
         }
         bytes += part.events.iter().map(|event| size_bound(&part.stream, event)).sum::<usize>();
     }
@@ -400,14 +432,17 @@ fn repair(
         }
     };
     let allocated = tail.file.size().map_err(|source| write_error(&tail.path, source))?;
+    let shared = Arc::new(Shared::new(index));
+    drop(shared.clock.set(clock.clone()));
     let writer = Writer {
-        shared: Arc::new(Shared::new(index)),
+        shared,
         storage,
         clock,
         options,
         tail,
         allocated,
         recorded_at,
+        states: WriterStates::default(),
         buffer: Vec::new(),
     };
     Ok((writer, found))

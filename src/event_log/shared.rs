@@ -1,6 +1,6 @@
 //! What the writer, readers and subscriptions of one log share.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 
@@ -8,6 +8,8 @@ use super::contract::{AllRead, Direction, ReadError, StreamRead};
 use super::index::{Index, Place};
 use super::record::{self, Stamp};
 use super::storage::{SegmentFile, WriteFailure, read_full};
+use super::stream_state::ReaderStates;
+use crate::base::{Clock, Timestamp};
 use crate::event::{Recorded, StreamName};
 
 /// One read from a file takes at most this much, unless a single record is longer.
@@ -34,6 +36,9 @@ pub(super) enum HeadState {
 
 pub(super) struct Shared {
     index: RwLock<Index>,
+    pub(super) states: ReaderStates,
+    /// What `$maxAge` is measured by; without one, the time of the newest event.
+    pub(super) clock: OnceLock<Arc<dyn Clock>>,
     pub(super) head: watch::Sender<Head>,
 }
 
@@ -48,7 +53,12 @@ struct Run {
 impl Shared {
     pub(super) fn new(index: Index) -> Self {
         let head = Head { next: index.next, state: HeadState::Open, ended: false };
-        Self { index: RwLock::new(index), head: watch::Sender::new(head) }
+        Self {
+            index: RwLock::new(index),
+            states: ReaderStates::default(),
+            clock: OnceLock::new(),
+            head: watch::Sender::new(head),
+        }
     }
 
     /// A writer that panicked while it held the index had not moved the head, so that readers
@@ -74,15 +84,28 @@ impl Shared {
         max: usize,
     ) -> Result<Vec<Recorded>, ReadError> {
         let end = self.end();
+        let state = self.state(stream, end)?;
+        let oldest = state.metadata.max_age_us.map(|age| older_than(self.now(end), age));
         let places: Vec<_> = {
             let index = self.index();
             let positions = index.durable_positions(stream, end);
+            let count = positions.len() as u64;
+            let mut hidden = state.first_revision(count);
+            if let Some(oldest) = oldest {
+                let start = usize::try_from(hidden).unwrap_or(usize::MAX);
+                let is_old = |position: &u64| {
+                    index.place(*position).is_some_and(|place| place.recorded_at < oldest)
+                };
+                // Time of recording never goes backwards, so the old ones come first.
+                let newer = positions.get(start..).unwrap_or_default();
+                hidden += newer.partition_point(is_old) as u64;
+            }
             let from = match from {
                 StreamRead::Start => Some(0),
                 StreamRead::Revision(revision) => Some(revision),
                 StreamRead::End => None,
             };
-            let (first, last) = stretch(from, direction, max, positions.len() as u64);
+            let (first, last) = stretch(from, direction, max, hidden, count);
             let wanted = positions.get(first..last).unwrap_or_default();
             wanted.iter().filter_map(|position| index.place(*position)).collect()
         };
@@ -101,7 +124,7 @@ impl Shared {
             AllRead::Position(position) => Some(position),
             AllRead::End => None,
         };
-        let (first, last) = stretch(from, direction, max, end);
+        let (first, last) = stretch(from, direction, max, 0, end);
         let places: Vec<_> = {
             let index = self.index();
             (first..last).filter_map(|position| index.place(position as u64)).collect()
@@ -130,6 +153,22 @@ impl Shared {
                 .collect()
         };
         self.read(&places, Direction::Forwards)
+    }
+
+    /// The present, as `$maxAge` has it.
+    fn now(&self, end: u64) -> Timestamp {
+        let newest = || end.checked_sub(1).and_then(|newest| self.index().place(newest));
+        match self.clock.get() {
+            Some(clock) => clock.now(),
+            None => newest().map_or(Timestamp::EPOCH, |place| place.recorded_at),
+        }
+    }
+
+    /// Reads one event.
+    pub(super) fn read_one(&self, place: Place) -> Result<Recorded, ReadError> {
+        let events = self.read(&[place], Direction::Forwards)?;
+        let Some(event) = events.into_iter().next() else { unreachable!("a place has an event") };
+        Ok(event)
     }
 
     /// Reads places in the order of positions, and turns the answer where asked to.
@@ -208,18 +247,28 @@ fn read_run(run: &Run, buffer: &mut Vec<u8>, events: &mut Vec<Recorded>) -> Resu
     Ok(())
 }
 
-/// From which number up to which one, not included, a read goes, of `count` in all. No `from`
-/// means the end.
-fn stretch(from: Option<u64>, direction: Direction, max: usize, count: u64) -> (usize, usize) {
+fn older_than(now: Timestamp, age_us: i64) -> Timestamp {
+    Timestamp::from_micros(now.as_micros().saturating_sub(age_us))
+}
+
+/// From which number up to which one, not included, a read goes, of `count` in all without the
+/// first `hidden` ones. No `from` means the end.
+fn stretch(
+    from: Option<u64>,
+    direction: Direction,
+    max: usize,
+    hidden: u64,
+    count: u64,
+) -> (usize, usize) {
     let max = max as u64;
     let (first, last) = match direction {
         Direction::Forwards => {
-            let first = from.unwrap_or(count).min(count);
+            let first = from.unwrap_or(count).max(hidden).min(count);
             (first, first.saturating_add(max).min(count))
         }
         Direction::Backwards => {
             let last = from.map_or(count, |from| from.saturating_add(1).min(count));
-            (last.saturating_sub(max), last)
+            (last.saturating_sub(max).max(hidden).min(last), last)
         }
     };
     (usize::try_from(first).unwrap_or(usize::MAX), usize::try_from(last).unwrap_or(usize::MAX))

@@ -14,15 +14,18 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::contract::{AppendError, Appended, StreamAppend};
+use super::contract::{AppendError, Appended};
 use super::embedded::LogOptions;
 use super::frame::{self, FrameHeader, SEGMENT_HEADER, SegmentHeader};
-use super::index::{Index, Segment, Verdict};
+use super::index::{Index, Segment};
 use super::load::{Tail, segment_name};
 use super::record::{self, Stamp};
 use super::shared::{HeadState, Shared};
 use super::storage::{Storage, WriteFailure, write_full};
+use super::stream_rules::Verdict;
+use super::stream_state::{Work, WriterStates};
 use crate::base::{Clock, Timestamp};
+use crate::event::{NewEvent, StreamName};
 
 /// Appends taken from the queue at once.
 const TAKE_MAX: usize = 8_192;
@@ -32,7 +35,7 @@ pub(super) type Answer = Result<Vec<Appended>, AppendError>;
 
 /// An append on its way to the writer.
 pub(super) struct Request {
-    pub(super) batch: Vec<StreamAppend>,
+    pub(super) work: Work,
     pub(super) reply: oneshot::Sender<Answer>,
 }
 
@@ -45,6 +48,7 @@ pub(super) struct Writer {
     /// The file is allocated up to here.
     pub(super) allocated: u64,
     pub(super) recorded_at: Timestamp,
+    pub(super) states: WriterStates,
     /// The frame being built.
     pub(super) buffer: Vec<u8>,
 }
@@ -75,11 +79,12 @@ impl Writer {
         let mut answers = Vec::new();
         let mut count = 0;
         self.recorded_at = self.recorded_at.max(self.clock.now());
+        self.states.trim();
         let base = self.shared.index().next;
         frame::begin(&mut self.buffer);
         let mut room = true;
         while let Some(request) = if room { waiting.next() } else { None } {
-            let answer = self.take(&request.batch, &mut count);
+            let answer = self.take(&request.work, &mut count);
             answers.push((request.reply, answer));
             room = rolled.is_ok() && self.buffer.len() < self.options.group_bytes;
         }
@@ -103,45 +108,72 @@ impl Writer {
         }
     }
 
-    /// Judges one append; where it is admitted, adds its records to the frame and the index.
-    fn take(&mut self, batch: &[StreamAppend], count: &mut u32) -> Answer {
-        let mut index = self.shared.index_mut();
-        let verdicts = judge(&index, batch)?;
-        let mut appended = Vec::with_capacity(batch.len());
-        for (part, verdict) in batch.iter().zip(verdicts) {
-            let first_revision = match verdict {
-                Verdict::Repeat(found) => {
-                    appended.push(found);
-                    continue;
+    /// Judges one request; where it is admitted, adds its records to the frame and the index.
+    fn take(&mut self, work: &Work, count: &mut u32) -> Answer {
+        let shared = self.shared.clone();
+        let plan = self.states.plan(&shared, work, self.recorded_at)?;
+        let mut index = shared.index_mut();
+        let mut answer = Vec::with_capacity(plan.verdicts.len());
+        match work {
+            Work::Append(batch) => {
+                for (part, verdict) in batch.iter().zip(&plan.verdicts) {
+                    answer.push(match *verdict {
+                        Verdict::Repeat(first, last) => index.repeated(&part.stream, first, last),
+                        Verdict::Write(revision) => {
+                            self.put(&mut index, &part.stream, revision, &part.events, count)
+                        }
+                    });
                 }
-                Verdict::Write(revision) => revision,
-            };
-            if *count == 0 {
-                let base = index.next;
-                index.begin_frame(base, self.recorded_at);
             }
-            let first_position = index.next;
-            for (revision, event) in (first_revision..).zip(&part.events) {
-                let stamp = Stamp { position: index.next, recorded_at: self.recorded_at };
-                let start = self.buffer.len();
-                record::encode(&mut self.buffer, stamp, part.stream.as_str(), revision, event);
-                let offset = self.tail.end + start as u64;
-                let len = self.buffer.len() - start;
-                let entered =
-                    index.enter(part.stream.as_str(), revision, event.event_id, offset, len);
-                assert!(entered.is_ok(), "an admitted event fits into the index: {entered:?}");
-                *count += 1;
+            Work::Check(stream, _) => {
+                if let Some(Verdict::Repeat(first, last)) = plan.verdicts.first() {
+                    answer.push(index.repeated(stream, *first, *last));
+                }
             }
-            let more = part.events.len() as u64 - 1;
-            appended.push(Appended {
-                first_revision,
-                last_revision: first_revision + more,
-                first_position,
-                last_position: first_position + more,
-                is_repeat: false,
-            });
+            Work::Delete(..) | Work::Tombstone(..) => {}
         }
-        Ok(appended)
+        for write in &plan.system {
+            let event = std::slice::from_ref(&write.event);
+            let appended = self.put(&mut index, &write.stream, write.revision, event, count);
+            if !matches!(work, Work::Append(_)) {
+                answer.push(appended);
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Adds events to the frame and the index.
+    fn put(
+        &mut self,
+        index: &mut Index,
+        stream: &StreamName,
+        first_revision: u64,
+        events: &[NewEvent],
+        count: &mut u32,
+    ) -> Appended {
+        if *count == 0 {
+            let base = index.next;
+            index.begin_frame(base, self.recorded_at);
+        }
+        let first_position = index.next;
+        for (revision, event) in (first_revision..).zip(events) {
+            let stamp = Stamp { position: index.next, recorded_at: self.recorded_at };
+            let start = self.buffer.len();
+            record::encode(&mut self.buffer, stamp, stream.as_str(), revision, event);
+            let offset = self.tail.end + start as u64;
+            let len = self.buffer.len() - start;
+            let entered = index.enter(stream.as_str(), revision, event.event_id, offset, len);
+            assert!(entered.is_ok(), "an admitted event fits into the index: {entered:?}");
+            *count += 1;
+        }
+        let more = events.len() as u64 - 1;
+        Appended {
+            first_revision,
+            last_revision: first_revision + more,
+            first_position,
+            last_position: first_position + more,
+            is_repeat: false,
+        }
     }
 
     /// Makes the frame in the buffer durable.
@@ -222,26 +254,6 @@ impl Drop for Writer {
                 head.state = HeadState::Closed;
             }
         });
-    }
-}
-
-/// Judges every part before any is written: all or none.
-fn judge(index: &Index, batch: &[StreamAppend]) -> Result<Vec<Verdict>, AppendError> {
-    let verdicts: Vec<_> = batch
-        .iter()
-        .map(|part| index.admit(&part.stream, part.expected, &part.events))
-        .collect::<Result<_, _>>()?;
-    let is_repeat = |verdict: &Verdict| matches!(verdict, Verdict::Repeat(_));
-    if verdicts.iter().all(is_repeat) || !verdicts.iter().any(is_repeat) {
-        return Ok(verdicts);
-    }
-    let partly = batch.iter().zip(&verdicts).find(|(_, verdict)| is_repeat(verdict));
-    match partly.and_then(|(part, _)| Some((part, part.events.first()?))) {
-        Some((part, event)) => Err(AppendError::PartlyRepeated {
-            stream: part.stream.clone(),
-            event_id: event.event_id,
-        }),
-        None => Err(AppendError::NoEvents),
     }
 }
 

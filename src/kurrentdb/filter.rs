@@ -114,3 +114,6 @@ impl Rule {
         )))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 
 pub mod features;
 pub mod gossip;
+pub mod persistent;
 pub mod streams;
 
 use prost::bytes::Bytes;

@@ -6,14 +6,14 @@
 //! Deliberately absent: the meaning of a request, which is in the module of its method.
 
 mod about;
-mod access;
+pub(in crate::kurrentdb) mod access;
 mod append;
 mod batch;
 mod delete;
 mod follow;
-mod pulse;
+pub(in crate::kurrentdb) mod pulse;
 mod read;
-mod request;
+pub(in crate::kurrentdb) mod request;
 pub(in crate::kurrentdb) mod status;
 mod tls;
 mod transport;
@@ -44,6 +44,8 @@ pub use self::tls::{Tls, TlsError};
 use crate::base::Clock;
 use crate::event_log::EventLog;
 use crate::kurrentdb::messages::Empty;
+use crate::kurrentdb::persistent::Subsystem;
+use crate::kurrentdb::persistent::service as groups;
 
 /// The most bytes one append may have, as KurrentDB has it. Units: bytes.
 pub const APPEND_MAX: usize = 1 << 20;
@@ -85,7 +87,8 @@ pub(in crate::kurrentdb) struct Front {
     pub(in crate::kurrentdb) log: Arc<dyn EventLog>,
     pub(in crate::kurrentdb) clock: Arc<dyn Clock>,
     pub(in crate::kurrentdb) append_bytes_max: usize,
-    pub(in crate::kurrentdb) pulse: Pulse,
+    pub(in crate::kurrentdb) pulse: Arc<Pulse>,
+    pub(in crate::kurrentdb) persistent: Subsystem,
     /// True once the server stops.
     pub(in crate::kurrentdb) closing: watch::Receiver<bool>,
     access: Access,
@@ -106,8 +109,11 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Address)?;
     let (close, closing) = watch::channel(false);
+    let pulse = Arc::new(Pulse::new(log.clone()));
+    let persistent = Subsystem::start(log.clone(), clock.clone(), pulse.clone()).await;
     let front = Arc::new(Front {
-        pulse: Pulse::new(log.clone()),
+        pulse,
+        persistent: persistent.clone(),
         log,
         instance: instance(address, &*clock),
         clock,
@@ -132,6 +138,7 @@ pub async fn serve(
         () = shutdown => {}
     }
     close.send_replace(true);
+    persistent.stop().await;
     match tokio::time::timeout(STOP_WITHIN, serving).await {
         Ok(ended) => ended.map_err(ServeError::Transport),
         // A client that holds on to its connection does not hold up the stop.
@@ -191,27 +198,35 @@ where
         .max_encoding_message_size(usize::MAX)
 }
 
-/// Finds out who is calling, and calls the method that the path names.
+/// Finds out who is calling, and calls the method that the path names. What says nothing of the
+/// log is for everybody: clients ask it before they say who they are.
 async fn route(front: Arc<Front>, request: http::Request<Body>) -> http::Response<Body> {
-    let caller = match front.access.caller(request.headers()) {
-        Ok(caller) => caller,
-        Err(refusal) => return refusal.into_http(),
-    };
     let path = request.uri().path().to_owned();
     let Some((service, method)) = path.trim_start_matches('/').split_once('/') else {
         return unimplemented(&path);
     };
-    match service.strip_prefix("event_store.client.").unwrap_or_default() {
-        "streams.Streams" => streams(front, caller, method, request).await,
-        "server_features.ServerFeatures" if method == "GetSupportedMethods" => {
-            rpc!(unary, request, move |_: Request<Empty>| async { Ok(about::features()) })
+    let service = service.strip_prefix("event_store.client.").unwrap_or_default();
+    match (service, method) {
+        ("server_features.ServerFeatures", "GetSupportedMethods") => {
+            return rpc!(unary, request, move |_: Request<Empty>| async { Ok(about::features()) });
         }
-        "gossip.Gossip" if method == "Read" => {
+        ("gossip.Gossip", "Read") => {
             let host = request.uri().authority().cloned();
-            rpc!(unary, request, move |_: Request<Empty>| {
+            return rpc!(unary, request, move |_: Request<Empty>| {
                 let answer = about::gossip(&front, host.as_ref());
                 async { Ok(answer) }
-            })
+            });
+        }
+        _ => {}
+    }
+    let caller = match front.access.caller(request.headers()) {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal.into_http(),
+    };
+    match service {
+        "streams.Streams" => streams(front, caller, method, request).await,
+        "persistent_subscriptions.PersistentSubscriptions" => {
+            persistent(front, caller, method, request).await
         }
         _ => unimplemented(&path),
     }
@@ -238,6 +253,41 @@ async fn streams(
         }),
         "Tombstone" => rpc!(unary, request, move |request: Request<_>| {
             delete::tombstone(front.clone(), caller.clone(), request.into_inner())
+        }),
+        other => unimplemented(other),
+    }
+}
+
+async fn persistent(
+    front: Arc<Front>,
+    caller: Caller,
+    method: &str,
+    request: http::Request<Body>,
+) -> http::Response<Body> {
+    match method {
+        "Create" => rpc!(unary, request, move |request: Request<_>| {
+            groups::change(front.clone(), caller.clone(), request.into_inner(), true)
+        }),
+        "Update" => rpc!(unary, request, move |request: Request<_>| {
+            groups::change(front.clone(), caller.clone(), request.into_inner(), false)
+        }),
+        "Delete" => rpc!(unary, request, move |request: Request<_>| {
+            groups::delete(front.clone(), caller.clone(), request.into_inner())
+        }),
+        "Read" => rpc!(streaming, request, move |request: Request<_>| {
+            groups::read(front.clone(), caller.clone(), request)
+        }),
+        "GetInfo" => rpc!(unary, request, move |request: Request<_>| {
+            groups::get_info(front.clone(), caller.clone(), request.into_inner())
+        }),
+        "ReplayParked" => rpc!(unary, request, move |request: Request<_>| {
+            groups::replay_parked(front.clone(), caller.clone(), request.into_inner())
+        }),
+        "List" => rpc!(unary, request, move |request: Request<_>| {
+            groups::list(front.clone(), caller.clone(), request.into_inner())
+        }),
+        "RestartSubsystem" => rpc!(unary, request, move |request: Request<_>| {
+            groups::restart(front.clone(), caller.clone(), request.into_inner())
         }),
         other => unimplemented(other),
     }

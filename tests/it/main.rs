@@ -9,7 +9,9 @@ mod campaign;
 mod examples;
 #[cfg(feature = "analytics")]
 mod kill;
+#[cfg(feature = "kurrentdb")]
+mod kurrentdb;
 mod sipp;
-#[cfg(feature = "analytics")]
+#[cfg(any(feature = "analytics", feature = "kurrentdb"))]
 mod support;
 mod tidy;

@@ -15,12 +15,21 @@ const VERSION: &str = "24.10.0";
 /// Serves `GetSupportedMethods`.
 pub(super) fn features() -> Response<SupportedMethods> {
     let streams = "event_store.client.streams.streams";
-    let rows: [(&str, &str, &[&str]); 7] = [
+    let groups = "event_store.client.persistent_subscriptions.persistentsubscriptions";
+    let rows: [(&str, &str, &[&str]); 15] = [
         ("append", streams, &[]),
         ("batchappend", streams, &["deadline_duration"]),
         ("read", streams, &["position", "events"]),
         ("delete", streams, &[]),
         ("tombstone", streams, &[]),
+        ("create", groups, &["stream", "all"]),
+        ("update", groups, &["stream", "all"]),
+        ("delete", groups, &["stream", "all"]),
+        ("read", groups, &["stream", "all"]),
+        ("getinfo", groups, &["stream", "all"]),
+        ("replayparked", groups, &["stream", "all"]),
+        ("list", groups, &["stream", "all"]),
+        ("restartsubsystem", groups, &[]),
         ("read", "event_store.client.gossip.gossip", &[]),
         ("getsupportedmethods", "event_store.client.server_features.serverfeatures", &[]),
     ];

@@ -26,6 +26,8 @@ pub(super) enum Verdict {
     StreamDeleted,
     /// Too many bytes. Units: bytes.
     TooLarge(usize),
+    /// Nothing like this can be written there.
+    Invalid(String),
     /// The log does not answer.
     Failed(Status),
 }
@@ -42,35 +44,39 @@ pub(super) async fn settle(
     }
     match front.log.append(stream.clone(), expected, events).await {
         Ok(appended) => Verdict::Success(success(&appended)),
-        Err(AppendError::WrongExpectedRevision { actual, .. }) => Verdict::WrongVersion(actual),
-        // Some of it is there and some is not: no repeat, so the revision is what is wrong.
-        Err(AppendError::PartlyRepeated { .. }) => {
-            Verdict::WrongVersion(request::current(&*front.log, stream).await)
+        Err(error @ AppendError::PartlyRepeated { .. }) => {
+            refused(error, request::current(&*front.log, stream).await)
         }
-        Err(AppendError::StreamDeleted { .. }) => Verdict::StreamDeleted,
-        Err(AppendError::TooLarge { limit, .. }) => Verdict::TooLarge(limit),
-        Err(other) => Verdict::Failed(status::append_failed(&other)),
+        Err(error) => refused(error, None),
     }
 }
 
+fn refused(error: AppendError, log_is_at: Option<u64>) -> Verdict {
+    match error {
+        AppendError::WrongExpectedRevision { actual, .. } => Verdict::WrongVersion(actual),
+        // Some of it is there and some is not: no repeat, so the revision is what is wrong.
+        AppendError::PartlyRepeated { .. } => Verdict::WrongVersion(log_is_at),
+        AppendError::StreamDeleted { .. } => Verdict::StreamDeleted,
+        AppendError::TooLarge { limit, .. } => Verdict::TooLarge(limit),
+        AppendError::InvalidStream { .. } | AppendError::ReservedType { .. } => {
+            Verdict::Invalid(error.to_string())
+        }
+        other => Verdict::Failed(status::append_failed(&other)),
+    }
+}
+
+/// An append without events: only the revision is looked at, after all that came before.
 async fn look(front: &Front, stream: &StreamName, expected: ExpectedRevision) -> Verdict {
-    let info = match front.log.stream(stream).await {
-        Ok(info) => info,
-        Err(error) => return Verdict::Failed(status::read_failed(&error)),
-    };
-    if info.is_tombstoned {
-        return Verdict::StreamDeleted;
-    }
-    if !request::holds(&info, expected) {
-        return Verdict::WrongVersion(info.last_revision);
-    }
-    Verdict::Success(Success {
-        current_revision: Some(match info.last_revision {
-            Some(revision) => CurrentRevision::CurrentRevision(revision),
-            None => CurrentRevision::NoStream(Empty {}),
+    match front.log.check(stream.clone(), expected).await {
+        Ok(last) => Verdict::Success(Success {
+            current_revision: Some(match last {
+                Some(revision) => CurrentRevision::CurrentRevision(revision),
+                None => CurrentRevision::NoStream(Empty {}),
+            }),
+            position: Some(Position::NoPosition(Empty {})),
         }),
-        position: Some(Position::NoPosition(Empty {})),
-    })
+        Err(error) => refused(error, None),
+    }
 }
 
 fn success(appended: &Appended) -> Success {
@@ -114,6 +120,7 @@ pub(super) async fn append(
         Verdict::WrongVersion(actual) => Outcome::WrongExpectedVersion(conflict(expected, actual)),
         Verdict::StreamDeleted => return Err(status::stream_deleted(&stream)),
         Verdict::TooLarge(limit) => return Err(status::too_large(limit)),
+        Verdict::Invalid(what) => return Err(Status::invalid_argument(what)),
         Verdict::Failed(status) => return Err(status),
     };
     Ok(Response::new(AppendResp { result: Some(result) }))

@@ -94,7 +94,7 @@ impl Worker {
                 request = requests.message(), if has_room => match request {
                     Ok(Some(request)) => self.take(request).await?,
                     Ok(None) => break None,
-                    Err(_) => return Err(Gone),
+                    Err(status) => break Some(status),
                 },
                 () = self.answers.closed() => return Err(Gone),
                 () = &mut closing => break Some(status::closing()),
@@ -209,6 +209,7 @@ impl Worker {
                 }
                 Verdict::StreamDeleted => Ok(Outcome::Error(in_batch::stream_deleted(&stream))),
                 Verdict::TooLarge(limit) => Ok(Outcome::Error(in_batch::too_large(limit))),
+                Verdict::Invalid(what) => Ok(Outcome::Error(in_batch::bad_request(&what))),
                 // Whether it stands is not known, so nothing is said of it: the client repeats.
                 Verdict::Failed(status) => Err(status),
             };

@@ -103,6 +103,8 @@ impl Follower {
                     return Ok(Some((answer, follower)));
                 }
                 follower.fill().await?;
+                // A filter may pass over a whole log: others have their turn in between.
+                tokio::task::consume_budget().await;
             }
         }))
     }

@@ -226,6 +226,8 @@ impl Reader {
                 if !reader.fill().await? {
                     return Ok(None);
                 }
+                // A filter may pass over a whole log: others have their turn between pages.
+                tokio::task::yield_now().await;
             }
         }))
     }

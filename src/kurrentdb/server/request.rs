@@ -5,7 +5,7 @@ use tonic::Status;
 use super::access::Caller;
 use super::status;
 use crate::event::{ExpectedRevision, StreamName};
-use crate::event_log::{EventLog, StreamInfo};
+use crate::event_log::EventLog;
 use crate::kurrentdb::messages::StreamIdentifier;
 use crate::kurrentdb::messages::streams::{Expected, StreamOptions};
 
@@ -56,14 +56,4 @@ pub(super) fn target(
 /// What a stream is at, for conflicts that do not say so themselves.
 pub(super) async fn current(log: &dyn EventLog, stream: &StreamName) -> Option<u64> {
     log.stream(stream).await.ok().and_then(|info| info.last_revision)
-}
-
-/// Whether a stream is as an append without events believes.
-pub(super) fn holds(info: &StreamInfo, expected: ExpectedRevision) -> bool {
-    match expected {
-        ExpectedRevision::Any => true,
-        ExpectedRevision::NoStream => info.last_revision.is_none() || info.is_deleted,
-        ExpectedRevision::StreamExists => info.exists(),
-        ExpectedRevision::Exact(revision) => info.last_revision == Some(revision),
-    }
 }

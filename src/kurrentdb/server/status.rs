@@ -24,12 +24,21 @@ pub(in crate::kurrentdb) fn exception(
     let mut metadata = MetadataMap::new();
     metadata.insert("exception", MetadataValue::from_static(name));
     for (key, value) in trailers {
-        // A name that no header can carry is left out: the message has it.
-        if let Ok(value) = value.parse() {
+        // Clients read these without looking whether they are there.
+        if let Ok(value) = value.parse().or_else(|_| in_ascii(value).parse()) {
             metadata.insert(*key, value);
         }
     }
     Status::with_metadata(code, message, metadata)
+}
+
+/// A text as a header can carry it: other letters as in an address.
+fn in_ascii(text: &str) -> String {
+    let letter = |byte: u8| match byte {
+        b' '..=b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(letter).collect()
 }
 
 /// A tombstone stands at the end of the stream.
@@ -114,9 +123,11 @@ pub(in crate::kurrentdb) fn append_failed(error: &AppendError) -> Status {
         AppendError::PartlyRepeated { stream, .. } => {
             wrong_version("Append", stream, ExpectedRevision::Any, None)
         }
-        AppendError::NoEvents | AppendError::StreamTwice { .. } => {
-            Status::invalid_argument(error.to_string())
-        }
+        AppendError::NoEvents
+        | AppendError::StreamTwice { .. }
+        | AppendError::InvalidStream { .. }
+        | AppendError::ReservedType { .. } => Status::invalid_argument(error.to_string()),
+        AppendError::Unreadable(error) => read_failed(error),
         _ => unavailable(error),
     }
 }

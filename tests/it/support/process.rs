@@ -122,6 +122,11 @@ impl Program {
 
     /// Waits for its end.
     pub(crate) fn finish(mut self) -> Finished {
+        self.wait_for_end()
+    }
+
+    /// Waits for its end, and keeps its name for another one in its place.
+    pub(crate) fn wait_for_end(&mut self) -> Finished {
         if matches!(self.ended.recv_timeout(END_MAX), Err(RecvTimeoutError::Timeout)) {
             panic!("{}: still there after {END_MAX:?}; said {:#?}", self.what, self.last_lines());
         }

@@ -28,6 +28,7 @@ pub(super) const TABLE: &[Row] = &[
     row("2", "routing", "0-1"),
     row("2", "call", "0-1, sip, media, conversation, compliance, dialing, routing"),
     row("3", "event_log", "0-1"),
+    row("3", "kurrentdb", "0-1, event_log"),
     row("3", "privacy", "0-1, event_log"),
     row("3", "projection", "0-1, compliance, dialing, routing, event_log"),
     row("3", "query", "0-1, event_log, projection"),

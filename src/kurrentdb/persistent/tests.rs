@@ -1,0 +1,7 @@
+//! The group alone, without sockets, files or clocks.
+
+mod delivery;
+mod histories;
+mod progress;
+mod stage;
+mod strategies;

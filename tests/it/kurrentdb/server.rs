@@ -1,0 +1,138 @@
+//! The program that serves a log, which can be killed and come back in the same place.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use tempfile::TempDir;
+
+use crate::support::{Program, data_folder};
+
+const USERS: &str = "admin:admin:changeit\nleads:writer:changeit\nboard:reader:changeit\n";
+
+/// How a server is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Security {
+    /// In plain text, by anybody.
+    None,
+    /// By TLS with an authority of our own, by users.
+    Tls,
+}
+
+/// A server on a port that it keeps.
+pub(super) struct Server {
+    program: Program,
+    folder: TempDir,
+    security: Security,
+    /// Address and port.
+    address: String,
+}
+
+impl Server {
+    pub(super) fn start(security: Security) -> Self {
+        let folder = data_folder();
+        if security == Security::Tls {
+            certify(folder.path());
+            let users = folder.path().join("users");
+            std::fs::write(&users, USERS).expect("write users");
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&users, mode).expect("chmod");
+        }
+        let (program, address) = serve(folder.path(), security, "127.0.0.1:0");
+        Self { program, folder, security, address }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// How a user connects, with a scheme that the client knows.
+    pub(super) fn connection(&self, scheme: &str, user: &str, ca_option: &str) -> String {
+        let address = &self.address;
+        match self.security {
+            Security::None => format!("{scheme}://{address}?tls=false"),
+            Security::Tls => {
+                let ca = self.folder.path().join("ca.pem");
+                let ca = ca.display();
+                format!("{scheme}://{user}:changeit@{address}?tls=true&{ca_option}={ca}")
+            }
+        }
+    }
+
+    /// Whether there are users.
+    pub(super) fn has_users(&self) -> bool {
+        self.security == Security::Tls
+    }
+
+    /// Kills it with signal 9 and starts it again.
+    pub(super) fn kill(&mut self) {
+        self.program.kill();
+        self.again();
+    }
+
+    /// Asks it to stop, which it has to do well, and starts it again.
+    pub(super) fn restart(&mut self) {
+        self.stop();
+        self.again();
+    }
+
+    /// Asks it to stop, which it has to do well.
+    pub(super) fn stop(&mut self) {
+        let id = self.program.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("the program `kill`");
+        assert!(sent.success(), "it was gone already");
+        self.program.wait_for_end().expect_success();
+    }
+
+    fn again(&mut self) {
+        (self.program, _) = serve(self.folder.path(), self.security, &self.address);
+    }
+}
+
+/// Starts the program, and waits until it says where it is.
+fn serve(folder: &Path, security: Security, listen: &str) -> (Program, String) {
+    let path = |name: &str| folder.join(name).display().to_string();
+    let mut args = ["log", "serve", "--listen", listen, "--data-dir"].map(str::to_owned).to_vec();
+    args.push(folder.display().to_string());
+    match security {
+        Security::None => args.push("--insecure".to_owned()),
+        Security::Tls => args.extend([
+            "--tls-cert".to_owned(),
+            path("server.pem"),
+            "--tls-key".to_owned(),
+            path("server.key"),
+            "--user-file".to_owned(),
+            path("users"),
+        ]),
+    }
+    let mut program = Program::start(&args);
+    let line = program.line_with("kurrentdb://");
+    let rest = line.split("kurrentdb://").nth(1).expect("a connection string");
+    let (address, tls) = rest.split_once("?tls=").expect("whether by TLS");
+    assert_eq!(tls, if security == Security::Tls { "true" } else { "false" }, "{line}");
+    (program, address.to_owned())
+}
+
+/// An authority, and a certificate for 127.0.0.1 that it signed.
+fn certify(folder: &Path) -> PathBuf {
+    let mut authority = CertificateParams::new(Vec::new()).expect("no names");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(DnType::CommonName, "an authority for a test");
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    let key = KeyPair::generate().expect("a key");
+    let ca = authority.self_signed(&key).expect("a certificate");
+    let issuer = Issuer::new(authority, key);
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let mut server = CertificateParams::new(names).expect("names");
+    server.distinguished_name.push(DnType::CommonName, "a log for a test");
+    server.use_authority_key_identifier_extension = true;
+    let key = KeyPair::generate().expect("a key");
+    let certificate = server.signed_by(&key, &issuer).expect("a certificate");
+    let write = |name: &str, text: String| {
+        std::fs::write(folder.join(name), text).expect("write PEM");
+    };
+    write("ca.pem", ca.pem());
+    write("server.pem", certificate.pem());
+    write("server.key", key.serialize_pem());
+    folder.join("ca.pem")
+}
