@@ -259,7 +259,7 @@ pub enum AppendError {
         stream: StreamName,
     },
     /// What stands in the stream cannot be read, so the append cannot be judged.
-    #[error("append: failed to {0}")]
+    #[error("append: what stands in the log could not be compared, failed to {0}")]
     Unreadable(#[source] ReadError),
     /// No parts, or a part without events: see [`EventLog::check`].
     #[error("append: there are no events in it")]

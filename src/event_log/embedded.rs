@@ -3,27 +3,29 @@
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
+use super::commit::{Committer, Desk, begin_segment};
 use super::contract::{
     AllRead, AppendError, Appended, BoxFuture, Direction, EventLog, ReadError, StreamAppend,
     StreamInfo, StreamRead,
 };
+use super::inbox::{Answer, Granted, Inbox, Kind};
 use super::index::{Index, Segment};
 use super::load::{Loader, OpenError};
 use super::lock::FolderLock;
 use super::record::size_bound;
 use super::shared::{HeadState, Shared};
 use super::storage::{DiskStorage, Storage, WriteFailure, read_full, write_full};
-use super::stream_rules::{TOMBSTONE_TYPE, check_name};
-use super::stream_state::{Work, WriterStates};
+use super::stream_rules::{TOMBSTONE_TYPE, check_deletable, check_name};
+use super::stream_state::{WriterStates, carrier};
 use super::subscription::Subscription;
-use super::writer::{Answer, Request, Writer, begin_segment};
-use crate::base::Clock;
+use super::writer::{Closing, Place, Writer, new_segment};
+use crate::base::{Clock, Timestamp};
 use crate::event::{ExpectedRevision, NewEvent, Recorded, StreamName};
 
 /// The most bytes one append may have.
@@ -42,6 +44,8 @@ pub struct LogOptions {
     pub group_bytes: usize,
     /// Appends that may wait for the writer; more wait for room.
     pub queue_appends: usize,
+    /// Bytes that may wait for the writer; more wait for room. Units: bytes, 1 GiB at most.
+    pub queue_bytes: usize,
 }
 
 impl Default for LogOptions {
@@ -51,6 +55,7 @@ impl Default for LogOptions {
             zero_ahead_bytes: 4 << 20,
             group_bytes: 4 << 20,
             queue_appends: 8_192,
+            queue_bytes: 32 << 20,
         }
     }
 }
@@ -71,8 +76,8 @@ pub struct OpenReport {
 /// The embedded log. Dropping it writes what is queued and ends its thread.
 pub struct EmbeddedLog {
     pub(super) shared: Arc<Shared>,
-    /// Gone once the log is closed; never there in a reader.
-    requests: RwLock<Option<mpsc::Sender<Request>>>,
+    /// None in a reader.
+    inbox: Option<Arc<Inbox>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Where a reader is in files that another process writes.
     reader: Option<Mutex<Loader>>,
@@ -99,7 +104,12 @@ impl Future for PendingAppend {
     type Output = Result<Vec<Appended>, AppendError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or(Err(AppendError::Closed)))
+        Pin::new(&mut self.0).poll(context).map(|answer| match answer {
+            Ok(Ok(Granted::One(appended))) => Ok(vec![appended]),
+            Ok(Ok(Granted::Many(appended))) => Ok(appended),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(AppendError::Closed),
+        })
     }
 }
 
@@ -145,25 +155,43 @@ impl EmbeddedLog {
                 "group_bytes must be at most 16777216, and queue_appends at least 1",
             ));
         }
+        if options.queue_bytes == 0 || options.queue_bytes > 1 << 30 {
+            return Err(OpenError::Options("queue_bytes must be 1 to 1073741824"));
+        }
         let mut index = Index::default();
         let mut loader = Loader::new(storage.clone(), true, false);
         loader.advance(&mut index)?;
-        let (writer, report) = repair(loader, index, storage, options, clock)?;
-        let shared = writer.shared.clone();
-        let (sender, receiver) = mpsc::channel(writer.options.queue_appends);
+        let (committer, place, recorded_at, report) =
+            repair(loader, index, storage, options, clock.now())?;
+        let shared = committer.shared.clone();
+        drop(shared.clock.set(clock.clone()));
+        let options = committer.options.clone();
+        let inbox = Arc::new(Inbox::new(options.queue_appends, options.queue_bytes));
+        let started =
+            |source| io_error("start the threads of", Path::new("the log's writer"), source);
+        let desk = Desk::start(committer, inbox.clone()).map_err(started)?;
+        let closing = Closing { shared: shared.clone(), inbox: inbox.clone() };
+        let end = End { shared: shared.clone(), lock };
+        let writer = Writer {
+            shared: shared.clone(),
+            inbox: inbox.clone(),
+            clock,
+            options,
+            place,
+            recorded_at,
+            states: WriterStates::default(),
+            desk,
+            closing,
+        };
         let thread = std::thread::Builder::new()
             .name("event-log-writer".to_owned())
             .spawn(move || {
-                let _end = End { shared: writer.shared.clone(), lock };
-                writer.run(receiver);
+                let _end = end;
+                writer.run();
             })
-            .map_err(|source| io_error("start the writer of", Path::new("log"), source))?;
-        let log = Self {
-            shared,
-            requests: RwLock::new(Some(sender)),
-            thread: Mutex::new(Some(thread)),
-            reader: None,
-        };
+            .map_err(started)?;
+        let log =
+            Self { shared, inbox: Some(inbox), thread: Mutex::new(Some(thread)), reader: None };
         Ok((log, report))
     }
 
@@ -181,7 +209,7 @@ impl EmbeddedLog {
         let report = report(&loader, &index);
         let log = Self {
             shared: Arc::new(Shared::new(index)),
-            requests: RwLock::new(None),
+            inbox: None,
             thread: Mutex::new(None),
             reader: Some(Mutex::new(loader)),
         };
@@ -216,27 +244,28 @@ impl EmbeddedLog {
     /// # Errors
     /// See [`AppendError`]; what only the writer can know comes from the [`PendingAppend`].
     pub async fn submit(&self, batch: Vec<StreamAppend>) -> Result<PendingAppend, AppendError> {
-        check(&batch)?;
-        self.send(Work::Append(batch)).await
+        let bytes = check(&batch)?;
+        let inbox = self.inbox.as_ref().ok_or(AppendError::ReadOnly)?;
+        Ok(PendingAppend(inbox.put(Kind::Append, batch, bytes).await?))
     }
 
-    /// The same for whatever a writer can be asked.
-    async fn send(&self, work: Work) -> Result<PendingAppend, AppendError> {
-        if self.reader.is_some() {
-            return Err(AppendError::ReadOnly);
+    /// Asks the writer for something else than an append. Gives the last event there is, or the
+    /// one that was written.
+    async fn ask(
+        &self,
+        kind: Kind,
+        stream: StreamName,
+        expected: ExpectedRevision,
+    ) -> Result<Option<Appended>, AppendError> {
+        match kind {
+            Kind::Delete | Kind::Tombstone => check_deletable(&stream)?,
+            Kind::Append | Kind::Check => check_name(&stream)?,
         }
-        let sender = self.requests.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let sender = sender.ok_or(AppendError::Closed)?;
-        let (reply, answer) = oneshot::channel();
-        let sent = sender.send(Request { work, reply }).await;
-        sent.map_err(|_| AppendError::Closed)?;
-        Ok(PendingAppend(answer))
-    }
-
-    /// The position of the one event that this work writes.
-    async fn send_one(&self, work: Work) -> Result<u64, AppendError> {
-        let answer = self.send(work).await?.await?;
-        answer.first().map(|written| written.first_position).ok_or(AppendError::Closed)
+        let inbox = self.inbox.as_ref().ok_or(AppendError::ReadOnly)?;
+        let part = carrier(stream, expected);
+        let bytes = part.events.iter().map(|event| size_bound(&part.stream, event)).sum();
+        let answer = PendingAppend(inbox.put(kind, vec![part], bytes).await?).await?;
+        Ok(answer.first().copied())
     }
 
     /// The same log, with `$maxAge` measured by this clock. A log open for reading measures it
@@ -258,8 +287,8 @@ impl EmbeddedLog {
     /// Takes no further append, waits until those in the queue are durable, and frees the
     /// folder for another process. Reading still works.
     pub async fn close(&self) {
-        drop(self.requests.write().unwrap_or_else(PoisonError::into_inner).take());
-        if self.reader.is_none() {
+        if let Some(inbox) = &self.inbox {
+            inbox.close();
             let mut head = self.shared.head.subscribe();
             // The sender is in `shared`, so it is there.
             drop(head.wait_for(|head| head.ended).await);
@@ -269,9 +298,10 @@ impl EmbeddedLog {
 
 impl Drop for EmbeddedLog {
     fn drop(&mut self) {
-        drop(self.requests.write().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(inbox) = &self.inbox {
+            inbox.close();
+        }
         if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // Futures borrow the log, so nobody but the thread itself holds a sender or waits.
             drop(thread.join());
         }
     }
@@ -291,7 +321,10 @@ impl EventLog for EmbeddedLog {
         })
     }
 
-    fn append_many(&self, batch: Vec<StreamAppend>) -> BoxFuture<'_, Answer> {
+    fn append_many(
+        &self,
+        batch: Vec<StreamAppend>,
+    ) -> BoxFuture<'_, Result<Vec<Appended>, AppendError>> {
         Box::pin(async move { self.submit(batch).await?.await })
     }
 
@@ -329,8 +362,8 @@ impl EventLog for EmbeddedLog {
         expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<Option<u64>, AppendError>> {
         Box::pin(async move {
-            let answer = self.send(Work::Check(stream, expected)).await?.await?;
-            Ok(answer.first().map(|last| last.last_revision))
+            let last = self.ask(Kind::Check, stream, expected).await?;
+            Ok(last.map(|last| last.last_revision))
         })
     }
 
@@ -339,7 +372,10 @@ impl EventLog for EmbeddedLog {
         stream: StreamName,
         expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<u64, AppendError>> {
-        Box::pin(self.send_one(Work::Delete(stream, expected)))
+        Box::pin(async move {
+            let written = self.ask(Kind::Delete, stream, expected).await?;
+            written.map(|written| written.first_position).ok_or(AppendError::Closed)
+        })
     }
 
     fn tombstone(
@@ -347,7 +383,10 @@ impl EventLog for EmbeddedLog {
         stream: StreamName,
         expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<u64, AppendError>> {
-        Box::pin(self.send_one(Work::Tombstone(stream, expected)))
+        Box::pin(async move {
+            let written = self.ask(Kind::Tombstone, stream, expected).await?;
+            written.map(|written| written.first_position).ok_or(AppendError::Closed)
+        })
     }
 
     fn head(&self) -> Option<u64> {
@@ -367,8 +406,8 @@ impl EventLog for EmbeddedLog {
     }
 }
 
-/// What can be refused without asking the writer.
-fn check(batch: &[StreamAppend]) -> Result<(), AppendError> {
+/// What can be refused without asking the writer. Gives the bytes it takes at most.
+fn check(batch: &[StreamAppend]) -> Result<usize, AppendError> {
     if batch.is_empty() || batch.iter().any(|part| part.events.is_empty()) {
         return Err(AppendError::NoEvents);
     }
@@ -386,7 +425,7 @@ fn check(batch: &[StreamAppend]) -> Result<(), AppendError> {
     if bytes > APPEND_MAX {
         return Err(AppendError::TooLarge { bytes, limit: APPEND_MAX });
     }
-    Ok(())
+    Ok(bytes)
 }
 
 fn report(loader: &Loader, index: &Index) -> OpenReport {
@@ -405,47 +444,53 @@ fn repair(
     mut index: Index,
     storage: Arc<dyn Storage>,
     options: LogOptions,
-    clock: Arc<dyn Clock>,
-) -> Result<(Writer, OpenReport), OpenError> {
+    now: Timestamp,
+) -> Result<(Committer, Place, Timestamp, OpenReport), OpenError> {
     let mut found = report(&loader, &index);
-    let recorded_at = loader.recorded_at.max(clock.now());
-    let tail = match (loader.tail, loader.unborn) {
+    let recorded_at = loader.recorded_at.max(now);
+    let (path, file, place) = match (loader.tail, loader.unborn) {
         (Some(tail), None) => {
             settle(&tail).map_err(|failure| write_error(&tail.path, failure))?;
             storage
                 .sync_directory()
                 .map_err(|source| io_error("sync", Path::new(&tail.path), source))?;
-            tail
+            let place = Place {
+                segment: tail.segment,
+                end: tail.end,
+                sequence: tail.sequence,
+                previous: tail.previous,
+            };
+            (tail.path, tail.file, place)
         }
         (before, unborn) => {
             let previous = before.map_or([0; 32], |tail| tail.previous);
             let base = index.next;
-            let tail = begin_segment(&*storage, base, previous, recorded_at, unborn.as_deref())
-                .map_err(|failure| OpenError::Io {
-                    action: failure.action,
-                    path: failure.path,
-                    source: failure.source,
+            let (segment, place) = new_segment(base, previous, recorded_at);
+            let (path, file) =
+                begin_segment(&*storage, &segment, unborn.as_deref()).map_err(|failure| {
+                    OpenError::Io {
+                        action: failure.action,
+                        path: failure.path,
+                        source: failure.source,
+                    }
                 })?;
-            index.segments.push(Segment::new(tail.path.clone(), tail.file.clone(), base));
+            index.segments.push(Segment::new(path.clone(), Some(file.clone()), base));
             found.segments += 1;
-            tail
+            (path, file, place)
         }
     };
-    let allocated = tail.file.size().map_err(|source| write_error(&tail.path, source))?;
-    let shared = Arc::new(Shared::new(index));
-    drop(shared.clock.set(clock.clone()));
-    let writer = Writer {
-        shared,
+    let allocated = file.size().map_err(|source| write_error(&path, source))?;
+    let committer = Committer {
+        shared: Arc::new(Shared::new(index)),
         storage,
-        clock,
         options,
-        tail,
+        path,
+        file,
+        end: place.end,
         allocated,
-        recorded_at,
-        states: WriterStates::default(),
-        buffer: Vec::new(),
+        failure: None,
     };
-    Ok((writer, found))
+    Ok((committer, place, recorded_at, found))
 }
 
 /// Cuts a torn tail, and writes the last frame once more: the crash may have come after its

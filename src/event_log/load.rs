@@ -11,6 +11,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::frame::{self, FRAME_HEADER, Fault, Hash, SEGMENT_HEADER, SegmentHeader};
+use super::hash;
 use super::index::{Index, Segment};
 use super::record::{self, RecordView, Stamp};
 use super::storage::{SegmentFile, Storage, read_to_end};
@@ -218,7 +219,7 @@ impl Loader {
             ));
         }
         let path = self.storage.path(&name).display().to_string();
-        index.segments.push(Segment::new(path.clone(), file.clone(), base));
+        index.segments.push(Segment::new(path.clone(), Some(file.clone()), base));
         let head = bytes.get(..SEGMENT_HEADER).unwrap_or_default();
         self.bytes += SEGMENT_HEADER as u64;
         self.tail = Some(Tail {
@@ -391,7 +392,8 @@ fn enter_record(
     record: &RecordView<'_>,
     offset: u64,
 ) -> Result<(), &'static str> {
-    index.enter(record.stream, record.revision, record.event_id, offset, record.len)
+    let stream = record.tail.stream;
+    index.enter(stream, hash::of_name(stream), record.revision, record.event_id, offset, record.len)
 }
 
 /// The first record of a damaged frame whose own checksum fails, where the records before it

@@ -30,18 +30,12 @@ pub(super) struct Stamp {
 pub(super) struct RecordView<'a> {
     /// Bytes it takes, its prefix included.
     pub(super) len: usize,
-    pub(super) stream: &'a str,
     pub(super) revision: u64,
     pub(super) event_id: EventId,
-    event_type: &'a str,
     schema_version: u16,
     occurred_at: Timestamp,
-    correlation_id: Option<Uuid>,
-    causation_id: Option<EventId>,
-    actor: &'a str,
     content_type: ContentType,
-    metadata: &'a [u8],
-    data: &'a [u8],
+    pub(super) tail: TailView<'a>,
 }
 
 /// What is wrong with a record.
@@ -57,49 +51,69 @@ pub(super) fn size_bound(stream: &StreamName, event: &NewEvent) -> usize {
         + 128
 }
 
-/// Adds a record to a buffer.
-pub(super) fn encode(
-    out: &mut Vec<u8>,
-    stamp: Stamp,
-    stream: &str,
-    revision: u64,
-    event: &NewEvent,
-) {
-    let start = out.len();
-    out.extend_from_slice(&[0; PREFIX]);
+/// What a record says before its tail, as far as the one who appends knows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lead {
+    flags: u8,
+    pub(super) event_id: EventId,
+    schema_version: u16,
+    occurred_at: Timestamp,
+}
+
+/// The fields of a record from the stream name on, in a buffer.
+#[derive(Debug)]
+pub(super) struct TailView<'a> {
+    pub(super) stream: &'a str,
+    pub(super) event_type: &'a str,
+    actor: &'a str,
+    correlation_id: Option<Uuid>,
+    causation_id: Option<EventId>,
+    pub(super) metadata: &'a [u8],
+    pub(super) data: &'a [u8],
+}
+
+/// Adds the part of a record that does not depend on its place, and says what goes before it.
+pub(super) fn encode_tail(out: &mut Vec<u8>, stream: &str, event: &NewEvent) -> Lead {
+    put_text(out, stream);
+    put_text(out, &event.event_type);
+    put_text(out, event.actor.as_str());
     let mut flags = 0;
-    if event.correlation_id.is_some() {
+    if let Some(id) = event.correlation_id {
         flags |= HAS_CORRELATION;
+        out.extend_from_slice(id.as_bytes());
     }
-    if event.causation_id.is_some() {
+    if let Some(id) = event.causation_id {
         flags |= HAS_CAUSATION;
+        out.extend_from_slice(id.0.as_bytes());
     }
     if !event.metadata.is_empty() {
         flags |= HAS_METADATA;
+        put_varint(out, event.metadata.len() as u64);
+        out.extend_from_slice(&event.metadata);
     }
     if event.content_type == ContentType::Binary {
         flags |= IS_BINARY;
     }
-    out.push(flags);
-    out.extend_from_slice(event.event_id.0.as_bytes());
-    put_varint(out, revision);
-    put_varint(out, u64::from(event.schema_version));
-    let lag = stamp.recorded_at.as_micros().wrapping_sub(event.occurred_at.as_micros());
-    put_varint(out, zigzag(lag));
-    put_text(out, stream);
-    put_text(out, &event.event_type);
-    put_text(out, event.actor.as_str());
-    if let Some(id) = event.correlation_id {
-        out.extend_from_slice(id.as_bytes());
-    }
-    if let Some(id) = event.causation_id {
-        out.extend_from_slice(id.0.as_bytes());
-    }
-    if !event.metadata.is_empty() {
-        put_varint(out, event.metadata.len() as u64);
-        out.extend_from_slice(&event.metadata);
-    }
     out.extend_from_slice(&event.data);
+    Lead {
+        flags,
+        event_id: event.event_id,
+        schema_version: event.schema_version,
+        occurred_at: event.occurred_at,
+    }
+}
+
+/// Adds a record, given its place and its tail.
+pub(super) fn finish(out: &mut Vec<u8>, stamp: Stamp, revision: u64, lead: &Lead, tail: &[u8]) {
+    let start = out.len();
+    out.extend_from_slice(&[0; PREFIX]);
+    out.push(lead.flags);
+    out.extend_from_slice(lead.event_id.0.as_bytes());
+    put_varint(out, revision);
+    put_varint(out, u64::from(lead.schema_version));
+    let lag = stamp.recorded_at.as_micros().wrapping_sub(lead.occurred_at.as_micros());
+    put_varint(out, zigzag(lag));
+    out.extend_from_slice(tail);
     let len = u32::try_from(out.len() - start).unwrap_or(u32::MAX);
     if let Some(record) = out.get_mut(start..) {
         let crc = checksum(stamp, record.get(PREFIX..).unwrap_or_default());
@@ -109,6 +123,20 @@ pub(super) fn encode(
             *to = from;
         }
     }
+}
+
+/// Adds a record to a buffer.
+#[cfg(test)]
+pub(super) fn encode(
+    out: &mut Vec<u8>,
+    stamp: Stamp,
+    stream: &str,
+    revision: u64,
+    event: &NewEvent,
+) {
+    let mut tail = Vec::new();
+    let lead = encode_tail(&mut tail, stream, event);
+    finish(out, stamp, revision, &lead, &tail);
 }
 
 /// Reads the record at the start of a buffer.
@@ -129,41 +157,65 @@ pub(super) fn decode(bytes: &[u8], stamp: Stamp) -> Result<RecordView<'_>, Recor
     let revision = fields.varint()?;
     let schema_version = u16::try_from(fields.varint()?).map_err(|_| "schema version")?;
     let lag = unzigzag(fields.varint()?);
-    let stream = fields.text()?;
-    let event_type = fields.text()?;
-    let actor = fields.text()?;
-    let correlation_id = match flags & HAS_CORRELATION {
-        0 => None,
-        _ => Some(Uuid::from_bytes(fields.array()?)),
-    };
-    let causation_id = match flags & HAS_CAUSATION {
-        0 => None,
-        _ => Some(EventId(Uuid::from_bytes(fields.array()?))),
-    };
-    let metadata = match flags & HAS_METADATA {
-        0 => &[],
-        _ => fields.block()?,
-    };
+    let tail = decode_tail(flags, fields.0)?;
     let content_type = match flags & IS_BINARY {
         0 => ContentType::Json,
         _ => ContentType::Binary,
     };
     let occurred_at = Timestamp::from_micros(stamp.recorded_at.as_micros().wrapping_sub(lag));
-    Ok(RecordView {
-        len,
-        stream,
-        revision,
-        event_id,
-        event_type,
-        schema_version,
-        occurred_at,
-        correlation_id,
-        causation_id,
-        actor,
-        content_type,
-        metadata,
+    Ok(RecordView { len, revision, event_id, schema_version, occurred_at, content_type, tail })
+}
+
+/// Reads the fields from the stream name on, as [`encode_tail`] wrote them.
+///
+/// # Errors
+/// What is wrong with them.
+fn decode_tail(flags: u8, bytes: &[u8]) -> Result<TailView<'_>, RecordFault> {
+    let mut fields = Cursor(bytes);
+    Ok(TailView {
+        stream: fields.text()?,
+        event_type: fields.text()?,
+        actor: fields.text()?,
+        correlation_id: match flags & HAS_CORRELATION {
+            0 => None,
+            _ => Some(Uuid::from_bytes(fields.array()?)),
+        },
+        causation_id: match flags & HAS_CAUSATION {
+            0 => None,
+            _ => Some(EventId(Uuid::from_bytes(fields.array()?))),
+        },
+        metadata: match flags & HAS_METADATA {
+            0 => &[],
+            _ => fields.block()?,
+        },
         data: fields.0,
     })
+}
+
+impl Lead {
+    /// What the data are.
+    pub(super) fn content_type(&self) -> ContentType {
+        match self.flags & IS_BINARY {
+            0 => ContentType::Json,
+            _ => ContentType::Binary,
+        }
+    }
+
+    /// Reads the tail that was written together with this.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn tail<'a>(&self, bytes: &'a [u8]) -> Result<TailView<'a>, RecordFault> {
+        decode_tail(self.flags, bytes)
+    }
+}
+
+/// The stream's name at the start of a tail.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn stream_of(tail: &[u8]) -> Result<&str, RecordFault> {
+    Cursor(tail).text()
 }
 
 impl RecordView<'_> {
@@ -174,19 +226,19 @@ impl RecordView<'_> {
     pub(super) fn to_recorded(&self, stamp: Stamp) -> Result<Recorded, RecordFault> {
         Ok(Recorded {
             position: stamp.position,
-            stream: StreamName::new(self.stream).map_err(|_| "stream name")?,
+            stream: StreamName::new(self.tail.stream).map_err(|_| "stream name")?,
             revision: self.revision,
             recorded_at: stamp.recorded_at,
             event_id: self.event_id,
-            event_type: self.event_type.to_owned(),
+            event_type: self.tail.event_type.to_owned(),
             schema_version: self.schema_version,
             occurred_at: self.occurred_at,
-            correlation_id: self.correlation_id,
-            causation_id: self.causation_id,
-            actor: Actor::recorded(self.actor),
-            data: bytes::Bytes::copy_from_slice(self.data),
+            correlation_id: self.tail.correlation_id,
+            causation_id: self.tail.causation_id,
+            actor: Actor::recorded(self.tail.actor),
+            data: bytes::Bytes::copy_from_slice(self.tail.data),
             content_type: self.content_type,
-            metadata: bytes::Bytes::copy_from_slice(self.metadata),
+            metadata: bytes::Bytes::copy_from_slice(self.tail.metadata),
         })
     }
 }
@@ -206,7 +258,7 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Seven bits a byte, least significant first; the high bit says that more follow.
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value as u8) | 0x80);
         value >>= 7;

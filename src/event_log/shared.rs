@@ -190,11 +190,13 @@ impl Shared {
         for place in places {
             if let Some(run) = runs.last_mut().filter(|run| run.takes(place)) {
                 run.places.push(*place);
-            } else if let Some(segment) = index.segments.get(place.segment) {
+            } else if let Some(segment) = index.segments.get(place.segment)
+                && let Some(file) = &segment.file
+            {
                 runs.push(Run {
                     segment: place.segment,
                     path: segment.path.clone(),
-                    file: segment.file.clone(),
+                    file: file.clone(),
                     places: vec![*place],
                 });
             }
@@ -249,6 +251,29 @@ fn read_run(run: &Run, buffer: &mut Vec<u8>, events: &mut Vec<Recorded>) -> Resu
 
 fn older_than(now: Timestamp, age_us: i64) -> Timestamp {
     Timestamp::from_micros(now.as_micros().saturating_sub(age_us))
+}
+
+/// Reads one record, and of it what is asked for.
+pub(super) fn read_place<T>(
+    file: &dyn SegmentFile,
+    path: &str,
+    place: &Place,
+    take: impl FnOnce(&[u8], Stamp) -> Result<T, &'static str>,
+) -> Result<T, ReadError> {
+    let mut bytes = vec![0; place.len];
+    let read = read_full(file, &mut bytes, place.offset).map_err(|source| ReadError::Io {
+        path: path.to_owned(),
+        offset: place.offset,
+        source: Arc::new(source),
+    })?;
+    bytes.truncate(read);
+    let stamp = Stamp { position: place.position, recorded_at: place.recorded_at };
+    take(&bytes, stamp).map_err(|what| ReadError::Corrupt {
+        path: path.to_owned(),
+        offset: place.offset,
+        position: place.position,
+        what,
+    })
 }
 
 /// From which number up to which one, not included, a read goes, of `count` in all without the

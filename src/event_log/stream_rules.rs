@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::contract::{AppendError, ReadError, StreamInfo};
 use crate::base::EventId;
-use crate::event::{ContentType, ExpectedRevision, NewEvent, StreamName};
+use crate::event::{ContentType, ExpectedRevision, StreamName};
 
 /// The type of an event that says how a stream is to be read.
 pub(super) const METADATA_TYPE: &str = "$metadata";
@@ -59,6 +59,9 @@ pub(super) enum Verdict {
 
 /// What is known of the events of one stream by their ids.
 pub(super) trait Past {
+    /// How many there are.
+    fn length(&self) -> u64;
+
     /// Whether the event at a revision has this id. Asked only below the stream's end.
     ///
     /// # Errors
@@ -186,7 +189,7 @@ impl StreamState {
     }
 }
 
-/// Decides an append of these events to a stream of this length, none for a mere check.
+/// Decides an append of events with these ids, none for a mere check.
 ///
 /// With an expected revision the events are compared with those that stand there, however old:
 /// a repeat is a repeat, the beginning of one is refused. Without, the events are looked for
@@ -197,20 +200,20 @@ impl StreamState {
 /// [`AppendError::WrongExpectedRevision`], [`AppendError::StreamDeleted`],
 /// [`AppendError::PartlyRepeated`], [`AppendError::Unreadable`].
 pub(super) fn decide(
-    stream: &StreamName,
+    stream: &str,
     expected: ExpectedRevision,
-    events: &[NewEvent],
-    length: u64,
+    ids: impl Iterator<Item = EventId> + Clone,
     state: &StreamState,
     past: &impl Past,
 ) -> Result<Verdict, AppendError> {
+    let length = past.length();
     let wrong = || AppendError::WrongExpectedRevision {
-        stream: stream.clone(),
+        stream: name(stream),
         expected,
         actual: length.checked_sub(1),
     };
     if state.is_tombstoned {
-        return Err(AppendError::StreamDeleted { stream: stream.clone() });
+        return Err(AppendError::StreamDeleted { stream: name(stream) });
     }
     let is_deleted = state.metadata.is_deleted();
     let start = match expected {
@@ -221,40 +224,39 @@ pub(super) fn decide(
         }
         // Found by its id, wherever it is.
         ExpectedRevision::StreamExists | ExpectedRevision::Any => {
-            events.first().and_then(|first| past.recent(first.event_id)).unwrap_or(length)
+            ids.clone().next().and_then(|first| past.recent(first)).unwrap_or(length)
         }
     };
     if start > length {
         return Err(wrong());
     }
     if start < length {
-        match there(stream, events, start, length, past)? {
+        match there(stream, ids.clone(), start, past)? {
             Some(last) => return Ok(Verdict::Repeat(start, last)),
             None if expected == ExpectedRevision::NoStream && is_deleted => {}
             None => return Err(wrong()),
         }
     }
-    check_new(stream, events, past)?;
+    check_new(stream, ids, past)?;
     Ok(Verdict::Write(length))
 }
 
 /// The revision of the last event, where all of them stand one after the other from `start`;
 /// none where not even the first does.
 fn there(
-    stream: &StreamName,
-    events: &[NewEvent],
+    stream: &str,
+    ids: impl Iterator<Item = EventId>,
     start: u64,
-    length: u64,
     past: &impl Past,
 ) -> Result<Option<u64>, AppendError> {
     let mut last = None;
-    for (revision, event) in (start..).zip(events) {
-        let is_there = revision < length
-            && past.is_at(revision, event.event_id).map_err(AppendError::Unreadable)?;
+    for (revision, id) in (start..).zip(ids) {
+        let is_there = revision < past.length()
+            && past.is_at(revision, id).map_err(AppendError::Unreadable)?;
         match (is_there, last) {
             (true, _) => last = Some(revision),
             (false, None) => return Ok(None),
-            (false, Some(_)) => return Err(partly(stream, event.event_id)),
+            (false, Some(_)) => return Err(partly(stream, id)),
         }
     }
     Ok(last)
@@ -262,15 +264,19 @@ fn there(
 
 /// None of the ids may be known in the stream, nor stand twice in the append.
 fn check_new(
-    stream: &StreamName,
-    events: &[NewEvent],
+    stream: &str,
+    ids: impl Iterator<Item = EventId> + Clone,
     past: &impl Past,
 ) -> Result<(), AppendError> {
-    if let Some(event) = events.iter().find(|event| past.recent(event.event_id).is_some()) {
-        return Err(partly(stream, event.event_id));
+    let mut count = 0;
+    for id in ids.clone() {
+        if past.recent(id).is_some() {
+            return Err(partly(stream, id));
+        }
+        count += 1;
     }
-    if events.len() > 1 {
-        let mut ids: Vec<_> = events.iter().map(|event| event.event_id).collect();
+    if count > 1 {
+        let mut ids: Vec<_> = ids.collect();
         ids.sort_unstable();
         if let Some(twin) = ids.iter().zip(ids.iter().skip(1)).find(|(one, two)| one == two) {
             return Err(partly(stream, *twin.0));
@@ -279,6 +285,15 @@ fn check_new(
     Ok(())
 }
 
-fn partly(stream: &StreamName, event_id: EventId) -> AppendError {
-    AppendError::PartlyRepeated { stream: stream.clone(), event_id }
+/// An append of which only a part is there.
+pub(super) fn partly(stream: &str, event_id: EventId) -> AppendError {
+    AppendError::PartlyRepeated { stream: name(stream), event_id }
+}
+
+/// The name of a stream that was checked when the request came in.
+pub(super) fn name(stream: &str) -> StreamName {
+    match StreamName::new(stream) {
+        Ok(name) => name,
+        Err(error) => unreachable!("a stream name that was one before: {error}"),
+    }
 }

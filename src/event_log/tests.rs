@@ -9,6 +9,8 @@ mod histories;
 mod race;
 mod read;
 mod reopen;
+mod segment_table;
+mod stream_runs;
 mod streams;
 mod streams_model;
 mod subscribe;
@@ -16,7 +18,6 @@ mod subscribe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::task;
 
 use uuid::Uuid;
 
@@ -96,10 +97,10 @@ async fn at_once<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     let mut answers: Vec<Option<T>> = Vec::new();
     for future in &mut futures {
         let polled =
-            std::future::poll_fn(|context| task::Poll::Ready(future.as_mut().poll(context)));
+            std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context)));
         answers.push(match polled.await {
-            task::Poll::Ready(answer) => Some(answer),
-            task::Poll::Pending => None,
+            std::task::Poll::Ready(answer) => Some(answer),
+            std::task::Poll::Pending => None,
         });
     }
     let mut all = Vec::new();

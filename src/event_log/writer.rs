@@ -1,172 +1,194 @@
-//! The one thread that writes.
+//! The one thread that decides what is written, and in which order.
 //!
-//! In: appends from a bounded queue. Out: one frame per group, written and synced through one
-//! descriptor; then the durable head moves, then the answers go out, refusals included.
+//! In: appends from the inbox. Out: one frame per group, handed to the disk, with the answers
+//! that go out when it is durable. While one group is on its way to the disk, the next is built.
 //! Invariant: an append is entered in the index before it is durable, so that the next one in
 //! the group is judged by it, but no reader sees it before the head has moved.
-//! The first write or sync that fails is the last: whether its bytes are on the disk cannot be
-//! known from a second attempt (a failed fsync marks pages clean), so the log takes nothing
-//! more until it is opened again. Readers go on.
 
-use std::io;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::commit::{Desk, Group, NewSegment};
 use super::contract::{AppendError, Appended};
 use super::embedded::LogOptions;
-use super::frame::{self, FrameHeader, SEGMENT_HEADER, SegmentHeader};
+use super::frame::{self, FrameHeader, Hash, SEGMENT_HEADER, SegmentHeader};
+use super::hash;
+use super::inbox::{Answer, Granted, Inbox, Kind, Parcel, PartView, Request, Wake};
 use super::index::{Index, Segment};
-use super::load::{Tail, segment_name};
-use super::record::{self, Stamp};
+use super::load::segment_name;
+use super::record::{self, Lead, Stamp};
 use super::shared::{HeadState, Shared};
-use super::storage::{Storage, WriteFailure, write_full};
 use super::stream_rules::Verdict;
-use super::stream_state::{Work, WriterStates};
+use super::stream_state::{SystemWrite, WriterStates};
 use crate::base::{Clock, Timestamp};
-use crate::event::{NewEvent, StreamName};
 
-/// Appends taken from the queue at once.
-const TAKE_MAX: usize = 8_192;
+/// Events after which a group is full.
+const GROUP_EVENTS: u32 = 32_768;
+/// Appends judged under one hold of the index; readers get in between.
+const HOLD_MAX: usize = 32;
 
-/// What an append is answered.
-pub(super) type Answer = Result<Vec<Appended>, AppendError>;
-
-/// An append on its way to the writer.
-pub(super) struct Request {
-    pub(super) work: Work,
-    pub(super) reply: oneshot::Sender<Answer>,
+/// Where the next frame goes, as far as its bytes depend on it.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) segment: Uuid,
+    /// Offset in the file.
+    pub(super) end: u64,
+    /// Frames in the file.
+    pub(super) sequence: u64,
+    /// Hash of the last frame or header.
+    pub(super) previous: Hash,
 }
 
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
-    pub(super) storage: Arc<dyn Storage>,
+    pub(super) inbox: Arc<Inbox>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: LogOptions,
-    pub(super) tail: Tail,
-    /// The file is allocated up to here.
-    pub(super) allocated: u64,
+    pub(super) place: Place,
     pub(super) recorded_at: Timestamp,
     pub(super) states: WriterStates,
-    /// The frame being built.
-    pub(super) buffer: Vec<u8>,
+    /// These two are dropped in this order: what is on its way to the disk arrives first.
+    pub(super) desk: Desk,
+    #[expect(dead_code, reason = "only its end matters")]
+    pub(super) closing: Closing,
+}
+
+/// Whatever ended the writer, nobody waits for it in vain.
+pub(super) struct Closing {
+    pub(super) shared: Arc<Shared>,
+    pub(super) inbox: Arc<Inbox>,
 }
 
 impl Writer {
-    /// Serves until every sender is gone and the queue is empty.
-    pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
-        let mut taken = Vec::new();
-        let mut failure: Option<Arc<WriteFailure>> = None;
-        while requests.blocking_recv_many(&mut taken, TAKE_MAX) > 0 {
-            let mut waiting = taken.drain(..).peekable();
-            while waiting.peek().is_some() {
-                if let Some(failure) = &failure {
-                    refuse(waiting.by_ref().map(|request| request.reply), failure);
-                } else if let Err(first) = self.group(&mut waiting) {
-                    failure = Some(first);
+    /// Serves until the inbox is closed and empty.
+    pub(super) fn run(mut self) {
+        let mut parcel = Parcel::default();
+        let mut group = self.desk.blank();
+        frame::begin(&mut group.frame);
+        loop {
+            let has_group = !group.answers.is_empty();
+            let is_full = self.is_full(&group);
+            // What is left of a parcel comes before anything newer.
+            let goes_on = !parcel.is_empty() && !is_full;
+            let wake = if goes_on && !(has_group && self.inbox.is_disk_idle()) {
+                Wake::Appends
+            } else {
+                self.inbox.next(&mut parcel, has_group, is_full || goes_on)
+            };
+            match wake {
+                Wake::Closed => return,
+                Wake::Appends => self.fill(&mut group, &mut parcel),
+                Wake::DiskIsIdle => {
+                    let mut full = std::mem::replace(&mut group, self.desk.blank());
+                    frame::begin(&mut group.frame);
+                    self.finish(&mut full);
+                    if parcel.is_empty() && !self.inbox.has_appends() {
+                        self.desk.commit_here(full);
+                    } else {
+                        self.desk.hand_over(full);
+                    }
                 }
             }
         }
     }
 
-    /// Writes one group and answers it.
-    fn group(
-        &mut self,
-        waiting: &mut dyn Iterator<Item = Request>,
-    ) -> Result<(), Arc<WriteFailure>> {
-        let rolled = self.roll_if_full();
-        let mut answers = Vec::new();
-        let mut count = 0;
-        self.recorded_at = self.recorded_at.max(self.clock.now());
-        self.states.trim();
-        let base = self.shared.index().next;
-        frame::begin(&mut self.buffer);
-        let mut room = true;
-        while let Some(request) = if room { waiting.next() } else { None } {
-            let answer = self.take(&request.work, &mut count);
-            answers.push((request.reply, answer));
-            room = rolled.is_ok() && self.buffer.len() < self.options.group_bytes;
+    fn is_full(&self, group: &Group) -> bool {
+        group.count >= GROUP_EVENTS
+            || (group.frame.len() >= self.options.group_bytes && !group.answers.is_empty())
+    }
+
+    /// Adds appends to the group until it is full or there are no more.
+    fn fill(&mut self, group: &mut Group, parcel: &mut Parcel) {
+        if group.answers.is_empty() {
+            self.recorded_at = self.recorded_at.max(self.clock.now());
+            self.states.trim(self.shared.end());
         }
-        match rolled.and_then(|()| self.write(base, count)) {
-            Ok(()) => {
-                self.shared.head.send_modify(|head| head.next = base + u64::from(count));
-                for (reply, answer) in answers {
-                    // A writer that does not wait any more has its events all the same.
-                    drop(reply.send(answer));
-                }
-                Ok(())
+        let failure = match &self.shared.head.borrow().state {
+            HeadState::Failed(failure) => Some(failure.clone()),
+            HeadState::Open | HeadState::Closed => None,
+        };
+        let mut room = 0;
+        let shared = self.shared.clone();
+        let mut index = shared.index_mut();
+        for _ in 0..HOLD_MAX {
+            if self.is_full(group) {
+                break;
             }
-            Err(failure) => {
-                let failure = Arc::new(failure);
-                self.shared
-                    .head
-                    .send_modify(|head| head.state = HeadState::Failed(failure.clone()));
-                refuse(answers.into_iter().map(|(reply, _)| reply), &failure);
-                Err(failure)
-            }
+            let Some(request) = parcel.pop() else { break };
+            room += request.room();
+            let answer = match &failure {
+                Some(failure) => Err(AppendError::WriterFailed(failure.clone())),
+                None => self.take(&mut index, group, parcel, &request),
+            };
+            group.answers.push((request.reply, answer));
         }
+        drop(index);
+        self.inbox.free(room);
     }
 
     /// Judges one request; where it is admitted, adds its records to the frame and the index.
-    fn take(&mut self, work: &Work, count: &mut u32) -> Answer {
-        let shared = self.shared.clone();
-        let plan = self.states.plan(&shared, work, self.recorded_at)?;
-        let mut index = shared.index_mut();
-        let mut answer = Vec::with_capacity(plan.verdicts.len());
-        match work {
-            Work::Append(batch) => {
-                for (part, verdict) in batch.iter().zip(&plan.verdicts) {
-                    answer.push(match *verdict {
-                        Verdict::Repeat(first, last) => index.repeated(&part.stream, first, last),
-                        Verdict::Write(revision) => {
-                            self.put(&mut index, &part.stream, revision, &part.events, count)
-                        }
-                    });
-                }
-            }
-            Work::Check(stream, _) => {
-                if let Some(Verdict::Repeat(first, last)) = plan.verdicts.first() {
-                    answer.push(index.repeated(stream, *first, *last));
-                }
-            }
-            Work::Delete(..) | Work::Tombstone(..) => {}
-        }
-        for write in &plan.system {
-            let event = std::slice::from_ref(&write.event);
-            let appended = self.put(&mut index, &write.stream, write.revision, event, count);
-            if !matches!(work, Work::Append(_)) {
-                answer.push(appended);
-            }
-        }
-        Ok(answer)
-    }
-
-    /// Adds events to the frame and the index.
-    fn put(
+    fn take(
         &mut self,
         index: &mut Index,
-        stream: &StreamName,
-        first_revision: u64,
-        events: &[NewEvent],
-        count: &mut u32,
+        group: &mut Group,
+        parcel: &mut Parcel,
+        request: &Request,
+    ) -> Answer {
+        let mut parts = Vec::with_capacity(1);
+        parcel.parts(request, &mut parts);
+        let extent = PartView::extent(&parts);
+        let answer = self.act(index, group, request.kind, &parts);
+        drop(parts);
+        parcel.skip(extent);
+        answer
+    }
+
+    fn act(
+        &mut self,
+        index: &mut Index,
+        group: &mut Group,
+        kind: Kind,
+        parts: &[PartView<'_>],
+    ) -> Answer {
+        if let (Kind::Append, [part]) = (kind, parts)
+            && let Some(verdict) = self.states.plan_one(index, part)?
+        {
+            return Ok(Granted::One(self.add(index, group, part, verdict)));
+        }
+        let plan = self.states.plan(index, kind, parts, self.recorded_at)?;
+        let mut answers = Vec::new();
+        for (part, verdict) in parts.iter().zip(plan.verdicts) {
+            answers.push(self.add(index, group, part, verdict));
+        }
+        for write in &plan.system {
+            let written = self.add_system(index, group, write);
+            if kind != Kind::Append {
+                answers.push(written);
+            }
+        }
+        Ok(Granted::Many(answers))
+    }
+
+    fn add(
+        &mut self,
+        index: &mut Index,
+        group: &mut Group,
+        part: &PartView<'_>,
+        verdict: Verdict,
     ) -> Appended {
-        if *count == 0 {
-            let base = index.next;
-            index.begin_frame(base, self.recorded_at);
-        }
+        let first_revision = match verdict {
+            Verdict::Repeat(first, last) => {
+                return index.repeated(part.stream, part.hash, first, last);
+            }
+            Verdict::Write(revision) => revision,
+        };
+        self.begin_frame(index, group);
         let first_position = index.next;
-        for (revision, event) in (first_revision..).zip(events) {
-            let stamp = Stamp { position: index.next, recorded_at: self.recorded_at };
-            let start = self.buffer.len();
-            record::encode(&mut self.buffer, stamp, stream.as_str(), revision, event);
-            let offset = self.tail.end + start as u64;
-            let len = self.buffer.len() - start;
-            let entered = index.enter(stream.as_str(), revision, event.event_id, offset, len);
-            assert!(entered.is_ok(), "an admitted event fits into the index: {entered:?}");
-            *count += 1;
+        for (revision, (lead, tail)) in (first_revision..).zip(part.events()) {
+            self.add_record(index, group, (part.stream, part.hash), revision, lead, tail);
         }
-        let more = events.len() as u64 - 1;
+        let more = (part.events.len() as u64).saturating_sub(1);
         Appended {
             first_revision,
             last_revision: first_revision + more,
@@ -176,79 +198,92 @@ impl Writer {
         }
     }
 
-    /// Makes the frame in the buffer durable.
-    fn write(&mut self, base: u64, count: u32) -> Result<(), WriteFailure> {
-        if count == 0 {
-            return Ok(());
+    /// Adds an event that the log itself writes.
+    fn add_system(
+        &mut self,
+        index: &mut Index,
+        group: &mut Group,
+        write: &SystemWrite,
+    ) -> Appended {
+        self.begin_frame(index, group);
+        let (stream, position) = (write.stream.as_str(), index.next);
+        let mut tail = Vec::new();
+        let lead = record::encode_tail(&mut tail, stream, &write.event);
+        let name = (stream, hash::of_name(stream));
+        self.add_record(index, group, name, write.revision, &lead, &tail);
+        Appended {
+            first_revision: write.revision,
+            last_revision: write.revision,
+            first_position: position,
+            last_position: position,
+            is_repeat: false,
+        }
+    }
+
+    /// Sees to it that there is a frame in the index for the next record.
+    fn begin_frame(&mut self, index: &mut Index, group: &mut Group) {
+        if group.count == 0 {
+            if self.place.end >= self.options.segment_bytes && self.place.sequence > 0 {
+                group.new_segment = Some(self.roll(index));
+            }
+            let base = index.next;
+            index.begin_frame(base, self.recorded_at);
+        }
+    }
+
+    fn add_record(
+        &mut self,
+        index: &mut Index,
+        group: &mut Group,
+        (stream, hash): (&str, u64),
+        revision: u64,
+        lead: &Lead,
+        tail: &[u8],
+    ) {
+        let stamp = Stamp { position: index.next, recorded_at: self.recorded_at };
+        let start = group.frame.len();
+        record::finish(&mut group.frame, stamp, revision, lead, tail);
+        let offset = self.place.end + start as u64;
+        let len = group.frame.len() - start;
+        let entered = index.enter(stream, hash, revision, lead.event_id, offset, len);
+        assert!(entered.is_ok(), "an admitted event fits into the index: {entered:?}");
+        group.count += 1;
+    }
+
+    /// Completes the frame of a group.
+    fn finish(&mut self, group: &mut Group) {
+        group.next = self.shared.index().next;
+        if group.count == 0 {
+            return;
         }
         let header = FrameHeader {
             version: frame::FORMAT_VERSION,
-            segment: self.tail.segment,
-            base,
+            segment: self.place.segment,
+            base: group.next - u64::from(group.count),
             recorded_at: self.recorded_at,
-            previous: self.tail.previous,
-            count,
-            sequence: self.tail.sequence,
+            previous: self.place.previous,
+            count: group.count,
+            sequence: self.place.sequence,
         };
-        let hash = frame::finish(&mut self.buffer, &header);
-        let end = self.tail.end + self.buffer.len() as u64;
-        self.allocate(end)?;
-        write_full(&*self.tail.file, &self.buffer, self.tail.end)
-            .map_err(|source| self.failed("write", source))?;
-        self.tail.file.sync().map_err(|source| self.failed("sync", source))?;
-        self.tail.last_frame = self.tail.end;
-        self.tail.end = end;
-        self.tail.sequence += 1;
-        self.tail.previous = hash;
-        self.allocated = self.allocated.max(end);
-        Ok(())
+        self.place.previous = frame::finish(&mut group.frame, &header);
+        self.place.end += group.frame.len() as u64;
+        self.place.sequence += 1;
     }
 
-    /// Writes zeros ahead, so that most syncs change no length and allocate no block. On a full
-    /// disk what there is will do.
-    fn allocate(&mut self, end: u64) -> Result<(), WriteFailure> {
-        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
-        if end <= self.allocated || self.options.zero_ahead_bytes == 0 {
-            return Ok(());
-        }
-        let wanted = end + self.options.zero_ahead_bytes;
-        let target = wanted.min(self.options.segment_bytes.max(end));
-        while self.allocated < target {
-            let len = (target - self.allocated).min(ZEROS.len() as u64);
-            let piece = ZEROS.get(..usize::try_from(len).unwrap_or(0)).unwrap_or_default();
-            match write_full(&*self.tail.file, piece, self.allocated) {
-                Ok(()) => self.allocated += len,
-                Err(source) if source.kind() == io::ErrorKind::StorageFull => break,
-                Err(source) => return Err(self.failed("write", source)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends a full segment and starts the next one.
-    fn roll_if_full(&mut self) -> Result<(), WriteFailure> {
-        if self.tail.end < self.options.segment_bytes || self.tail.sequence == 0 {
-            return Ok(());
-        }
-        self.tail.file.set_size(self.tail.end).map_err(|source| self.failed("cut", source))?;
-        self.tail.file.sync().map_err(|source| self.failed("sync", source))?;
-        let base = self.shared.index().next;
-        let now = self.recorded_at;
-        self.tail = begin_segment(&*self.storage, base, self.tail.previous, now, None)?;
-        self.allocated = self.tail.end;
-        let segment = Segment::new(self.tail.path.clone(), self.tail.file.clone(), base);
-        self.shared.index_mut().segments.push(segment);
-        Ok(())
-    }
-
-    fn failed(&self, action: &'static str, source: io::Error) -> WriteFailure {
-        WriteFailure { action, path: self.tail.path.clone(), source }
+    /// Starts the next segment.
+    fn roll(&mut self, index: &mut Index) -> NewSegment {
+        let base = index.next;
+        let (segment, place) = new_segment(base, self.place.previous, self.recorded_at);
+        self.place = place;
+        let path = self.desk.path(&segment.name);
+        index.segments.push(Segment::new(path, None, base));
+        segment
     }
 }
 
-impl Drop for Writer {
-    /// Whatever ended the thread, nobody waits for it in vain.
+impl Drop for Closing {
     fn drop(&mut self) {
+        self.inbox.abandon();
         self.shared.head.send_modify(|head| {
             if matches!(head.state, HeadState::Open) {
                 head.state = HeadState::Closed;
@@ -257,58 +292,21 @@ impl Drop for Writer {
     }
 }
 
-fn refuse(replies: impl Iterator<Item = oneshot::Sender<Answer>>, failure: &Arc<WriteFailure>) {
-    for reply in replies {
-        drop(reply.send(Err(AppendError::WriterFailed(failure.clone()))));
-    }
-}
-
-/// Makes a segment durable, name and header, before anything is written to it. `unborn` names
-/// the file a crash left behind at this very step.
-pub(super) fn begin_segment(
-    storage: &dyn Storage,
-    base: u64,
-    previous: frame::Hash,
-    now: Timestamp,
-    unborn: Option<&str>,
-) -> Result<Tail, WriteFailure> {
-    let name = segment_name(base);
-    let path = storage.path(&name).display().to_string();
-    let failed = |action, source| WriteFailure { action, path: path.clone(), source };
+/// The bytes of a segment that begins at a position, and the place of its first frame.
+pub(super) fn new_segment(base: u64, previous: Hash, now: Timestamp) -> (NewSegment, Place) {
     let mut id = [0; 16];
-    getrandom::fill(&mut id).map_err(|error| failed("name", io::Error::other(error)))?;
+    // The id only tells this file's frames from what lay on the disk before; a generator that
+    // fails is no reason to take nothing more.
+    if getrandom::fill(&mut id).is_err() {
+        for (to, from) in id.iter_mut().zip(previous) {
+            *to = from;
+        }
+    }
     let segment = uuid::Builder::from_random_bytes(id).into_uuid();
     let header =
         SegmentHeader { version: frame::FORMAT_VERSION, segment, base, created_at: now, previous }
             .encode();
-    let file = match unborn {
-        Some(name) => storage.open(name, true),
-        None => storage.create(&name),
-    }
-    .map_err(|source| failed("create", source))?;
-    file.set_size(0).map_err(|source| failed("cut", source))?;
-    write_full(&*file, &header, 0).map_err(|source| failed("write", source))?;
-    file.sync().map_err(|source| failed("sync", source))?;
-    storage.sync_directory().map_err(|source| failed("sync the folder of", source))?;
-    Ok(new_tail(name, path, file, segment, &header))
-}
-
-fn new_tail(
-    name: String,
-    path: String,
-    file: Arc<dyn super::storage::SegmentFile>,
-    segment: Uuid,
-    header: &[u8; SEGMENT_HEADER],
-) -> Tail {
-    Tail {
-        name,
-        path,
-        file,
-        segment,
-        end: SEGMENT_HEADER as u64,
-        sequence: 0,
-        previous: frame::hash(header),
-        last_frame: 0,
-        torn: 0,
-    }
+    let place =
+        Place { segment, end: SEGMENT_HEADER as u64, sequence: 0, previous: frame::hash(&header) };
+    (NewSegment { name: segment_name(base), header }, place)
 }

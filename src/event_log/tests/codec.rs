@@ -70,7 +70,7 @@ proptest! {
         prop_assert!(len <= record::size_bound(&stream(&name), &event));
         bytes.extend(behind);
         let view = record::decode(&bytes, stamp).expect("a record");
-        prop_assert_eq!((view.len, view.stream, view.revision), (len, name.as_str(), revision));
+        prop_assert_eq!((view.len, view.tail.stream, view.revision), (len, name.as_str(), revision));
         let back = view.to_recorded(stamp).expect("an event");
         prop_assert_eq!(as_new(&back), event);
         prop_assert_eq!((back.position, back.recorded_at), (stamp.position, stamp.recorded_at));

@@ -27,6 +27,7 @@ fn options(rng: &mut Rng) -> LogOptions {
         zero_ahead_bytes: [0, 512, 4_096][rng.below(3) as usize],
         group_bytes: rng.between(1, 4_000) as usize,
         queue_appends: rng.between(1, 64) as usize,
+        queue_bytes: rng.between(1, 20_000) as usize,
     }
 }
 

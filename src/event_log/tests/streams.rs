@@ -392,32 +392,34 @@ async fn a_batch_with_a_stream_and_its_metadata_is_one() {
     assert!(info(&log, "a").await.is_deleted, "nothing of a refused batch counts");
 }
 
-/// Requests that wait together share a frame, and each sees what the ones before it did.
+/// Requests that wait together share a frame, and each sees what the ones before it did; so do
+/// those of the next frames, which are built while the first one is on its way to the disk.
 #[tokio::test]
 async fn what_is_not_durable_yet_counts() {
-    let (_folder, log) = fresh();
-    let mut pending: Vec<BoxFuture<'_, Result<u64, AppendError>>> = Vec::new();
-    for round in 0..40 {
-        let name = stream(&format!("s-{}", round % 5));
-        let numbers = round * 3..round * 3 + 3;
-        let events = numbers.map(event).collect();
-        let expected = ExpectedRevision::NoStream;
-        let append = log.append(name.clone(), expected, events);
-        pending.push(Box::pin(async move { append.await.map(|done| done.first_revision) }));
-        pending.push(log.delete(name, ExpectedRevision::Exact(round / 5 * 3 + 2)));
-    }
-    for name in 0..5 {
-        pending.push(log.tombstone(stream(&format!("s-{name}")), ExpectedRevision::Exact(23)));
-        pending.push(log.delete(stream(&format!("s-{name}")), ANY));
-    }
-    let answers = at_once(pending).await;
-    for (round, pair) in answers[..80].chunks(2).enumerate() {
-        assert_eq!(pair[0].as_ref().ok(), Some(&(round as u64 / 5 * 3)), "{pair:?}");
-        assert!(pair[1].is_ok(), "{pair:?}");
-    }
-    for pair in answers[80..].chunks(2) {
-        assert!(pair[0].is_ok(), "{pair:?}");
-        assert!(matches!(pair[1], Err(AppendError::StreamDeleted { .. })), "{pair:?}");
+    for group_bytes in [1, 2_000, 4 << 20] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = open(folder.path(), LogOptions { group_bytes, ..small() });
+        let mut pending: Vec<BoxFuture<'_, Result<u64, AppendError>>> = Vec::new();
+        for round in 0..40 {
+            let name = stream(&format!("s-{}", round % 5));
+            let events = (round * 3..round * 3 + 3).map(event).collect();
+            let append = log.append(name.clone(), ExpectedRevision::NoStream, events);
+            pending.push(Box::pin(async move { append.await.map(|done| done.first_revision) }));
+            pending.push(log.delete(name, ExpectedRevision::Exact(round / 5 * 3 + 2)));
+        }
+        for name in 0..5 {
+            pending.push(log.tombstone(stream(&format!("s-{name}")), ExpectedRevision::Exact(23)));
+            pending.push(log.delete(stream(&format!("s-{name}")), ANY));
+        }
+        let answers = at_once(pending).await;
+        for (round, pair) in answers[..80].chunks(2).enumerate() {
+            assert_eq!(pair[0].as_ref().ok(), Some(&(round as u64 / 5 * 3)), "{pair:?}");
+            assert!(pair[1].is_ok(), "{pair:?}");
+        }
+        for pair in answers[80..].chunks(2) {
+            assert!(pair[0].is_ok(), "{pair:?}");
+            assert!(matches!(pair[1], Err(AppendError::StreamDeleted { .. })), "{pair:?}");
+        }
     }
 }
 

@@ -328,10 +328,10 @@ impl History {
     fn op(&mut self) -> Op {
         let name = self.name();
         let expected = self.expected(&name);
-        match self.rng.below(40) {
+        match self.rng.below(100) {
             0 => return Op::Tombstone(name, expected),
-            1..=7 => return Op::Delete(name, expected),
-            8..=10 => return Op::Check(name, expected),
+            1..=16 => return Op::Delete(name, expected),
+            17..=24 => return Op::Check(name, expected),
             _ => {}
         }
         let mut batch: Vec<StreamAppend> = Vec::new();
@@ -406,7 +406,7 @@ impl History {
         let passed = self.rng.below(8).cast_signed() * 1_000_000;
         self.model.now = Timestamp::from_micros(self.model.now.as_micros() + passed);
         self.clock.0.store(self.model.now.as_micros(), Ordering::Relaxed);
-        let ops: Vec<_> = (0..self.rng.between(1, 6)).map(|_| self.op()).collect();
+        let ops: Vec<_> = (0..self.rng.between(1, 12)).map(|_| self.op()).collect();
         let answers = at_once(ops.iter().map(|op| Box::pin(ask(log, op)) as _).collect()).await;
         for (op, answer) in ops.iter().zip(answers) {
             let want = self.model.apply(op);
@@ -457,7 +457,10 @@ async fn run(seed: u64) -> History {
     };
     for _ in 0..6 {
         let storage = Arc::new(history.disk.clone());
-        let opened = EmbeddedLog::open_with(storage, small(), history.clock.clone());
+        // A byte is a group of its own, built while the one before is on its way to the disk.
+        let group_bytes = [1, 1, 4 << 20][history.rng.below(3) as usize];
+        let options = LogOptions { group_bytes, ..small() };
+        let opened = EmbeddedLog::open_with(storage, options, history.clock.clone());
         let log = opened.expect("a log").0;
         history.compare_all(&log).await;
         for _ in 0..history.rng.between(1, 12) {

@@ -1,0 +1,341 @@
+//! Appends that wait for the writer.
+//!
+//! In: appends from any number of tasks. Out: parcels, each all that gathered since the one
+//! before, in the order of arrival.
+//! Invariants: what waits is bounded in bytes and in number, and who finds no room waits for
+//! it. An append is copied into one buffer when it is put in, so that the memory it takes is
+//! the log's own and counted; the caller's is freed by the caller.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::contract::{AppendError, Appended, StreamAppend};
+use super::hash;
+use super::record::{self, Lead};
+use crate::base::EventId;
+use crate::event::ExpectedRevision;
+
+/// Bytes that gather while the disk is busy before the writer is woken for them.
+const GATHER: usize = 32 << 10;
+
+/// What an append is answered.
+pub(super) type Answer = Result<Granted, AppendError>;
+
+/// Where the parts of an append stand.
+#[derive(Debug)]
+pub(super) enum Granted {
+    /// Most appends have one part.
+    One(Appended),
+    Many(Vec<Appended>),
+}
+
+/// What a request asks the writer to do. All but an append name one stream, by an event that is
+/// not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Write these events.
+    Append,
+    /// Answer with the last event of the stream, with nothing where it has none.
+    Check,
+    /// Hide what there is.
+    Delete,
+    /// Close for good.
+    Tombstone,
+}
+
+/// The answer's other end.
+pub(super) type Reply = oneshot::Sender<Answer>;
+
+/// An append in a [`Parcel`]: its parts and events are the next in their lists.
+pub(super) struct Request {
+    pub(super) reply: Reply,
+    pub(super) kind: Kind,
+    parts: u32,
+    room: u32,
+}
+
+/// One stream of an append.
+#[derive(Clone, Copy)]
+struct Part {
+    hash: u64,
+    expected: ExpectedRevision,
+    events: u32,
+}
+
+/// One event of an append.
+#[derive(Clone, Copy)]
+pub(super) struct Waiting {
+    pub(super) lead: Lead,
+    /// Length of its tail.
+    len: u32,
+}
+
+/// Appends, one behind the other.
+#[derive(Default)]
+pub(super) struct Parcel {
+    requests: std::collections::VecDeque<Request>,
+    parts: Vec<Part>,
+    events: Vec<Waiting>,
+    tails: Vec<u8>,
+    /// What was taken out of the lists already.
+    taken: (usize, usize, usize),
+}
+
+/// One part of an append as the writer sees it.
+#[derive(Clone, Copy)]
+pub(super) struct PartView<'a> {
+    pub(super) stream: &'a str,
+    /// Of the stream's name.
+    pub(super) hash: u64,
+    pub(super) expected: ExpectedRevision,
+    pub(super) events: &'a [Waiting],
+    tails: &'a [u8],
+}
+
+impl Parcel {
+    fn add(&mut self, kind: Kind, batch: &[StreamAppend], reply: Reply, room: u32) {
+        for part in batch {
+            let stream = part.stream.as_str();
+            for event in &part.events {
+                let start = self.tails.len();
+                let lead = record::encode_tail(&mut self.tails, stream, event);
+                // An append has 16 MiB at most.
+                let len = u32::try_from(self.tails.len() - start).unwrap_or(u32::MAX);
+                self.events.push(Waiting { lead, len });
+            }
+            let events = u32::try_from(part.events.len()).unwrap_or(u32::MAX);
+            let hash = hash::of_name(stream);
+            self.parts.push(Part { hash, expected: part.expected, events });
+        }
+        let parts = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        self.requests.push_back(Request { reply, kind, parts, room });
+    }
+
+    /// Whether nothing is left in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// Takes the next append out; [`Self::part`] goes through what it consists of.
+    pub(super) fn pop(&mut self) -> Option<Request> {
+        self.requests.pop_front()
+    }
+
+    /// Fills in the parts of an append that was just taken out.
+    pub(super) fn parts<'a>(&'a self, request: &Request, views: &mut Vec<PartView<'a>>) {
+        let (mut part, mut event, mut tail) = self.taken;
+        for _ in 0..request.parts {
+            let Some(found) = self.parts.get(part) else { return };
+            let events = self.events.get(event..event + found.events as usize).unwrap_or_default();
+            let len = events.iter().map(|event| event.len as usize).sum::<usize>();
+            let tails = self.tails.get(tail..tail + len).unwrap_or_default();
+            let stream = record::stream_of(tails).unwrap_or_default();
+            let (hash, expected) = (found.hash, found.expected);
+            views.push(PartView { stream, hash, expected, events, tails });
+            part += 1;
+            event += events.len();
+            tail += len;
+        }
+    }
+
+    /// Goes on behind an append that was taken out.
+    pub(super) fn skip(&mut self, views: (usize, usize, usize)) {
+        self.taken.0 += views.0;
+        self.taken.1 += views.1;
+        self.taken.2 += views.2;
+    }
+
+    /// Empties it; the memory stays for the next ones, unless it is much.
+    fn reset(&mut self) {
+        const KEPT_MAX: usize = 8 << 20;
+        self.requests.clear();
+        self.parts.clear();
+        self.events.clear();
+        self.tails.clear();
+        self.tails.shrink_to(KEPT_MAX);
+        self.taken = (0, 0, 0);
+    }
+}
+
+impl<'a> PartView<'a> {
+    /// The events, each with its tail.
+    pub(super) fn events(self) -> impl Iterator<Item = (&'a Lead, &'a [u8])> {
+        let mut rest = self.tails;
+        self.events.iter().map(move |event| {
+            let (tail, behind) = rest.split_at_checked(event.len as usize).unwrap_or_default();
+            rest = behind;
+            (&event.lead, tail)
+        })
+    }
+
+    /// The ids of the events.
+    pub(super) fn ids(&self) -> impl Iterator<Item = EventId> + Clone + use<'a> {
+        self.events.iter().map(|event| event.lead.event_id)
+    }
+
+    /// Parts, events and bytes of these views.
+    pub(super) fn extent(views: &[Self]) -> (usize, usize, usize) {
+        let events = views.iter().map(|view| view.events.len()).sum();
+        (views.len(), events, views.iter().map(|view| view.tails.len()).sum())
+    }
+}
+
+/// Why the writer woke up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wake {
+    /// There are appends in the parcel.
+    Appends,
+    /// The disk has nothing to do.
+    DiskIsIdle,
+    /// Nothing more will come.
+    Closed,
+}
+
+struct State {
+    parcel: Parcel,
+    is_closed: bool,
+    is_disk_idle: bool,
+    /// The writer waits for so many bytes, or for the disk.
+    wakes_at: Option<usize>,
+}
+
+/// The queue between those who append and the writer.
+pub(super) struct Inbox {
+    state: Mutex<State>,
+    wake: Condvar,
+    /// Bytes that may still be put in.
+    room: Semaphore,
+    /// The least room an append takes, which bounds their number.
+    room_min: usize,
+    room_max: usize,
+}
+
+impl Inbox {
+    /// For so many appends and bytes.
+    pub(super) fn new(appends: usize, bytes: usize) -> Self {
+        let room_max = bytes.clamp(1, u32::MAX as usize >> 1).max(appends);
+        Self {
+            state: Mutex::new(State {
+                parcel: Parcel::default(),
+                is_closed: false,
+                is_disk_idle: true,
+                wakes_at: None,
+            }),
+            wake: Condvar::new(),
+            room: Semaphore::new(room_max),
+            room_min: room_max / appends.max(1),
+            room_max,
+        }
+    }
+
+    /// Puts an append in, of about so many bytes; waits for room. A dropped future put nothing.
+    pub(super) async fn put(
+        &self,
+        kind: Kind,
+        batch: Vec<StreamAppend>,
+        bytes: usize,
+    ) -> Result<oneshot::Receiver<Answer>, AppendError> {
+        let room = bytes.max(self.room_min).min(self.room_max);
+        let room = u32::try_from(room).unwrap_or(u32::MAX);
+        let permit = match self.room.try_acquire_many(room) {
+            Ok(permit) => permit,
+            Err(_) => self.room.acquire_many(room).await.map_err(|_| AppendError::Closed)?,
+        };
+        let (reply, answer) = oneshot::channel();
+        let mut state = self.state();
+        if state.is_closed {
+            return Err(AppendError::Closed);
+        }
+        permit.forget();
+        state.parcel.add(kind, &batch, reply, room);
+        let wakes = state.wakes_at.is_some_and(|bytes| state.parcel.tails.len() >= bytes);
+        if wakes {
+            state.wakes_at = None;
+        }
+        drop(state);
+        if wakes {
+            self.wake.notify_one();
+        }
+        Ok(answer)
+    }
+
+    /// Waits for something to do, and fills the parcel, which is empty by then. With a group in
+    /// hand an idle disk is something to do; one who is `blocked` takes no appends.
+    pub(super) fn next(&self, parcel: &mut Parcel, has_group: bool, blocked: bool) -> Wake {
+        let mut state = self.state();
+        loop {
+            if has_group && state.is_disk_idle {
+                return Wake::DiskIsIdle;
+            }
+            // While the disk is busy there is no hurry: waking up for every append would cost
+            // more than the append.
+            let enough = if state.is_disk_idle || state.is_closed { 1 } else { GATHER };
+            if !blocked && state.parcel.tails.len() >= enough {
+                parcel.reset();
+                std::mem::swap(parcel, &mut state.parcel);
+                return Wake::Appends;
+            }
+            if state.is_closed && state.is_disk_idle && !has_group {
+                return Wake::Closed;
+            }
+            state.wakes_at = Some(if blocked { usize::MAX } else { enough });
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.wakes_at = None;
+        }
+    }
+
+    /// Whether a look at the disk or the queue would find something for a writer with a group.
+    pub(super) fn is_disk_idle(&self) -> bool {
+        self.state().is_disk_idle
+    }
+
+    /// Whether appends wait.
+    pub(super) fn has_appends(&self) -> bool {
+        !self.state().parcel.is_empty()
+    }
+
+    /// Says whether the disk has something to do.
+    pub(super) fn set_disk_idle(&self, is_idle: bool) {
+        let mut state = self.state();
+        state.is_disk_idle = is_idle;
+        let wakes = is_idle && state.wakes_at.take().is_some();
+        drop(state);
+        if wakes {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Gives the room of appends back that left the parcel.
+    pub(super) fn free(&self, room: usize) {
+        self.room.add_permits(room);
+    }
+
+    /// Takes nothing more; what is in it stays for the writer.
+    pub(super) fn close(&self) {
+        self.room.close();
+        let mut state = self.state();
+        state.is_closed = true;
+        state.wakes_at = None;
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Takes nothing more, and lets go of what is in it: who waits for an answer learns that
+    /// none will come.
+    pub(super) fn abandon(&self) {
+        self.close();
+        self.state().parcel.reset();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Request {
+    /// The room it takes.
+    pub(super) fn room(&self) -> usize {
+        self.room as usize
+    }
+}

@@ -1,0 +1,205 @@
+//! The identities of the newest events, so that an append that is repeated is recognized.
+//!
+//! In: every event that is entered, in the order of positions. Out: where an id stands in a
+//! stream, and the id at a position, as long as it is one of the newest.
+//! Invariant: holds a dense stretch of positions that ends with the newest; memory is bounded
+//! by [`CAPACITY`].
+//! Deliberately absent: older events. KurrentDB, too, looks only in a bounded cache where the
+//! writer does not say at which revision the events should stand.
+
+use super::hash::mix;
+use crate::base::EventId;
+
+/// The most events that are remembered. More than can be on their way to the disk at once.
+pub(super) const CAPACITY: usize = 1 << 19;
+const SLOTS: usize = CAPACITY * 2;
+
+#[derive(Clone, Copy)]
+struct Entry {
+    id: [u64; 2],
+    /// Hash of the stream's name.
+    stream: u64,
+    revision: u64,
+}
+
+/// The newest events by stream and id.
+pub(super) struct Recent {
+    /// By position, modulo the capacity.
+    ring: Vec<Entry>,
+    /// The first position that is held.
+    first: u64,
+    /// The position after the last.
+    next: u64,
+    /// Places in the ring plus one, by hash; 0 is free. Made at the first event.
+    table: Vec<u32>,
+}
+
+fn split(id: EventId) -> [u64; 2] {
+    let (high, low) = id.0.as_u64_pair();
+    [high, low]
+}
+
+fn home(entry: &Entry) -> usize {
+    let [high, low] = entry.id;
+    let hash = mix(high ^ entry.stream, 0x9e37_79b9_7f4a_7c15) ^ mix(low, 0xd6e8_feb8_6659_fd93);
+    usize::try_from(mix(hash, 0xa076_1d64_78bd_642f) >> 44).unwrap_or(0) & (SLOTS - 1)
+}
+
+fn place(position: u64) -> usize {
+    usize::try_from(position % CAPACITY as u64).unwrap_or(0)
+}
+
+impl Recent {
+    /// Nothing yet; the next event has this position.
+    pub(super) fn new(next: u64) -> Self {
+        Self { ring: Vec::new(), first: next, next, table: Vec::new() }
+    }
+
+    /// Remembers the event of the next position.
+    pub(super) fn push(&mut self, stream: u64, id: EventId, revision: u64) {
+        if self.table.is_empty() {
+            self.table = vec![0; SLOTS];
+        }
+        let entry = Entry { id: split(id), stream, revision };
+        let at = place(self.next);
+        if self.next - self.first == CAPACITY as u64 {
+            self.forget(place(self.first));
+            self.first += 1;
+        }
+        if self.ring.len() <= at {
+            // Grows to the capacity while the stretch does, wherever in the ring it begins.
+            let len = (at + 1).max(self.ring.len() * 2).min(CAPACITY);
+            self.ring.resize(len, Entry { id: [0; 2], stream: 0, revision: 0 });
+        }
+        if let Some(held) = self.ring.get_mut(at) {
+            *held = entry;
+        }
+        self.next += 1;
+        let value = u32::try_from(at + 1).unwrap_or(0);
+        let mut slot = home(&entry);
+        while let Some(held) = self.table.get_mut(slot) {
+            // An id that stands twice in a stream is found where it stands last.
+            if *held == 0 || same(&self.ring, *held, &entry) {
+                *held = value;
+                return;
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+    }
+
+    /// The revision and position of an event in a stream.
+    pub(super) fn find(&self, stream: u64, id: EventId) -> Option<(u64, u64)> {
+        let wanted = Entry { id: split(id), stream, revision: 0 };
+        let mut slot = home(&wanted);
+        loop {
+            let held = *self.table.get(slot)?;
+            if held == 0 {
+                return None;
+            }
+            if same(&self.ring, held, &wanted) {
+                let at = held as usize - 1;
+                let revision = self.ring.get(at)?.revision;
+                let past = (at + CAPACITY - place(self.first)) % CAPACITY;
+                return Some((revision, self.first + past as u64));
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+    }
+
+    /// The id at a position, where it is remembered.
+    pub(super) fn id_at(&self, position: u64) -> Option<EventId> {
+        if position < self.first || position >= self.next {
+            return None;
+        }
+        let [high, low] = self.ring.get(place(position))?.id;
+        Some(EventId(uuid::Uuid::from_u64_pair(high, low)))
+    }
+
+    /// Takes a place out of the table and closes the gap, as linear probing needs it.
+    fn forget(&mut self, at: usize) {
+        let Some(entry) = self.ring.get(at) else { return };
+        let value = u32::try_from(at + 1).unwrap_or(0);
+        let mut slot = home(entry);
+        loop {
+            match self.table.get(slot) {
+                Some(0) | None => return, // It stands in the stream again, later.
+                Some(held) if *held == value => break,
+                Some(_) => slot = (slot + 1) % SLOTS,
+            }
+        }
+        let mut gap = slot;
+        loop {
+            slot = (slot + 1) % SLOTS;
+            let held = self.table.get(slot).copied().unwrap_or(0);
+            let Some(entry) = (held as usize).checked_sub(1).and_then(|at| self.ring.get(at))
+            else {
+                break;
+            };
+            // It may move into the gap where that is not before its home.
+            let from_home = (slot + SLOTS - home(entry)) % SLOTS;
+            let from_gap = (slot + SLOTS - gap) % SLOTS;
+            if from_home >= from_gap {
+                self.set(gap, held);
+                gap = slot;
+            }
+        }
+        self.set(gap, 0);
+    }
+
+    fn set(&mut self, slot: usize, value: u32) {
+        if let Some(held) = self.table.get_mut(slot) {
+            *held = value;
+        }
+    }
+}
+
+fn same(ring: &[Entry], held: u32, wanted: &Entry) -> bool {
+    (held as usize)
+        .checked_sub(1)
+        .and_then(|at| ring.get(at))
+        .is_some_and(|entry| entry.id == wanted.id && entry.stream == wanted.stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u64) -> EventId {
+        EventId(uuid::Uuid::from_u128(u128::from(number)))
+    }
+
+    #[test]
+    fn the_newest_are_found_and_older_ones_forgotten() {
+        let start = 77;
+        let mut recent = Recent::new(start);
+        let count = CAPACITY as u64 * 2 + 1_000;
+        for number in 0..count {
+            recent.push(number % 7, id(number), number / 7);
+        }
+        let kept = count - CAPACITY as u64;
+        for number in (0..kept).step_by(97) {
+            assert_eq!(recent.find(number % 7, id(number)), None, "{number}");
+            assert_eq!(recent.id_at(start + number), None);
+        }
+        for number in kept..count {
+            assert_eq!(recent.find(number % 7, id(number)), Some((number / 7, start + number)));
+            assert_eq!(recent.find(number % 7 + 1, id(number)), None, "another stream");
+            assert_eq!(recent.id_at(start + number), Some(id(number)));
+        }
+        assert_eq!(recent.id_at(start + count), None);
+    }
+
+    #[test]
+    fn an_id_that_stands_twice_is_found_where_it_stands_last() {
+        let mut recent = Recent::new(0);
+        recent.push(1, id(5), 0);
+        recent.push(1, id(5), 1);
+        assert_eq!(recent.find(1, id(5)), Some((1, 1)));
+        for number in 0..CAPACITY as u64 - 1 {
+            recent.push(2, id(number), number);
+        }
+        assert_eq!(recent.find(1, id(5)), Some((1, 1)), "the first is forgotten, not the last");
+        recent.push(2, id(u64::MAX), 0);
+        assert_eq!(recent.find(1, id(5)), None);
+    }
+}
