@@ -29,9 +29,11 @@ mod sql;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::runtime::Config;
+use crate::runtime::config::{LogAddress, Secret};
 
 /// Outbound calls on an append-only event log.
 #[derive(Debug, Parser)]
@@ -53,6 +55,17 @@ pub(crate) struct Common {
     /// `data`, for `demo` it is `demo-data`.
     #[arg(long, global = true, value_name = "DIR", env = "LEDGERLINE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// A KurrentDB server that keeps the log, such as esdb://localhost:2113?tls=false; wins over
+    /// the configuration. With a password it is better kept in LEDGERLINE_LOG, out of sight of
+    /// other users of the machine.
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDRESS",
+        env = "LEDGERLINE_LOG",
+        hide_env_values = true
+    )]
+    pub(crate) log: Option<Secret>,
     /// How results are printed.
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -68,7 +81,7 @@ pub(crate) enum Format {
 }
 
 impl Common {
-    /// The configuration with `--data-dir` applied.
+    /// The configuration with `--data-dir` and `--log` applied.
     ///
     /// # Errors
     /// When the file cannot be used; see [`crate::runtime::ConfigError`].
@@ -79,6 +92,10 @@ impl Common {
         };
         if let Some(folder) = &self.data_dir {
             config.data_dir.clone_from(folder);
+        }
+        if let Some(log) = &self.log {
+            // Not read by clap, which repeats what it refuses.
+            config.log = Some(LogAddress::parse(log.reveal()).context("--log")?);
         }
         Ok(config)
     }

@@ -62,6 +62,7 @@ pub use contract::{
 pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
 pub use head::{HeadError, HeadKey, SignedHead, public_key};
 pub use load::{Damage, OpenError};
+pub use lock::FolderLock;
 pub use metrics::{Asked, LogMetrics, OPEN_METRICS, SubscriberMetrics};
 #[cfg(feature = "s3")]
 pub use sealed::{CachedFile, Objects, RemoteFiles};

@@ -5,7 +5,6 @@
 //! was the last one when it began; a decision that does not come out the same gives status 1.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -17,7 +16,8 @@ use super::{Common, Format, output};
 use crate::audit::{Replay, ReplayReport, explain};
 use crate::base::CallId;
 use crate::event::{Recorded, StreamName};
-use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog, StreamRead};
+use crate::event_log::{AllRead, Direction, EventLog, StreamRead};
+use crate::runtime::read_log;
 
 /// Events read at a time.
 const CHUNK: usize = 4_096;
@@ -50,31 +50,22 @@ enum Action {
 }
 
 pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
-    let log = open(&common.load()?.data_dir.join("log"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let config = common.load()?;
+    let runtime = super::runtime()?;
+    let log = runtime.block_on(read_log(&config))?;
     match args.action {
         Action::Explain { call } => {
-            let facts = runtime.block_on(facts_of(&log, &call))?;
+            let facts = runtime.block_on(facts_of(&*log, &call))?;
             print_story(common.format, &facts)?;
             Ok(ExitCode::SUCCESS)
         }
         Action::Replay { show } => {
-            let found = runtime.block_on(replay(&log))?;
+            let found = runtime.block_on(replay(&*log))?;
             print_report(common.format, &found, show)?;
             let agreed = found.report.disagreements.is_empty();
             Ok(if agreed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
     }
-}
-
-fn open(folder: &Path) -> anyhow::Result<EmbeddedLog> {
-    if !folder.is_dir() {
-        let folder = folder.display();
-        bail!(
-            "read the log: {folder} does not exist; name the data folder with --data-dir, such as demo-data after `ledgerline demo`"
-        );
-    }
-    Ok(EmbeddedLog::open_read_only(folder)?.0)
 }
 
 /// The facts of the one call that is meant.

@@ -1,13 +1,12 @@
 //! `ledgerline projections`: how far the views are, made again, compared with the log.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::{Common, Format, output, sql};
 use crate::projection::sql::{self as views, Refreshed, VerifyReport};
-use crate::query::Engine;
+use crate::runtime::Config;
 
 /// What `projections` takes.
 #[derive(Debug, clap::Args)]
@@ -30,23 +29,27 @@ enum Command {
 }
 
 pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
-    let data_dir = common.load()?.data_dir;
+    let config = common.load()?;
     let runtime = sql::runtime()?;
+    if let Command::List = args.command {
+        return runtime.block_on(list(common, &config));
+    }
+    let reader = runtime.block_on(sql::reader(&config))?;
+    let data_dir = &config.data_dir;
     match args.command {
-        Command::List => runtime.block_on(list(common, &data_dir)),
         Command::Rebuild { name } => {
-            let refreshed = runtime.block_on(views::rebuild(&data_dir, name.as_deref()))?;
-            rebuilt(common, &refreshed)
+            let refreshed = views::rebuild(&reader, data_dir, name.as_deref());
+            rebuilt(common, &runtime.block_on(refreshed)?)
         }
-        Command::Verify => {
-            let report = runtime.block_on(views::verify(&data_dir))?;
+        Command::List | Command::Verify => {
+            let report = runtime.block_on(views::verify(&reader, data_dir))?;
             verified(common, &report)
         }
     }
 }
 
-async fn list(common: &Common, data_dir: &Path) -> anyhow::Result<ExitCode> {
-    let engine = Box::pin(Engine::open(data_dir)).await?;
+async fn list(common: &Common, config: &Config) -> anyhow::Result<ExitCode> {
+    let engine = sql::engine(config).await?;
     let answer = engine
         .ask(
             "select layer, name, position, head, lag, windows, dirty_windows, files, rows, \

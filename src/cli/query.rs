@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{Common, Format, output, sql};
-use crate::query::{Engine, SavedQuery, saved_queries};
+use crate::query::{SavedQuery, saved_queries};
 
 /// What `query` takes.
 #[derive(Debug, clap::Args)]
@@ -36,10 +36,10 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     }
     // A wrong name is said before the log is read.
     SavedQuery::find(&name)?;
-    let data_dir = common.load()?.data_dir;
+    let config = common.load()?;
     let answer = sql::runtime()?.block_on(async {
-        let engine = Engine::open(&data_dir).await?;
-        engine.saved(&name, &args.params).await
+        let engine = sql::engine(&config).await?;
+        anyhow::Ok(engine.saved(&name, &args.params).await?)
     })?;
     sql::print(common, &answer)?;
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,6 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::{Common, Format, output, sql};
-use crate::query::Engine;
 use crate::report::{Kind, Language, daily};
 
 /// What `report` takes.
@@ -66,10 +65,10 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
         In::En => Language::English,
         In::Zh => Language::Chinese,
     };
-    let data_dir = common.load()?.data_dir;
+    let config = common.load()?;
     let report = sql::runtime()?.block_on(async {
-        let engine = Box::pin(Engine::open(&data_dir)).await?;
-        Box::pin(daily(&engine, args.date.as_deref(), language)).await
+        let engine = sql::engine(&config).await?;
+        anyhow::Ok(Box::pin(daily(&engine, args.date.as_deref(), language)).await?)
     })?;
     let page = report.write(kind);
     match (&args.out, common.format) {

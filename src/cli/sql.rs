@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::{Common, Format, output};
+use crate::projection::sql::LogReader;
 use crate::query::{Answer, Engine};
+use crate::runtime::{Config, read_log};
 
 /// What `sql` takes.
 #[derive(Debug, clap::Args)]
@@ -28,13 +30,23 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     } else {
         args.question
     };
-    let data_dir = common.load()?.data_dir;
+    let config = common.load()?;
     let answer = runtime()?.block_on(async {
-        let engine = Engine::open(&data_dir).await?;
-        engine.ask(&question).await
+        let engine = engine(&config).await?;
+        anyhow::Ok(engine.ask(&question).await?)
     })?;
     print(common, &answer)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The engine over the log that is configured.
+pub(super) async fn engine(config: &Config) -> anyhow::Result<Engine> {
+    Ok(Box::pin(Engine::over(reader(config).await?, &config.data_dir)).await?)
+}
+
+/// The log that is configured.
+pub(super) async fn reader(config: &Config) -> anyhow::Result<LogReader> {
+    Ok(LogReader::over(read_log(config).await?))
 }
 
 /// Where the engine runs.

@@ -11,11 +11,15 @@ use super::load::OpenError;
 /// The lock belongs to the open file, which a child process inherits for the moment between
 /// fork and exec: letting go says so explicitly instead of closing and hoping (flock(2)).
 #[derive(Debug)]
-pub(super) struct FolderLock(File);
+pub struct FolderLock(File);
 
 impl FolderLock {
     /// Takes the lock, and writes into its file who holds it.
-    pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
+    ///
+    /// # Errors
+    /// [`OpenError::Locked`] where another process holds it, [`OpenError::Io`] where the file
+    /// cannot be used.
+    pub fn take(path: &Path) -> Result<Self, OpenError> {
         let failed = |action| {
             let path = path.display().to_string();
             move |source| OpenError::Io { action, path, source }

@@ -96,6 +96,14 @@ impl<L: EventLog> EventLog for Spread<L> {
         })
     }
 
+    fn check(
+        &self,
+        stream: StreamName,
+        expected: ExpectedRevision,
+    ) -> BoxFuture<'_, Result<Option<u64>, AppendError>> {
+        self.0.check(stream, expected)
+    }
+
     fn stream<'a>(
         &'a self,
         stream: &'a StreamName,

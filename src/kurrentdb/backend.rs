@@ -315,21 +315,15 @@ impl KurrentLog {
             });
         }
         // Never written, or deleted: an append of nothing that nobody can expect tells which.
-        let options = AppendToStreamOptions::default()
-            .expected_revision(eventstore::ExpectedRevision::Exact(NO_REVISION));
-        let options = self.connection.signed(options, AppendToStreamOptions::authenticated);
-        let asked = self.connection.ask(async |client| {
-            client.append_to_stream(stream.as_str(), &options, Vec::new()).await
-        });
+        let asked = self.append_nothing(stream, ExpectedRevision::Exact(NO_REVISION));
         let last_revision = match asked.await {
-            Err(Refusal::Said(Error::WrongExpectedVersion { current, .. })) => match current {
-                eventstore::CurrentRevision::Current(revision) => Some(revision),
-                eventstore::CurrentRevision::NoStream => None,
-            },
+            Err(Refusal::Said(Error::WrongExpectedVersion { current, .. })) => {
+                wire::revision_of(current)
+            }
             Err(Refusal::Said(Error::ResourceDeleted)) => {
                 return Ok(StreamInfo { is_tombstoned: true, ..StreamInfo::default() });
             }
-            Ok(_) => None,
+            Ok(()) => None,
             Err(refusal) => return Err(self.connection.unreadable(&refusal)),
         };
         Ok(StreamInfo {
@@ -338,6 +332,22 @@ impl KurrentLog {
             is_deleted: last_revision.is_some(),
             is_tombstoned: false,
         })
+    }
+
+    /// An append without events: it compares and writes nothing.
+    async fn append_nothing(
+        &self,
+        stream: &StreamName,
+        expected: ExpectedRevision,
+    ) -> Result<(), Refusal> {
+        let options = AppendToStreamOptions::default().expected_revision(expected_of(expected));
+        let options = self.connection.signed(options, AppendToStreamOptions::authenticated);
+        self.connection
+            .ask(async |client| {
+                drop(client.append_to_stream(stream.as_str(), &options, Vec::new()).await?);
+                Ok(())
+            })
+            .await
     }
 
     /// What a refused delete or tombstone comes to: neither is told the true revision.
@@ -349,6 +359,10 @@ impl KurrentLog {
     ) -> AppendError {
         match refusal {
             Refusal::Said(Error::ResourceDeleted) => AppendError::StreamDeleted { stream },
+            Refusal::Said(Error::WrongExpectedVersion { current, .. }) => {
+                let actual = wire::revision_of(current);
+                AppendError::WrongExpectedRevision { stream, expected, actual }
+            }
             // eventstore 4.0.0 decodes a wrong expected version of unary appends only.
             Refusal::Said(Error::Grpc { code, .. })
                 if code as i32 == appender::FAILED_PRECONDITION =>
@@ -489,6 +503,23 @@ impl EventLog for KurrentLog {
                     let start = known(self.anchor_after(at), StreamPosition::End);
                     self.page_from(start, direction, max, |event| event.position <= at).await
                 }
+            }
+        })
+    }
+
+    fn check(
+        &self,
+        stream: StreamName,
+        expected: ExpectedRevision,
+    ) -> BoxFuture<'_, Result<Option<u64>, AppendError>> {
+        Box::pin(async move {
+            match self.append_nothing(&stream, expected).await {
+                Ok(()) => {
+                    let info = self.info(&stream).await;
+                    let refused = |_| self.connection.unwritten(&self.connection.away());
+                    Ok(info.map_err(refused)?.last_revision)
+                }
+                Err(refusal) => Err(self.refused(stream, expected, refusal).await),
             }
         })
     }

@@ -6,6 +6,7 @@
 //! tolerant of unknown fields; files do not. Deliberately absent: whether files exist.
 
 mod check;
+mod log_address;
 mod secret;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{AgentId, CampaignId, CarrierId, Millis, Ppm};
 use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
 
+pub use log_address::{LogAddress, LogAddressError};
 pub use secret::Secret;
 
 /// A configuration cannot be used.
@@ -53,6 +55,9 @@ pub struct Config {
     /// Where log, keys and projections lie.
     #[serde(default = "default_data_dir")]
     pub data_dir: PathBuf,
+    /// The KurrentDB server that keeps the log; without one, the log lies in the data folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogAddress>,
     /// The console's server.
     #[serde(default)]
     pub http: HttpConfig,
@@ -221,6 +226,7 @@ impl Default for Config {
         Self {
             node: default_node(),
             data_dir: default_data_dir(),
+            log: None,
             http: HttpConfig::default(),
             sip: SipConfig::default(),
             carriers: Vec::new(),
@@ -276,6 +282,9 @@ impl Config {
         let mut config = Self::parse(path, &text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.data_dir = folder.join(&config.data_dir);
+        if let Some(log) = &mut config.log {
+            log.move_to(folder);
+        }
         for campaign in &mut config.campaigns {
             campaign.script = folder.join(&campaign.script);
             campaign.leads = campaign.leads.take().map(|leads| folder.join(leads));

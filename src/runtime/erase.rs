@@ -11,10 +11,10 @@ use std::sync::Arc;
 use super::clock::{SystemClock, system_rng};
 use super::config::Config;
 use super::journal::Journal;
+use super::log::open_log;
 use super::platform::{StartError, open_vault};
 use crate::base::{Clock, PhoneNumber, SubjectId};
 use crate::dialing::LeadState;
-use crate::event_log::{EmbeddedLog, EventLog, LogOptions};
 use crate::privacy::VaultError;
 
 /// A person cannot be erased.
@@ -51,15 +51,13 @@ pub struct Erased {
 /// See [`EraseError`]; the log must not be open elsewhere.
 pub async fn erase(config: &Config, phone: &PhoneNumber) -> Result<Erased, EraseError> {
     let folder = config.data_dir.join("log");
-    if !folder.is_dir() {
+    if config.log.is_none() && !folder.is_dir() {
         return Err(EraseError::NoLog(folder));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let (log, _) = EmbeddedLog::open(&folder, LogOptions::default(), clock.clone())
-        .map_err(StartError::from)?;
-    let log = Arc::new(log);
-    let dyn_log: Arc<dyn EventLog> = log.clone();
-    let journal = Journal::open(dyn_log, clock, system_rng(), config.node.clone())
+    let opened = open_log(config, clock.clone()).await.map_err(StartError::from)?;
+    let log = opened.log.clone();
+    let journal = Journal::open(log.clone(), clock, system_rng(), config.node.clone())
         .await
         .map_err(StartError::from)?;
     let mut vault = open_vault(config, &journal)?;

@@ -11,6 +11,7 @@ use super::config::{CampaignConfig, Config};
 use super::engine::{Engine, EngineError, Parts, Voices};
 use super::import::{Import, ImportError, ImportReport, import};
 use super::journal::{Draft, Journal, JournalError};
+use super::log::{LogError, OpenLog, open_log};
 use super::recovery::{Recovered, recover};
 use super::scripts::{ScriptFileError, Scripts};
 use super::wire::{ListenError, bind_udp};
@@ -19,7 +20,7 @@ use crate::event::{
     CampaignCreated, CampaignStarted, CampaignStateName, CarrierAdded, CarrierFailed,
     ConfigurationLoaded,
 };
-use crate::event_log::{EmbeddedLog, EventLog, LogOptions, OpenError};
+use crate::event_log::EventLog;
 use crate::privacy::{Vault, VaultError};
 use crate::sip::{Timers, UserAgent, UserAgentConfig};
 
@@ -28,7 +29,7 @@ use crate::sip::{Timers, UserAgent, UserAgentConfig};
 pub enum StartError {
     /// The log cannot be opened.
     #[error(transparent)]
-    Log(#[from] OpenError),
+    Log(#[from] LogError),
     /// The keys cannot be opened.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -71,7 +72,7 @@ pub enum StartError {
 /// A platform that is ready to work.
 pub struct Platform {
     engine: Engine,
-    log: Arc<EmbeddedLog>,
+    log: OpenLog,
     sip: SocketAddr,
     recovered: Recovered,
     imports: Vec<(CampaignId, ImportReport)>,
@@ -89,10 +90,7 @@ impl Platform {
         until_complete: bool,
     ) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let folder = config.data_dir.join("log");
-        let (log, report) = EmbeddedLog::open(&folder, LogOptions::default(), clock.clone())?;
-        let log = Arc::new(log);
-        let dyn_log: Arc<dyn EventLog> = log.clone();
+        let log = open_log(&config, clock.clone()).await?;
         let mut scripts = Scripts::default();
         for campaign in &config.campaigns {
             scripts.load(campaign.id.clone(), campaign.script.clone())?;
@@ -104,9 +102,10 @@ impl Platform {
             source,
         })?;
         let node = config.node.clone();
-        let mut journal = Journal::open(dyn_log, clock.clone(), system_rng(), node.clone()).await?;
+        let mut journal =
+            Journal::open(log.log.clone(), clock.clone(), system_rng(), node.clone()).await?;
         let mut vault = open_vault(&config, &journal)?;
-        let recovered = recover(&mut journal, &node, report.torn_tail_bytes).await?;
+        let recovered = recover(&mut journal, &node, log.torn_tail_bytes).await?;
         set_up(&mut journal, &config, &scripts).await?;
         let mut imports = Vec::new();
         for campaign in &config.campaigns {
@@ -154,7 +153,7 @@ impl Platform {
 
     /// The log, to follow.
     pub fn log(&self) -> Arc<dyn EventLog> {
-        self.log.clone()
+        self.log.log.clone()
     }
 
     /// Where SIP is spoken.
@@ -179,7 +178,7 @@ impl Platform {
     /// See [`EngineError`]; calls were hung up.
     pub async fn run(self, stop: oneshot::Receiver<()>) -> Result<(), EngineError> {
         let result = Box::pin(self.engine.run(stop)).await;
-        self.log.close().await;
+        self.log.log.close().await;
         result
     }
 }
@@ -193,13 +192,11 @@ pub async fn import_only(
     campaign: &CampaignConfig,
 ) -> Result<ImportReport, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let folder = config.data_dir.join("log");
-    let (log, _) = EmbeddedLog::open(&folder, LogOptions::default(), clock.clone())?;
-    let log = Arc::new(log);
+    let opened = open_log(config, clock.clone()).await?;
+    let log = opened.log.clone();
     let mut scripts = Scripts::default();
     scripts.load(campaign.id.clone(), campaign.script.clone())?;
-    let dyn_log: Arc<dyn EventLog> = log.clone();
-    let mut journal = Journal::open(dyn_log, clock, system_rng(), config.node.clone()).await?;
+    let mut journal = Journal::open(log.clone(), clock, system_rng(), config.node.clone()).await?;
     let mut vault = open_vault(config, &journal)?;
     create_campaign(&mut journal, campaign, &scripts).await?;
     let report = import_leads(&mut journal, &mut vault, campaign).await?;

@@ -4,6 +4,7 @@
 //! line of JSON per check, and asks for the server to be killed or stopped in the middle. Needs
 //! what `tools/setup.sh test` puts below `target/peers`.
 
+mod backend;
 mod groups;
 mod peer;
 mod server;

@@ -99,7 +99,7 @@ async fn a_true_log_agrees_on_every_decision() {
     let mut world = World::new().await;
     world.call(false).await;
     // What a second process sees while the first one holds the log.
-    let reader = open(world.folder.path()).expect("readable");
+    let (reader, _) = EmbeddedLog::open_read_only(world.folder.path()).expect("readable");
     let found = replay(&reader).await.expect("a whole log");
     let text = report_text(&found, 20);
     assert!(text.ends_with("10 events replayed: every decision came out the same\n"), "{text}");
@@ -158,9 +158,11 @@ async fn a_part_that_two_calls_share_is_refused() {
     assert!(error.contains("2 calls have these characters"), "{error}");
 }
 
-#[test]
-fn a_log_that_is_not_there_is_named() {
+#[tokio::test]
+async fn a_log_that_is_not_there_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
-    let error = open(&folder.path().join("log")).err().expect("must be refused").to_string();
+    let config =
+        crate::runtime::Config { data_dir: folder.path().to_owned(), ..Default::default() };
+    let error = read_log(&config).await.err().expect("must be refused").to_string();
     assert!(error.contains("does not exist") && error.contains("--data-dir"), "{error}");
 }

@@ -8,10 +8,10 @@ use crate::base::{CampaignId, Clock as _, Millis, Timestamp};
 use crate::cli::Common;
 use crate::conversation::{Language, Script};
 use crate::event::{DialingMode, Event, RetryRule, RoutingWeights};
-use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog as _};
+use crate::event_log::{AllRead, Direction};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::config::CampaignConfig;
-use crate::runtime::{Config, read_script};
+use crate::runtime::{Config, LogError, read_log, read_script};
 
 /// Everything but carriers and agents.
 pub(super) struct Stage {
@@ -45,7 +45,7 @@ impl Stage {
         let campaign_id = CampaignId::new(id)?;
         let (leads, script_path) = (tree_file(leads), tree_file(script));
         let script = Arc::new(read_script(&script_path)?);
-        let before = before(&config, &campaign_id)?;
+        let before = crate::cli::runtime()?.block_on(before(&config, &campaign_id))?;
         let leads_max = if before.is_complete {
             before.leads + args.leads
         } else {
@@ -81,17 +81,16 @@ struct Before {
     is_complete: bool,
 }
 
-fn before(config: &Config, campaign_id: &CampaignId) -> anyhow::Result<Before> {
-    let folder = config.data_dir.join("log");
+async fn before(config: &Config, campaign_id: &CampaignId) -> anyhow::Result<Before> {
     let mut before = Before::default();
-    if !folder.exists() {
-        return Ok(before);
-    }
-    let (log, _) = EmbeddedLog::open_read_only(&folder)?;
-    let runtime = crate::cli::runtime()?;
+    let log = match read_log(config).await {
+        Ok(log) => log,
+        Err(LogError::Missing(_)) => return Ok(before),
+        Err(error) => return Err(error.into()),
+    };
     let mut from = AllRead::Start;
     loop {
-        let page = runtime.block_on(log.read_all(from, Direction::Forwards, 1_000))?;
+        let page = log.read_all(from, Direction::Forwards, 1_000).await?;
         let Some(last) = page.last() else { return Ok(before) };
         from = AllRead::Position(last.position + 1);
         for recorded in &page {

@@ -13,14 +13,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use eventstore::{
-    AppendToStreamOptions, BatchAppendClient, BatchAppendOptions, BatchWriteResult,
-    CurrentRevision, Error, EventData, WriteResult,
+    AppendToStreamOptions, BatchAppendClient, BatchAppendOptions, BatchWriteResult, Error,
+    EventData, WriteResult,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::connection::{Connection, Refusal, is_passing};
-use super::wire::{expected_of, proposed};
+use super::wire::{expected_of, proposed, revision_of};
 use crate::event_log::{AppendError, StreamAppend};
 
 /// gRPC's code of a condition that does not hold.
@@ -368,10 +368,7 @@ impl Appender {
                 AppendError::WrongExpectedRevision {
                     stream,
                     expected: part.expected,
-                    actual: match current {
-                        CurrentRevision::Current(revision) => Some(revision),
-                        CurrentRevision::NoStream => None,
-                    },
+                    actual: revision_of(current),
                 }
             }
             Err(Error::ResourceDeleted) => AppendError::StreamDeleted { stream },

@@ -318,3 +318,70 @@ async fn a_subscription_that_the_server_ends_without_an_error_begins_again() {
     assert_eq!(event.position, 7);
     assert!(server.subscriptions() >= 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_stream_goes_on_and_a_closed_one_does_not() {
+    let rig = Rig::start().await;
+    let log = rig.log().await;
+    let name = stream("a");
+    let nobody = log.stream(&name).await.expect("readable");
+    assert_eq!((nobody.exists(), nobody.last_revision), (false, None));
+    assert_eq!(log.check(name.clone(), ExpectedRevision::NoStream).await.expect("true"), None);
+    log.append(name.clone(), ANY, (0..3).map(event).collect()).await.expect("appended");
+    assert_eq!(log.check(name.clone(), ExpectedRevision::Exact(2)).await.expect("true"), Some(2));
+    let refused = log.delete(name.clone(), ExpectedRevision::Exact(0)).await;
+    assert!(
+        matches!(refused, Err(AppendError::WrongExpectedRevision { actual: Some(2), .. })),
+        "{refused:?}"
+    );
+    log.delete(name.clone(), ExpectedRevision::Exact(2)).await.expect("deleted");
+    let info = log.stream(&name).await.expect("readable");
+    assert_eq!((info.is_deleted, info.last_revision), (true, Some(2)));
+    assert_eq!(events_of(&log, &name).await, [0; 0]);
+    let appended = log.append(name.clone(), ANY, vec![event(3)]).await.expect("goes on");
+    assert_eq!(appended.last_revision, 3);
+    assert_eq!(events_of(&log, &name).await, [3]);
+    assert_eq!(log.stream(&name).await.expect("readable").first_revision, 3);
+    log.tombstone(name.clone(), ANY).await.expect("closed");
+    assert!(log.stream(&name).await.expect("readable").is_tombstoned);
+    let refused = log.append(name.clone(), ANY, vec![event(4)]).await;
+    assert!(matches!(refused, Err(AppendError::StreamDeleted { .. })), "{refused:?}");
+    let refused = log.delete(name.clone(), ANY).await;
+    assert!(matches!(refused, Err(AppendError::StreamDeleted { .. })), "{refused:?}");
+    // All of it stands in the log, system events too.
+    let all = log.read_all(AllRead::Start, Direction::Forwards, 100).await.expect("readable");
+    assert!(all.iter().any(Recorded::is_system) && all.len() > 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_streams_are_appended_to_in_their_order() {
+    let rig = Rig::start().await;
+    let log = rig.log().await;
+    let part = |number: u64, expected| StreamAppend {
+        stream: stream(&format!("s{number}")),
+        expected,
+        events: vec![event(number)],
+    };
+    let batch: Vec<_> = (0..300).map(|number| part(number, ANY)).collect();
+    let first = log.append_many(batch.clone()).await.expect("appended");
+    let positions: Vec<_> = first.iter().map(|it| it.last_position).collect();
+    assert!(positions.is_sorted() && positions.len() == 300);
+    // Cut off after some parts, then tried again with the same ids: the others are added.
+    let more: Vec<_> = (200..400).map(|number| part(number, ANY)).collect();
+    log.append_many(more).await.expect("appended");
+    let all = log.read_all(AllRead::Start, Direction::Forwards, 1_000).await.expect("readable");
+    assert_eq!(all.iter().map(rig::number).collect::<Vec<_>>(), (0..400).collect::<Vec<_>>());
+    // With a belief, what follows a false one is not appended.
+    let batch = vec![
+        part(500, ExpectedRevision::NoStream),
+        part(0, ExpectedRevision::NoStream),
+        part(501, ANY),
+    ];
+    let mut batch = batch;
+    batch[1].events = vec![event(999)];
+    let refused = log.append_many(batch).await;
+    assert!(matches!(refused, Err(AppendError::WrongExpectedRevision { actual: Some(0), .. })));
+    assert_eq!(events_of(&log, &stream("s501")).await, [0; 0]);
+    let twice = vec![part(7, ANY), part(7, ANY)];
+    assert!(matches!(log.append_many(twice).await, Err(AppendError::StreamTwice { .. })));
+}

@@ -18,6 +18,14 @@ pub(super) const fn expected_of(expected: ExpectedRevision) -> eventstore::Expec
     }
 }
 
+/// The last revision of a stream, as a refusal tells it.
+pub(super) const fn revision_of(current: eventstore::CurrentRevision) -> Option<u64> {
+    match current {
+        eventstore::CurrentRevision::Current(revision) => Some(revision),
+        eventstore::CurrentRevision::NoStream => None,
+    }
+}
+
 /// An event on its way to the server.
 pub(super) fn proposed(event: &NewEvent) -> EventData {
     let metadata = codec::metadata_of(event);

@@ -1,12 +1,33 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::*;
 use crate::base::Rng;
+use crate::event_log::EmbeddedLog;
+use crate::event_log::spread::Spread;
 use crate::projection::history::{append, campaign};
 use crate::projection::store::Manifest;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
+}
+
+async fn refresh_at(data_dir: &Path) -> Result<Vec<Refreshed>, Error> {
+    refresh(&LogReader::open(data_dir)?, data_dir).await
+}
+
+async fn rebuild_at(data_dir: &Path, name: Option<&str>) -> Result<Vec<Refreshed>, Error> {
+    rebuild(&LogReader::open(data_dir)?, data_dir, name).await
+}
+
+async fn verify_at(data_dir: &Path) -> Result<VerifyReport, Error> {
+    verify(&LogReader::open(data_dir)?, data_dir).await
+}
+
+/// The same log with positions far apart.
+fn spread(data_dir: &Path) -> LogReader {
+    let (log, _) = EmbeddedLog::open_read_only(&data_dir.join("log")).expect("a log");
+    LogReader::over(Arc::new(Spread(log)))
 }
 
 fn manifest(data_dir: &Path, view: &View) -> Manifest {
@@ -35,15 +56,56 @@ async fn a_view_in_steps_equals_the_view_in_one_go() {
         for cut in cuts {
             append(folder.path(), &facts[from..cut]).await;
             from = cut;
-            let refreshed = refresh(folder.path()).await.expect("refreshes");
+            let refreshed = refresh_at(folder.path()).await.expect("refreshes");
             for view in &refreshed {
                 assert_eq!(view.error, None, "seed {seed}, cut {cut}: {}", view.view);
                 assert_eq!(view.position, (cut as u64).checked_sub(1));
             }
-            let report = verify(folder.path()).await.expect("compares");
+            let report = verify_at(folder.path()).await.expect("compares");
             assert!(report.is_equal(), "seed {seed}, cut {cut}: {report:#?}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn positions_far_apart_give_the_same_views() {
+    let facts = campaign(5, 40);
+    let (dense, sparse) = (folder(), folder());
+    let cut = facts.len() / 2;
+    for facts in [&facts[..cut], &facts[cut..]] {
+        append(dense.path(), facts).await;
+        append(sparse.path(), facts).await;
+        let one = refresh_at(dense.path()).await.expect("refreshes");
+        let other = refresh(&spread(sparse.path()), sparse.path()).await.expect("refreshes");
+        for (one, other) in one.iter().zip(&other) {
+            assert_eq!((&one.error, &other.error), (&None, &None), "{}", one.view);
+            assert_eq!(one.position.map(|at| at * 1_000 + 7), other.position, "{}", one.view);
+            assert_eq!(
+                (one.computed, one.windows, one.is_rebuilt),
+                (other.computed, other.windows, other.is_rebuilt),
+                "{}",
+                one.view
+            );
+        }
+    }
+    let reader = spread(sparse.path());
+    let report = verify(&reader, sparse.path()).await.expect("compares");
+    assert!(report.is_equal(), "{report:#?}");
+    let rows = |report: VerifyReport| -> Vec<_> {
+        report.views.into_iter().map(|view| (view.view, view.rows, view.windows)).collect()
+    };
+    assert_eq!(rows(report), rows(verify_at(dense.path()).await.expect("compares")));
+    // Nothing new: nothing is computed, and nothing is behind.
+    let again = refresh(&reader, sparse.path()).await.expect("refreshes");
+    assert!(again.iter().all(|view| view.computed == 0 && !view.is_rebuilt));
+    append(sparse.path(), &facts[..3]).await;
+    let mut tables = Tables::default();
+    let reader = spread(sparse.path());
+    reader.advance(&mut tables, None, |_| {}).await.expect("reads");
+    let (store, views) = (Store::below(sparse.path()), views().expect("views"));
+    let context = session(tables.batches().expect("batches")).expect("a session");
+    let status = Box::pin(status(&context, &store, &views, &tables)).await.expect("a status");
+    assert!(status.iter().all(|view| view.lag == 3), "{status:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,15 +114,15 @@ async fn only_dirty_windows_are_computed_again() {
     let folder = folder();
     let cut = facts.len() - 3;
     append(folder.path(), &facts[..cut]).await;
-    drop(refresh(folder.path()).await.expect("refreshes"));
+    drop(refresh_at(folder.path()).await.expect("refreshes"));
     append(folder.path(), &facts[cut..]).await;
-    let refreshed = refresh(folder.path()).await.expect("refreshes");
+    let refreshed = refresh_at(folder.path()).await.expect("refreshes");
     let calls = refreshed.iter().find(|view| view.view == "operational.calls_hourly");
     let calls = calls.expect("the view");
     assert!(!calls.is_rebuilt);
     assert!(calls.computed <= 1 && calls.windows > 10, "{calls:?}");
     // Nothing new: nothing is computed.
-    let refreshed = refresh(folder.path()).await.expect("refreshes");
+    let refreshed = refresh_at(folder.path()).await.expect("refreshes");
     assert!(refreshed.iter().all(|view| view.computed == 0 && !view.is_rebuilt));
 }
 
@@ -68,7 +130,7 @@ async fn only_dirty_windows_are_computed_again() {
 async fn verify_finds_a_row_that_was_tampered_with() {
     let folder = folder();
     append(folder.path(), &campaign(3, 20)).await;
-    drop(refresh(folder.path()).await.expect("refreshes"));
+    drop(refresh_at(folder.path()).await.expect("refreshes"));
     let views = views().expect("heads read");
     let view = views.iter().find(|view| view.name == "campaigns_daily").expect("the view");
     let stored = manifest(folder.path(), view);
@@ -84,29 +146,29 @@ async fn verify_finds_a_row_that_was_tampered_with() {
     let forged = datafusion::arrow::record_batch::RecordBatch::try_new(schema, columns);
     let start = *stored.windows.keys().next().expect("a window");
     store.write_window(view, start, stored.position, &forged.expect("same shape")).expect("writes");
-    let report = verify(folder.path()).await.expect("compares");
+    let report = verify_at(folder.path()).await.expect("compares");
     assert!(!report.is_equal());
     let check = report.views.iter().find(|check| check.view == view.table()).expect("the view");
     let difference = check.difference.clone().expect("a difference");
     assert!(difference.starts_with("window 2026-11-21: row 0 is stored as ["), "{difference}");
     assert_eq!(report.views.iter().filter(|check| check.difference.is_some()).count(), 1);
     // And a rebuild mends it.
-    let refreshed = rebuild(folder.path(), Some("campaigns_daily")).await.expect("rebuilds");
+    let refreshed = rebuild_at(folder.path(), Some("campaigns_daily")).await.expect("rebuilds");
     assert_eq!(refreshed.iter().filter(|view| view.is_rebuilt).count(), 1);
-    assert!(verify(folder.path()).await.expect("compares").is_equal());
+    assert!(verify_at(folder.path()).await.expect("compares").is_equal());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_file_is_a_difference_and_not_a_failure() {
     let folder = folder();
     append(folder.path(), &campaign(5, 10)).await;
-    drop(refresh(folder.path()).await.expect("refreshes"));
+    drop(refresh_at(folder.path()).await.expect("refreshes"));
     let views = views().expect("heads read");
     let stored = manifest(folder.path(), &views[0]);
     let window = stored.windows.values().next().expect("a window");
     let path = Store::below(folder.path()).path(&views[0], window);
     std::fs::write(path, b"not Parquet").expect("writes");
-    let report = verify(folder.path()).await.expect("compares");
+    let report = verify_at(folder.path()).await.expect("compares");
     assert_eq!(report.views.iter().filter(|check| check.difference.is_some()).count(), 1);
 }
 
@@ -114,7 +176,7 @@ async fn a_broken_file_is_a_difference_and_not_a_failure() {
 async fn another_definition_or_another_log_makes_all_again() {
     let folder = folder();
     append(folder.path(), &campaign(1, 10)).await;
-    drop(refresh(folder.path()).await.expect("refreshes"));
+    drop(refresh_at(folder.path()).await.expect("refreshes"));
     let views = views().expect("heads read");
     let store = Store::below(folder.path());
     let mut other = manifest(folder.path(), &views[0]);
@@ -123,12 +185,12 @@ async fn another_definition_or_another_log_makes_all_again() {
     let mut foreign = manifest(folder.path(), &views[1]);
     foreign.event_id = Some("another".to_owned());
     store.commit(&views[1], &foreign).expect("writes");
-    assert!(!verify(folder.path()).await.expect("compares").is_equal());
-    let refreshed = refresh(folder.path()).await.expect("refreshes");
+    assert!(!verify_at(folder.path()).await.expect("compares").is_equal());
+    let refreshed = refresh_at(folder.path()).await.expect("refreshes");
     let rebuilt: Vec<bool> = refreshed.iter().map(|view| view.is_rebuilt).collect();
     assert_eq!(rebuilt.iter().filter(|is_rebuilt| **is_rebuilt).count(), 2);
     assert!(rebuilt[0] && rebuilt[1]);
-    assert!(verify(folder.path()).await.expect("compares").is_equal());
+    assert!(verify_at(folder.path()).await.expect("compares").is_equal());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +198,7 @@ async fn files_of_a_killed_refresh_are_passed_over_and_removed() {
     let facts = campaign(2, 30);
     let folder = folder();
     append(folder.path(), &facts[..facts.len() / 2]).await;
-    drop(refresh(folder.path()).await.expect("refreshes"));
+    drop(refresh_at(folder.path()).await.expect("refreshes"));
     let views = views().expect("heads read");
     let (store, view) = (Store::below(folder.path()), &views[0]);
     let stored = manifest(folder.path(), view);
@@ -145,10 +207,10 @@ async fn files_of_a_killed_refresh_are_passed_over_and_removed() {
     let rows = store.read_window(view, window).expect("reads").remove(0);
     let stray = store.write_window(view, *start, Some(999_999), &rows.slice(0, 0)).expect("writes");
     std::fs::write(store.folder(view).join("half.parquet.tmp"), b"PAR").expect("writes");
-    assert!(verify(folder.path()).await.expect("compares").is_equal());
+    assert!(verify_at(folder.path()).await.expect("compares").is_equal());
     append(folder.path(), &facts[facts.len() / 2..]).await;
-    drop(refresh(folder.path()).await.expect("refreshes"));
-    assert!(verify(folder.path()).await.expect("compares").is_equal());
+    drop(refresh_at(folder.path()).await.expect("refreshes"));
+    assert!(verify_at(folder.path()).await.expect("compares").is_equal());
     assert!(!store.path(view, &stray).exists());
     assert!(!store.folder(view).join("half.parquet.tmp").exists());
 }
@@ -157,7 +219,7 @@ async fn files_of_a_killed_refresh_are_passed_over_and_removed() {
 async fn two_refreshers_wait_for_each_other() {
     let folder = folder();
     append(folder.path(), &campaign(4, 20)).await;
-    let (first, second) = tokio::join!(refresh(folder.path()), refresh(folder.path()));
+    let (first, second) = tokio::join!(refresh_at(folder.path()), refresh_at(folder.path()));
     let rebuilt = |refreshed: Result<Vec<Refreshed>, Error>| {
         refreshed.expect("refreshes").iter().filter(|view| view.is_rebuilt).count()
     };
@@ -168,7 +230,7 @@ async fn two_refreshers_wait_for_each_other() {
 #[tokio::test]
 async fn a_folder_without_a_log_is_one_clear_line() {
     let folder = folder();
-    let error = refresh(folder.path()).await.expect_err("no log");
+    let error = refresh_at(folder.path()).await.expect_err("no log");
     assert!(
         error.to_string().contains("there is none; name the folder with --data-dir"),
         "{error}"

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::event::Event;
+use crate::event_log::EmbeddedLog;
 use crate::event_log::{AllRead, Direction};
 use crate::runtime::erase;
 

@@ -47,7 +47,7 @@ impl Program {
     /// Starts any command.
     pub(crate) fn spawn(mut command: Command) -> Self {
         // The environment of whoever runs the tests must not decide what they find.
-        for name in ["LEDGERLINE_CONFIG", "LEDGERLINE_DATA_DIR", "RUST_LOG"] {
+        for name in ["LEDGERLINE_CONFIG", "LEDGERLINE_DATA_DIR", "LEDGERLINE_LOG", "RUST_LOG"] {
             command.env_remove(name);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
