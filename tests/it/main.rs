@@ -9,6 +9,8 @@ mod campaign;
 mod examples;
 #[cfg(feature = "analytics")]
 mod kill;
+#[cfg(feature = "s3")]
+mod lake;
 mod sipp;
 #[cfg(feature = "analytics")]
 mod support;
