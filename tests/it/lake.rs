@@ -87,10 +87,11 @@ impl Clock for Still {
 
 /// A log of a few hundred events in several segments.
 async fn write_log(folder: &Path) -> Vec<Recorded> {
-    let options = LogOptions { segment_bytes: 60_000, ..LogOptions::default() };
+    let options = LogOptions { segment_bytes: 20_000, ..LogOptions::default() };
     let (log, _) = EmbeddedLog::open(folder, options, Arc::new(Still)).expect("a log");
+    let facts = examples();
     for round in 0..12 {
-        let events = examples().iter().zip(0..).map(|(fact, number)| {
+        let events = facts.iter().zip(0..).map(|(fact, number)| {
             let at = Timestamp::from_micros(START + number);
             let id = EventId::generate(at, &mut Rng::from_seed(round * 1_000 + number as u64));
             NewEvent::of(fact, id, at, Actor::part("test"))
