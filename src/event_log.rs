@@ -65,10 +65,10 @@ pub use load::{Damage, OpenError};
 pub use lock::FolderLock;
 pub use metrics::{Asked, LogMetrics, OPEN_METRICS, SubscriberMetrics};
 #[cfg(feature = "s3")]
-pub use sealed::{CachedFile, Objects, RemoteFiles};
+pub use sealed::{CachedFile, Objects, RemoteFiles, S3Options};
 pub use sealed::{
     LocalFiles, RawSegment, RowGroupEntry, SealError, SealOptions, SealRecord, SealedDamage,
-    SealedEventKey, SealedFile, SealedPart, SealedSegment, SealedStore, merge, seal,
+    SealedEventKey, SealedFile, SealedPart, SealedSegment, SealedStore, merge, mergeable, seal,
 };
 pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};

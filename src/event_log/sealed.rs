@@ -20,6 +20,7 @@ mod fill;
 mod folder;
 mod group;
 mod literal;
+mod merge;
 mod part;
 mod raw;
 mod rebuild;
@@ -41,10 +42,11 @@ use crate::event::CATALOG;
 use encode::Plan;
 use raw::Scan;
 
+pub use merge::{merge, mergeable};
 pub use part::{LocalFiles, SealedEventKey, SealedPart};
 pub use rebuild::SealedDamage;
 #[cfg(feature = "s3")]
-pub use remote::{CachedFile, Objects, RemoteFiles};
+pub use remote::{CachedFile, Objects, RemoteFiles, S3Options};
 pub use seal_record::{RowGroupEntry, SealRecord, SealedFile, SealedSegment};
 pub use store::SealedStore;
 
@@ -223,31 +225,6 @@ fn prove(
         }
     }
     Ok(())
-}
-
-/// Makes one part of several that follow each other; once it returns, [`SealedStore::records`]
-/// gives the new one only, and the old ones may be removed with [`SealedStore::remove`]. Blocks.
-///
-/// # Errors
-/// See [`SealError`].
-pub fn merge(
-    store: &SealedStore,
-    parts: &[Arc<SealedPart>],
-    options: &SealOptions,
-) -> Result<SealRecord, SealError> {
-    let mut segments = Vec::new();
-    let mut next = None;
-    for part in parts {
-        if next.is_some_and(|next| next != part.base()) {
-            return Err(SealError::Gap { position: next.unwrap_or_default() });
-        }
-        next = Some(part.end());
-        for (number, entry) in part.record().segments.iter().enumerate() {
-            let bytes = part.rebuild_raw(number)?;
-            segments.push(RawSegment { name: entry.name.clone(), bytes });
-        }
-    }
-    seal(store, &segments, options)
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ mod examples;
 mod kill;
 #[cfg(feature = "kurrentdb")]
 mod kurrentdb;
+#[cfg(feature = "s3")]
+mod lake;
 mod sipp;
 #[cfg(any(feature = "analytics", feature = "kurrentdb"))]
 mod support;

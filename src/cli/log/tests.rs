@@ -48,7 +48,7 @@ pub(super) async fn ten(folder: &Path) -> EmbeddedLog {
 }
 
 pub(super) fn common(folder: &Path, format: Format) -> Common {
-    Common { config: None, data_dir: Some(folder.to_owned()), format }
+    Common { config: None, data_dir: Some(folder.to_owned()), log: None, format }
 }
 
 /// Arguments as they are typed after `ledgerline log`.

@@ -58,9 +58,4 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         self.bytes -= entry.bytes;
         Some(entry.value)
     }
-
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
 }

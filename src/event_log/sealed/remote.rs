@@ -10,10 +10,12 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
+use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, RetryConfig};
 use tokio::runtime::Handle;
 
 use super::cache::Cache;
@@ -22,6 +24,15 @@ use super::seal_record::{SealRecord, SealedFile};
 use crate::base::hex;
 use crate::event_log::contract::ReadError;
 use crate::event_log::storage::{SegmentFile, Storage, WriteFailure};
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one request may take, the body included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often a request that failed is repeated.
+const RETRIES: usize = 4;
+/// After this, no request is repeated.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An object store, and the folder where files fetched from it are kept.
 pub struct RemoteFiles {
@@ -53,7 +64,75 @@ struct State {
     held: HashMap<String, Weak<CachedFile>>,
 }
 
+/// Where an S3-compatible store is. The credentials are not part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct S3Options {
+    /// Such as `https://storage.example.com`; without one, that of AWS for the region.
+    pub endpoint: Option<String>,
+    /// The region; without one, `us-east-1`.
+    pub region: Option<String>,
+    /// The bucket.
+    pub bucket: String,
+    /// What every key begins with; may be empty.
+    pub prefix: String,
+    /// Whether the bucket is in the path, and not in the host name.
+    pub is_path_style: bool,
+}
+
 impl Objects {
+    /// An S3-compatible store, with the credentials of the environment: `AWS_ACCESS_KEY_ID` and
+    /// `AWS_SECRET_ACCESS_KEY`, and what else AWS programs know.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] where the options cannot be.
+    pub fn s3(options: &S3Options) -> Result<Self, ReadError> {
+        Self::s3_with(AmazonS3Builder::from_env(), options)
+    }
+
+    /// As [`Self::s3`], with other credentials.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn s3_with(builder: AmazonS3Builder, options: &S3Options) -> Result<Self, ReadError> {
+        let endpoint = options.endpoint.as_deref();
+        let mut name = format!("s3://{}", options.bucket);
+        if !options.prefix.is_empty() {
+            name = format!("{name}/{}", options.prefix);
+        }
+        if let Some(endpoint) = endpoint {
+            let host = endpoint.rsplit_once('@').map_or(endpoint, |(_, host)| host);
+            name = format!("{name} at {host}");
+        }
+        let is_plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
+        let client = ClientOptions::new()
+            .with_allow_http(is_plain)
+            .with_connect_timeout(CONNECT_TIMEOUT)
+            .with_timeout(REQUEST_TIMEOUT);
+        let retry = RetryConfig {
+            max_retries: RETRIES,
+            retry_timeout: RETRY_TIMEOUT,
+            ..RetryConfig::default()
+        };
+        let mut builder = builder
+            .with_bucket_name(&options.bucket)
+            .with_virtual_hosted_style_request(!options.is_path_style)
+            .with_region(options.region.as_deref().unwrap_or("us-east-1"))
+            .with_client_options(client)
+            .with_retry(retry);
+        if let Some(endpoint) = endpoint {
+            builder = builder.with_endpoint(endpoint);
+        }
+        let refused = |what: &str| ReadError::Unavailable {
+            server: name.clone(),
+            what: format!("cannot be used: {what}"),
+        };
+        let prefix = Path::parse(&options.prefix).map_err(|_| refused("the prefix is no key"))?;
+        let store = builder.build().map_err(|_| {
+            refused("the endpoint must be a URL, and bucket and region plain names")
+        })?;
+        Ok(Self { name, store: Arc::new(store), prefix })
+    }
+
     fn key(&self, path: &str) -> Path {
         let parts = path.split('/').map(object_store::path::PathPart::from);
         self.prefix.parts().chain(parts).collect()

@@ -4,6 +4,8 @@ mod crashes;
 mod damage;
 mod events;
 mod parts;
+#[cfg(feature = "s3")]
+mod remote;
 
 use bytes::Bytes;
 
@@ -129,5 +131,5 @@ fn read_all_of(part: &SealedPart) -> Result<Vec<Recorded>, ReadError> {
 
 /// Row groups so small that a few events make several.
 fn few() -> SealOptions {
-    SealOptions { row_group_events: 4, ..SealOptions::default() }
+    SealOptions { row_group_events: 4, zstd_level: 1 }
 }

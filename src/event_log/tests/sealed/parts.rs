@@ -8,7 +8,7 @@ fn a_sealed_segment_gives_back_its_events_and_its_bytes() {
     let (raw, last) = raw_segment(10, [3; 32], &frames);
     let record = seal(&store, std::slice::from_ref(&raw), &few()).expect("sealed");
     assert_eq!((record.base, record.end), (10, 110));
-    assert_eq!(store.records().expect("records"), [record.clone()]);
+    assert_eq!(store.records().expect("records"), std::slice::from_ref(&record));
     let mut families: Vec<_> = record.files.iter().map(|file| file.family.as_str()).collect();
     families.sort_unstable();
     families.dedup();
@@ -73,7 +73,7 @@ fn parts_that_follow_each_other_merge_into_one() {
     let second = seal(&store, std::slice::from_ref(&two), &few()).expect("sealed");
     let parts = [first.clone(), second.clone()].map(|it| Arc::new(open_part(&store, it)));
     let merged = merge(&store, &parts, &few()).expect("merged");
-    assert_eq!(store.records().expect("records"), [merged.clone()]);
+    assert_eq!(store.records().expect("records"), std::slice::from_ref(&merged));
     assert_eq!(store.clean().expect("cleaned"), 2);
     let merged = open_part(&store, merged);
     assert_eq!(read_all_of(&merged).expect("events"), events);
@@ -85,6 +85,49 @@ fn parts_that_follow_each_other_merge_into_one() {
     assert!(read_all_of(&parts[0]).is_ok() || !folder.path().join(&first.files[0].path).exists());
     let turned = [parts[1].clone(), parts[0].clone()];
     assert!(matches!(merge(&store, &turned, &few()), Err(SealError::Gap { position: 60 })));
+}
+
+/// A record of so many raw bytes, from one hour of 2026-11 to another.
+fn record_of(bytes: u64, first_hour: i64, last_hour: i64) -> SealRecord {
+    let hour = 3_600_000_000;
+    let start = 1_795_219_200_000_000;
+    let segment = SealedSegment {
+        name: String::new(),
+        header: String::new(),
+        base: 0,
+        end: 1,
+        bytes,
+        frames: 1,
+        last_frame: String::new(),
+        blake3: String::new(),
+    };
+    SealRecord {
+        format: SealRecord::FORMAT,
+        base: 0,
+        end: 1,
+        first_recorded_at: start + first_hour * hour,
+        last_recorded_at: start + last_hour * hour,
+        segments: vec![segment],
+        files: Vec::new(),
+    }
+}
+
+#[test]
+fn small_neighbours_of_a_past_day_are_worth_merging() {
+    let check = |records: &[(u64, i64, i64)], wanted: Option<std::ops::Range<usize>>| {
+        let records: Vec<_> = records.iter().map(|(b, f, l)| record_of(*b, *f, *l)).collect();
+        let now = Timestamp::from_micros(1_795_219_200_000_000 + 30 * 3_600_000_000);
+        assert_eq!(mergeable(&records, now, 100), wanted, "{records:?}");
+    };
+    check(&[], None);
+    check(&[(10, 0, 1)], None);
+    check(&[(10, 0, 1), (10, 1, 2), (10, 2, 3)], Some(0..3));
+    check(&[(90, 0, 1), (10, 1, 2), (10, 2, 3)], Some(0..2));
+    check(&[(99, 0, 1), (50, 1, 2), (50, 2, 3), (50, 4, 5)], Some(1..3));
+    check(&[(100, 0, 1), (100, 1, 2), (u64::MAX, 2, 3)], None);
+    check(&[(10, 0, 1), (10, 1, 25)], None);
+    check(&[(10, 23, 23), (10, 24, 24), (10, 24, 25)], None);
+    check(&[(10, -2, -1), (10, 1, 2), (10, 1, 2)], Some(1..3));
 }
 
 #[test]
