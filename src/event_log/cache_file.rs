@@ -15,6 +15,9 @@ use super::storage::{SegmentFile, Storage, WriteFailure, read_full, write_full};
 pub(super) const TEMPORARY: &str = ".tmp";
 /// Bytes gathered for one write.
 const WRITE_BYTES: usize = 256 << 10;
+/// Bytes after which a file is synced though it is not finished: a sync of the log that comes
+/// behind a large one waits for it. Units: bytes.
+const SYNC_BYTES: u64 = 1 << 20;
 
 /// Why a cache of the log cannot be used or made.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +71,7 @@ pub(super) struct CacheFile<'a> {
     buffer: Vec<u8>,
     /// Bytes in the file, without the buffer.
     written: u64,
+    synced: u64,
     published: bool,
 }
 
@@ -93,7 +97,7 @@ impl<'a> CacheFile<'a> {
         }
         let file = storage.create(&temporary).map_err(failed("create"))?;
         let buffer = vec![0; header];
-        Ok(Self { storage, name, temporary, file, buffer, written: 0, published: false })
+        Ok(Self { storage, name, temporary, file, buffer, written: 0, synced: 0, published: false })
     }
 
     /// Where the next byte goes.
@@ -112,7 +116,14 @@ impl<'a> CacheFile<'a> {
     /// What the disk refuses.
     pub(super) fn put(&mut self, bytes: &[u8]) -> Result<(), IndexError> {
         self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= WRITE_BYTES { self.flush() } else { Ok(()) }
+        if self.buffer.len() >= WRITE_BYTES {
+            self.flush()?;
+        }
+        if self.written - self.synced >= SYNC_BYTES {
+            self.file.sync().map_err(|source| self.failed("sync", source))?;
+            self.synced = self.written;
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), IndexError> {

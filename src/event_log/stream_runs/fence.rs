@@ -70,6 +70,14 @@ impl Fence {
         }
     }
 
+    /// Gives back memory it does not need.
+    pub(super) fn shrink(&mut self) {
+        self.firsts.shrink_to_fit();
+        self.offsets.shrink_to_fit();
+        self.lens.shrink_to_fit();
+        self.filters.shrink_to_fit();
+    }
+
     pub(super) fn len(&self) -> usize {
         self.firsts.len()
     }

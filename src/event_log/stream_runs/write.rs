@@ -202,6 +202,7 @@ impl<'a> RunWriter<'a> {
             self.file.put(&bytes)?;
         }
         let extent = Extent { fence, blocks, keys: self.key_count, crc };
+        self.fence.shrink();
         let path = self.file.path();
         let file = self.file.publish(&self.identity.encode(&extent))?;
         Ok(Run::written(self.identity, path, file, extent, self.fence))

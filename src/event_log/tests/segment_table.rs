@@ -77,9 +77,9 @@ fn any_damaged_byte_is_refused() {
     write_table(&disk, &facts, &table).expect("written");
     let file = disk.open(&table_name(9), true).expect("the table");
     let whole = read_to_end(&*file, 0).expect("bytes");
-    for at in 0..whole.len() {
+    for (at, byte) in whole.iter().copied().enumerate() {
         for flip in [1, 0x80, 0xff] {
-            write_full(&*file, &[whole[at] ^ flip], at as u64).expect("written");
+            write_full(&*file, &[byte ^ flip], at as u64).expect("written");
             let refused = load_table(&disk, &facts).expect_err("damaged");
             let text = refused.to_string();
             assert!(text.contains("rebuild") && text.contains("/disk/segment-"), "{at}: {text}");
@@ -87,7 +87,7 @@ fn any_damaged_byte_is_refused() {
                 load_facts(&disk, 9).expect_err("damaged");
             }
         }
-        write_full(&*file, &[whole[at]], at as u64).expect("written");
+        write_full(&*file, &[byte], at as u64).expect("written");
     }
     load_table(&disk, &facts).expect("as it was");
     for len in 0..whole.len() as u64 + 9 {

@@ -33,9 +33,9 @@ fn any_damaged_byte_is_refused_and_never_answered() {
     let file = storage.open(&name, true).expect("the file");
     let mut rng = Rng::from_seed(1);
     let mut at_open = 0;
-    for at in 0..whole.len() {
+    for (at, byte) in whole.iter().copied().enumerate() {
         let flip = 1 << rng.below(8);
-        write_full(&*file, &[whole[at] ^ flip], at as u64).expect("written");
+        write_full(&*file, &[byte ^ flip], at as u64).expect("written");
         let (runs, unusable) = open(&storage);
         if unusable.is_empty() {
             let refused = model.compare(&runs.snapshot(), &mut rng).expect_err("damaged");
@@ -46,7 +46,7 @@ fn any_damaged_byte_is_refused_and_never_answered() {
             assert_eq!((unusable.len(), runs.covered_until()), (1, 0));
             at_open += 1;
         }
-        write_full(&*file, &[whole[at]], at as u64).expect("written");
+        write_full(&*file, &[byte], at as u64).expect("written");
     }
     assert_eq!(at_open, 128 + 2 * 116, "header and fence are compared at once");
     model.expect(&open(&storage).0, &mut rng);
