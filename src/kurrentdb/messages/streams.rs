@@ -180,6 +180,7 @@ pub mod read_resp {
 
     /// What it is.
     #[derive(Clone, PartialEq, prost::Oneof)]
+    #[expect(clippy::large_enum_variant, reason = "nearly all of them are events")]
     pub enum Content {
         #[prost(message, tag = "1")]
         Event(ReadEvent),
