@@ -88,6 +88,7 @@ pub mod read_resp {
     use super::{Empty, RecordedEvent, SubscriptionConfirmation};
 
     /// What it is.
+    #[expect(clippy::large_enum_variant, reason = "made for one answer and sent at once")]
     #[derive(Clone, PartialEq, prost::Oneof)]
     pub enum Content {
         #[prost(message, tag = "1")]

@@ -25,7 +25,9 @@ pub(super) enum KeepError {
     Append(#[from] AppendError),
     #[error("read persistent subscriptions")]
     Read(#[from] ReadError),
-    #[error("name the streams of group {0:?}: together with the stream's name it is too long")]
+    #[error(
+        "name the streams of group {0:?}: together with the stream's name it is too long, or has control characters"
+    )]
     Name(String),
     #[error("make an id: the operating system gives no random bytes")]
     Random(#[from] getrandom::Error),

@@ -33,6 +33,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub(super) type Delivery = (Arc<Given>, u32);
 
 /// What a group is told.
+#[derive(Debug)]
 pub(super) enum Command {
     /// A consumer comes; false where there is no place for it.
     Connect {
@@ -182,8 +183,8 @@ impl Runner {
         let now = self.tools.clock.now();
         match command {
             Command::Connect { id, about, deliveries, reply } => {
+                self.let_go_of_the_gone();
                 let is_taken = !self.group.is_full();
-                // A consumer that has gone in the meantime is let go with its first event.
                 if reply.send(is_taken).is_ok() && is_taken {
                     self.consumers.insert(id, deliveries);
                     self.group.connect(id, about, now);
@@ -194,9 +195,21 @@ impl Runner {
             Command::Nack { consumer, ids, action, reason } => {
                 self.group.nack(consumer, &ids, action, &reason, now);
             }
-            Command::Measure(reply) => drop(reply.send(self.group.measure(now))),
+            Command::Measure(reply) => {
+                self.let_go_of_the_gone();
+                drop(reply.send(self.group.measure(now)));
+            }
             Command::Replay(stop_at) => self.group.replay_parked(stop_at),
             Command::Stop { .. } => {}
+        }
+    }
+
+    /// Lets consumers go that went without a word, as one whose call ended while it was answered.
+    fn let_go_of_the_gone(&mut self) {
+        let gone = self.consumers.iter().filter(|(_, sender)| sender.is_closed());
+        let gone: Vec<_> = gone.map(|(id, _)| *id).collect();
+        for id in gone {
+            self.let_go(id);
         }
     }
 

@@ -4,6 +4,7 @@ mod delivery;
 mod histories;
 mod kept;
 mod progress;
+mod rust_client;
 mod stage;
 mod strategies;
 mod words;

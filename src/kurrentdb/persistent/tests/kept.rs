@@ -136,13 +136,13 @@ async fn next(seat: &mut Seat) -> (Uuid, u64) {
 
 async fn ack(seat: &Seat, id: Uuid) {
     let ack = Command::Ack { consumer: seat.id, ids: vec![id] };
-    seat.commands.send(ack).await.ok().expect("a group");
+    seat.commands.send(ack).await.expect("a group");
 }
 
 async fn park(seat: &Seat, id: Uuid) {
     let (consumer, action) = (seat.id, Nack::Park);
     let nack = Command::Nack { consumer, ids: vec![id], action, reason: "why".to_owned() };
-    seat.commands.send(nack).await.ok().expect("a group");
+    seat.commands.send(nack).await.expect("a group");
 }
 
 const CHECKPOINT: &str = "$persistentsubscription-orders::g-checkpoint";
