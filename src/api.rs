@@ -1,7 +1,8 @@
 //! HTTP: the console's pages and the board they show.
 //!
 //! In: a listener, the latest [`BoardSnapshot`] over a watch channel, a future that says when to
-//! stop. Out: the page, `GET /api/board`, `GET /api/board/stream`, `GET /healthz`.
+//! stop. Out: the page, `GET /api/board`, `GET /api/board/stream`, `GET /healthz`,
+//! `GET /metrics`.
 //! Invariants: a snapshot goes out as it came in, except for its `server_time`; whatever failed
 //! inside reaches a client as a code of [`CODES`] and never as its cause; every response forbids
 //! scripts, styles and connections from anywhere but here.
@@ -13,6 +14,7 @@ mod assets;
 mod board;
 mod error;
 mod follow;
+mod metrics;
 mod server;
 mod stream;
 
@@ -22,6 +24,7 @@ pub use board::{
 };
 pub use error::{ApiError, CODES};
 pub use follow::{FollowError, empty, follow, snapshot};
+pub use metrics::metrics_routes;
 pub use server::{routes, serve};
 
 #[cfg(test)]

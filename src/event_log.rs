@@ -17,6 +17,7 @@
 //! Sources: KurrentDB's expected revision and idempotency rules; "Can Applications Recover from
 //! fsync Failures?" (USENIX ATC 2020) for why the first failed sync is the last.
 
+mod backup;
 #[allow(dead_code, reason = "the index is put together from these later")]
 mod cache_file;
 mod commit;
@@ -24,12 +25,15 @@ mod contract;
 mod embedded;
 mod frame;
 mod hash;
+mod head;
 mod inbox;
 mod index;
 mod load;
 mod lock;
+mod metrics;
 mod recent;
 mod record;
+mod sealed;
 #[allow(dead_code, reason = "the index is put together from these later")]
 mod segment_table;
 mod shared;
@@ -39,20 +43,39 @@ mod stream_rules;
 mod stream_runs;
 mod stream_state;
 mod subscription;
+mod survey;
 mod verify;
+mod walk;
 mod writer;
 
+#[cfg(feature = "s3")]
+pub use backup::ObjectPlace;
+pub use backup::{
+    BackupError, BackupManifest, BackupPiece, BackupPlace, BackupReport, BackupSealed,
+    BackupSegment, FolderPlace, RestoreReport, Until, backup, restore,
+};
 pub use cache_file::IndexError;
 pub use contract::{
     AllRead, AppendError, Appended, BoxFuture, Direction, EventLog, ReadError, StreamAppend,
     StreamInfo, StreamRead,
 };
 pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
+pub use head::{HeadError, HeadKey, SignedHead, public_key};
 pub use load::{Damage, OpenError};
 pub use lock::FolderLock;
+pub use metrics::{Asked, LogMetrics, OPEN_METRICS, SubscriberMetrics};
+#[cfg(feature = "s3")]
+pub use sealed::{CachedFile, Objects, RemoteFiles};
+pub use sealed::{
+    LocalFiles, RawSegment, RowGroupEntry, SealError, SealOptions, SealRecord, SealedDamage,
+    SealedEventKey, SealedFile, SealedPart, SealedSegment, SealedStore, merge, seal,
+};
 pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
-pub use verify::{VerifyError, VerifyReport, verify};
+pub use survey::{Survey, survey};
+pub use verify::{
+    HeadCheck, HeadVerdict, VerifyError, VerifyReport, verify, verify_head, verify_with,
+};
 
 #[cfg(test)]
 pub(crate) mod spread;

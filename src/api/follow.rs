@@ -39,7 +39,7 @@ pub async fn follow(
     log: Arc<dyn EventLog>,
     board: watch::Sender<Arc<BoardSnapshot>>,
 ) -> Result<(), FollowError> {
-    let mut feed = log.subscribe_all(None);
+    let mut feed = log.subscribe_all(None).named("board");
     let mut live = LiveState::default();
     let mut tick = tokio::time::interval(EVERY);
     let mut has_caught_up = false;

@@ -22,6 +22,7 @@ use super::board::BoardSnapshot;
 use super::error::ApiError;
 use super::{assets, stream};
 use crate::base::{Clock, Timestamp};
+use crate::event_log::LogMetrics;
 use crate::runtime::clock::SystemClock;
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
@@ -37,6 +38,8 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(super) struct Console {
     pub(super) board: watch::Receiver<Arc<BoardSnapshot>>,
     pub(super) clock: Arc<dyn Clock>,
+    /// What the log counts about itself.
+    pub(super) metrics: Option<Arc<LogMetrics>>,
     /// True once the server stops; endless responses end then.
     pub(super) closing: watch::Receiver<bool>,
 }
@@ -70,11 +73,13 @@ pub(super) fn stamped(board: &BoardSnapshot, now: Timestamp) -> BoardSnapshot {
 pub async fn serve(
     listener: TcpListener,
     board: watch::Receiver<Arc<BoardSnapshot>>,
+    metrics: Option<Arc<LogMetrics>>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ApiError> {
     let (closing, closed) = watch::channel(false);
     let mut stop = closed.clone();
-    let app = router(Console { board, clock: Arc::new(SystemClock::new()), closing: closed });
+    let clock = Arc::new(SystemClock::new());
+    let app = router(Console { board, clock, metrics, closing: closed });
     let served = axum::serve(listener, app).with_graceful_shutdown(async move {
         // An error would mean that the sender is gone, which is a stop as well.
         drop(stop.wait_for(|closing| *closing).await);
@@ -92,16 +97,21 @@ pub async fn serve(
 }
 
 /// The routes, for a server of one's own; `clock` says what the time is.
-pub fn routes(board: watch::Receiver<Arc<BoardSnapshot>>, clock: Arc<dyn Clock>) -> Router {
+pub fn routes(
+    board: watch::Receiver<Arc<BoardSnapshot>>,
+    metrics: Option<Arc<LogMetrics>>,
+    clock: Arc<dyn Clock>,
+) -> Router {
     // Without a sender it never changes.
     let closing = watch::channel(false).1;
-    router(Console { board, clock, closing })
+    router(Console { board, clock, metrics, closing })
 }
 
 fn router(console: Console) -> Router {
     Router::new()
         .route("/", get(assets::index))
         .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
         .route("/api/board", get(board))
         .route("/api/board/stream", get(stream::board))
         .route("/api/{*rest}", get(nothing))
@@ -120,6 +130,10 @@ async fn health(State(console): State<Console>) -> Result<Response, ApiError> {
 async fn board(State(console): State<Console>) -> Result<Response, ApiError> {
     let board = console.latest()?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(board)).into_response())
+}
+
+async fn metrics(State(console): State<Console>) -> Result<Response, ApiError> {
+    super::metrics::answer(console.metrics.as_ref())
 }
 
 async fn nothing(uri: Uri) -> ApiError {

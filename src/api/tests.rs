@@ -11,8 +11,12 @@ use tokio_stream::StreamExt;
 use tower::ServiceExt;
 
 use super::*;
-use crate::base::{AgentId, CallId, CampaignId, CarrierId, Clock, Millis, Ppm, Timestamp};
-use crate::event::{AgentState, CampaignStateName, Disposition, Handler, IntentionLevel};
+use crate::base::{AgentId, CallId, CampaignId, CarrierId, Clock, EventId, Millis, Ppm, Timestamp};
+use crate::event::{
+    Actor, AgentState, CampaignStarted, CampaignStateName, Disposition, ExpectedRevision, Handler,
+    IntentionLevel, NewEvent, StreamName,
+};
+use crate::event_log::{EmbeddedLog, EventLog as _, LogOptions};
 
 /// A clock that a test sets.
 #[derive(Default)]
@@ -43,7 +47,7 @@ fn world() -> World {
     let (sender, board) = watch::channel(Arc::new(board(7)));
     let clock = Arc::new(Hand::default());
     clock.0.store(at("2026-11-21T09:30:01.5Z").as_micros(), Ordering::Relaxed);
-    let app = routes(board, Arc::<Hand>::clone(&clock));
+    let app = routes(board, None, Arc::<Hand>::clone(&clock));
     World { sender, clock, app }
 }
 
@@ -232,7 +236,7 @@ async fn stopping_does_not_wait_for_open_streams() {
     let address = listener.local_addr().unwrap();
     let (_sender, board) = watch::channel(Arc::new(board(7)));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = serve(listener, board, async move { drop(stopped.await) });
+    let server = serve(listener, board, None, async move { drop(stopped.await) });
     let client = async move {
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
         let ask = b"GET /api/board/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -335,4 +339,64 @@ fn keys(value: &Value) -> std::collections::BTreeSet<String> {
         Value::Array(items) => items.iter().flat_map(keys).collect(),
         _ => std::iter::once(String::new()).collect(),
     }
+}
+
+/// The value of one series in OpenMetrics text.
+fn series(text: &str, name: &str) -> f64 {
+    text.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+        .unwrap_or_else(|| panic!("no series {name} in\n{text}"))
+}
+
+#[tokio::test]
+async fn metrics_move_with_what_the_log_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Hand::default());
+    let options = LogOptions::default();
+    let log = EmbeddedLog::open(folder.path(), options, Arc::<Hand>::clone(&clock)).unwrap().0;
+    let (_sender, board) = watch::channel(Arc::new(board(7)));
+    let console = routes(board, log.metrics(), clock);
+    let alone = metrics_routes(log.metrics().unwrap());
+    let (status, headers, text) = get(&console, "/metrics").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(headers["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    assert_eq!(series(&text, "ledgerline_log_events_total"), 0.0);
+
+    let started = CampaignStarted { campaign_id: CampaignId::new("demo").unwrap() };
+    let event = |number: u128| {
+        let id = EventId(uuid::Uuid::from_u128(number));
+        NewEvent::of(&started.clone().into(), id, Timestamp::EPOCH, Actor::part("test"))
+    };
+    let stream = StreamName::of("campaign", &"demo");
+    let mut feed = log.subscribe_all(None).named("board");
+    log.append(stream.clone(), ExpectedRevision::NoStream, vec![event(1), event(2)]).await.unwrap();
+    log.append(stream.clone(), ExpectedRevision::Any, vec![event(3)]).await.unwrap();
+    let refused = log.append(stream, ExpectedRevision::NoStream, vec![event(4)]).await;
+    assert!(refused.is_err());
+    feed.next_event().await.unwrap();
+    for app in [&console, &alone] {
+        let (_, _, text) = get(app, "/metrics").await;
+        let check = |name: &str, want: f64| assert_eq!(series(&text, name), want, "{name}");
+        check("ledgerline_log_events_total", 3.0);
+        check("ledgerline_log_durable_events", 3.0);
+        check("ledgerline_log_append_seconds_count", 3.0);
+        check("ledgerline_log_sync_seconds_count", 2.0);
+        check("ledgerline_log_group_events_sum", 3.0);
+        check("ledgerline_log_appends_waiting", 0.0);
+        check("ledgerline_log_writer_failed", 0.0);
+        check("ledgerline_log_refusals_total{reason=\"wrong_expected_revision\"}", 1.0);
+        check("ledgerline_log_subscribers{subscriber=\"board\"}", 1.0);
+        check("ledgerline_log_subscriber_lag_events{subscriber=\"board\"}", 2.0);
+        assert!(series(&text, "ledgerline_log_written_bytes_total") > 300.0);
+        assert!(text.ends_with("# EOF\n"));
+    }
+    drop(feed);
+    assert!(!get(&alone, "/metrics").await.2.contains("subscriber=\"board\""));
+}
+
+#[tokio::test]
+async fn metrics_of_a_log_that_counts_nothing_are_no_page() {
+    let (status, _, body) = get(&world().app, "/metrics").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(body.contains("api.not_found"), "{body}");
 }

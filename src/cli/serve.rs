@@ -72,7 +72,8 @@ pub(crate) async fn serve(
         // A dropped sender means stop as well.
         let _ = console_stopped.await;
     };
-    let console = tokio::spawn(api::serve(listener, board.clone(), shutdown));
+    let metrics = platform.log().metrics();
+    let console = tokio::spawn(api::serve(listener, board.clone(), metrics, shutdown));
     let (stop_platform, stopped) = oneshot::channel();
     let platform = tokio::spawn(platform.run(stopped));
     Ok(Serving {

@@ -11,6 +11,8 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use tokio::time::Instant;
+
 use super::contract::AppendError;
 use super::embedded::LogOptions;
 use super::frame::SEGMENT_HEADER;
@@ -79,12 +81,14 @@ impl Committer {
         }
         match self.write(group) {
             Ok(()) => {
+                self.shared.metrics.durable(group.next);
                 self.shared.head.send_modify(|head| head.next = group.next);
                 Ok(())
             }
             Err(failure) => {
                 let failure = Arc::new(failure);
                 self.failure = Some(failure.clone());
+                self.shared.metrics.writer_failed();
                 self.shared
                     .head
                     .send_modify(|head| head.state = HeadState::Failed(failure.clone()));
@@ -103,7 +107,10 @@ impl Committer {
         }
         write_full(&*self.file, &group.frame, self.end)
             .map_err(|source| self.failed("write", source))?;
+        let began = Instant::now();
         self.file.sync().map_err(|source| self.failed("sync", source))?;
+        let (events, bytes) = (u64::from(group.count), group.frame.len() as u64);
+        self.shared.metrics.group(events, bytes, began.elapsed());
         self.end = end;
         self.allocated = self.allocated.max(end);
         Ok(())

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::load::OpenError;
+use super::metrics::LogMetrics;
 use super::storage::WriteFailure;
 use super::subscription::Subscription;
 use crate::base::EventId;
@@ -114,6 +115,11 @@ pub trait EventLog: Send + Sync + 'static {
         stream: StreamName,
         expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<u64, AppendError>>;
+
+    /// What the log counts about itself; nothing where it counts nothing.
+    fn metrics(&self) -> Option<Arc<LogMetrics>> {
+        None
+    }
 
     /// The last durable position that is known here; nothing where the log is empty.
     fn head(&self) -> Option<u64>;

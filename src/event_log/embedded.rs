@@ -18,6 +18,7 @@ use super::inbox::{Answer, Granted, Inbox, Kind};
 use super::index::{Index, Segment};
 use super::load::{Loader, OpenError};
 use super::lock::FolderLock;
+use super::metrics::{Asked, LogMetrics};
 use super::record::size_bound;
 use super::shared::{HeadState, Shared};
 use super::storage::{DiskStorage, Storage, WriteFailure, read_full, write_full};
@@ -98,17 +99,26 @@ impl Drop for End {
 
 /// An append that is on its way: wait for it to learn its fate.
 #[derive(Debug)]
-pub struct PendingAppend(oneshot::Receiver<Answer>);
+pub struct PendingAppend {
+    answer: oneshot::Receiver<Answer>,
+    metrics: Arc<LogMetrics>,
+    /// Gone with the answer.
+    asked: Option<Asked>,
+}
 
 impl Future for PendingAppend {
     type Output = Result<Vec<Appended>, AppendError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(|answer| match answer {
-            Ok(Ok(Granted::One(appended))) => Ok(vec![appended]),
-            Ok(Ok(Granted::Many(appended))) => Ok(appended),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(AppendError::Closed),
+        Pin::new(&mut self.answer).poll(context).map(|answer| {
+            drop(self.asked.take());
+            let answer = match answer {
+                Ok(Ok(Granted::One(appended))) => Ok(vec![appended]),
+                Ok(Ok(Granted::Many(appended))) => Ok(appended),
+                Ok(Err(error)) => Err(error),
+                Err(_) => Err(AppendError::Closed),
+            };
+            answer.inspect_err(|error| self.metrics.refused(error))
         })
     }
 }
@@ -229,6 +239,7 @@ impl EmbeddedLog {
                 loader.advance(&mut index)?;
                 index.next
             };
+            self.shared.metrics.durable(next);
             self.shared.head.send_if_modified(|head| {
                 let grown = head.next < next;
                 head.next = next;
@@ -244,9 +255,26 @@ impl EmbeddedLog {
     /// # Errors
     /// See [`AppendError`]; what only the writer can know comes from the [`PendingAppend`].
     pub async fn submit(&self, batch: Vec<StreamAppend>) -> Result<PendingAppend, AppendError> {
-        let bytes = check(&batch)?;
-        let inbox = self.inbox.as_ref().ok_or(AppendError::ReadOnly)?;
-        Ok(PendingAppend(inbox.put(Kind::Append, batch, bytes).await?))
+        let metrics = &self.shared.metrics;
+        let bytes = check(&batch).inspect_err(|error| metrics.refused(error))?;
+        self.put(Kind::Append, batch, bytes).await
+    }
+
+    /// Puts a request into the inbox, and counts it.
+    async fn put(
+        &self,
+        kind: Kind,
+        batch: Vec<StreamAppend>,
+        bytes: usize,
+    ) -> Result<PendingAppend, AppendError> {
+        let metrics = self.shared.metrics.clone();
+        let put = async {
+            let inbox = self.inbox.as_ref().ok_or(AppendError::ReadOnly)?;
+            let asked = Some(metrics.asked());
+            Ok((inbox.put(kind, batch, bytes).await?, asked))
+        };
+        let (answer, asked) = put.await.inspect_err(|error| metrics.refused(error))?;
+        Ok(PendingAppend { answer, metrics, asked })
     }
 
     /// Asks the writer for something else than an append. Gives the last event there is, or the
@@ -261,10 +289,9 @@ impl EmbeddedLog {
             Kind::Delete | Kind::Tombstone => check_deletable(&stream)?,
             Kind::Append | Kind::Check => check_name(&stream)?,
         }
-        let inbox = self.inbox.as_ref().ok_or(AppendError::ReadOnly)?;
         let part = carrier(stream, expected);
         let bytes = part.events.iter().map(|event| size_bound(&part.stream, event)).sum();
-        let answer = PendingAppend(inbox.put(kind, vec![part], bytes).await?).await?;
+        let answer = self.put(kind, vec![part], bytes).await?.await?;
         Ok(answer.first().copied())
     }
 
@@ -399,6 +426,10 @@ impl EventLog for EmbeddedLog {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(Self::close(self))
+    }
+
+    fn metrics(&self) -> Option<Arc<LogMetrics>> {
+        Some(self.shared.metrics.clone())
     }
 
     fn subscribe_all(&self, after: Option<u64>) -> Subscription {

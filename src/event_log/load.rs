@@ -127,7 +127,7 @@ pub(super) fn segment_name(base: u64) -> String {
     format!("segment-{base:020}.log")
 }
 
-fn segment_base(name: &str) -> Option<u64> {
+pub(super) fn segment_base(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("segment-")?.strip_suffix(".log")?;
     if digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         digits.parse().ok()
@@ -398,7 +398,7 @@ fn enter_record(
 
 /// The first record of a damaged frame whose own checksum fails, where the records before it
 /// are whole; else the frame's first byte and event.
-fn first_bad(bytes: &[u8], base: u64) -> (usize, u64) {
+pub(super) fn first_bad(bytes: &[u8], base: u64) -> (usize, u64) {
     let Some(claim) = frame::claim(bytes) else { return (0, base) };
     let end = FRAME_HEADER.saturating_add(claim.body).min(bytes.len());
     let (mut at, mut position) = (FRAME_HEADER, base);

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::contract::{AllRead, Direction, ReadError, StreamRead};
 use super::index::{Index, Place};
+use super::metrics::LogMetrics;
 use super::record::{self, Stamp};
 use super::storage::{SegmentFile, WriteFailure, read_full};
 use super::stream_state::ReaderStates;
@@ -35,6 +36,7 @@ pub(super) enum HeadState {
 }
 
 pub(super) struct Shared {
+    pub(super) metrics: Arc<LogMetrics>,
     index: RwLock<Index>,
     pub(super) states: ReaderStates,
     /// What `$maxAge` is measured by; without one, the time of the newest event.
@@ -53,7 +55,10 @@ struct Run {
 impl Shared {
     pub(super) fn new(index: Index) -> Self {
         let head = Head { next: index.next, state: HeadState::Open, ended: false };
+        let metrics = Arc::new(LogMetrics::default());
+        metrics.durable(head.next);
         Self {
+            metrics,
             index: RwLock::new(index),
             states: ReaderStates::default(),
             clock: OnceLock::new(),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::contract::{BoxFuture, ReadError};
+use super::metrics::SubscriberMetrics;
 use super::shared::{Head, HeadState, Shared};
 use super::storage::WriteFailure;
 use crate::event::Recorded;
@@ -50,6 +51,10 @@ pub enum SubscriptionError {
 
 /// Where the events of a subscription come from: one per kind of log.
 pub trait SubscriptionSource: Send {
+    /// Sets what the subscription is called in metrics.
+    fn set_name(&self, name: &str) {
+        let _ = name;
+    }
     /// The next item. A dropped future loses nothing.
     fn next(&mut self) -> BoxFuture<'_, Result<SubscriptionItem, SubscriptionError>>;
 }
@@ -63,12 +68,23 @@ impl Subscription {
         Self(source)
     }
 
+    /// The same, under a name of its own in metrics. A constant of the program or of its
+    /// configuration: every name is a series.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        self.0.set_name(name);
+        self
+    }
+
     pub(super) fn embedded(shared: Arc<Shared>, after: Option<u64>) -> Self {
         let head = shared.head.subscribe();
+        let next = after.map_or(0, |after| after.saturating_add(1));
+        let metrics = shared.metrics.subscriber(next);
         Self(Box::new(Embedded {
             shared,
             head,
-            next: after.map_or(0, |after| after.saturating_add(1)),
+            next,
+            metrics,
             page: VecDeque::new(),
             caught_up: false,
         }))
@@ -100,6 +116,7 @@ struct Embedded {
     head: watch::Receiver<Head>,
     /// The next position to read from the log.
     next: u64,
+    metrics: SubscriberMetrics,
     page: VecDeque<Recorded>,
     caught_up: bool,
 }
@@ -108,6 +125,7 @@ impl Embedded {
     async fn step(&mut self) -> Result<SubscriptionItem, SubscriptionError> {
         loop {
             if let Some(event) = self.page.pop_front() {
+                self.metrics.at(event.position.saturating_add(1));
                 return Ok(SubscriptionItem::Event(event));
             }
             let head = self.head.borrow_and_update().clone();
@@ -135,6 +153,10 @@ impl Embedded {
 }
 
 impl SubscriptionSource for Embedded {
+    fn set_name(&self, name: &str) {
+        self.metrics.name(name);
+    }
+
     fn next(&mut self) -> BoxFuture<'_, Result<SubscriptionItem, SubscriptionError>> {
         Box::pin(self.step())
     }

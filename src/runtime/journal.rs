@@ -74,7 +74,7 @@ impl Journal {
         ids: Rng,
         node: String,
     ) -> Result<Self, JournalError> {
-        let mut feed = log.subscribe_all(None);
+        let mut feed = log.subscribe_all(None).named("platform");
         let mut live = LiveState::default();
         let mut directory = Directory::default();
         while let SubscriptionItem::Event(recorded) = feed.next().await? {

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::base::{Clock, EventId};
-use crate::event::{Actor, ContentType, ExpectedRevision, NewEvent};
-use crate::event_log::LogOptions;
+use crate::base::{Clock, EventId, Timestamp};
+use crate::event::{Actor, ContentType, ExpectedRevision, NewEvent, StreamName};
+use crate::event_log::{EmbeddedLog, EventLog as _, LogOptions, SignedHead};
 
-struct Noon;
+pub(super) struct Noon;
 
 impl Clock for Noon {
     fn now(&self) -> Timestamp {
@@ -13,7 +13,7 @@ impl Clock for Noon {
     }
 }
 
-fn event(number: u128) -> NewEvent {
+pub(super) fn event(number: u128) -> NewEvent {
     NewEvent {
         event_id: EventId(uuid::Uuid::from_u128(number)),
         event_type: if number.is_multiple_of(4) { "rare" } else { "often" }.to_owned(),
@@ -28,117 +28,48 @@ fn event(number: u128) -> NewEvent {
     }
 }
 
-/// A log of ten events in two streams.
-async fn ten(folder: &Path) -> EmbeddedLog {
-    let log = EmbeddedLog::open(folder, LogOptions::default(), Arc::new(Noon)).expect("a log").0;
+pub(super) async fn append(log: &EmbeddedLog, stream: &str, number: u128) {
+    let stream = StreamName::new(stream).expect("a name");
+    let events = vec![event(number)];
+    log.append(stream, ExpectedRevision::Any, events).await.expect("an acknowledgement");
+}
+
+/// A log of ten events in two streams, at the time a clock says.
+pub(super) async fn ten_by(folder: &Path, clock: Arc<dyn Clock>) -> EmbeddedLog {
+    let log = EmbeddedLog::open(folder, LogOptions::default(), clock).expect("a log").0;
     for number in 0..10 {
-        let stream = StreamName::new(if number < 7 { "a-1" } else { "b-1" }).expect("a name");
-        let events = vec![event(number)];
-        log.append(stream, ExpectedRevision::Any, events).await.expect("an acknowledgement");
+        append(&log, if number < 7 { "a-1" } else { "b-1" }, number).await;
     }
     log
 }
 
-fn wanted(args: &str) -> ReadArgs {
+pub(super) async fn ten(folder: &Path) -> EmbeddedLog {
+    ten_by(folder, Arc::new(Noon)).await
+}
+
+pub(super) fn common(folder: &Path, format: Format) -> Common {
+    Common { config: None, data_dir: Some(folder.to_owned()), log: None, format }
+}
+
+/// Arguments as they are typed after `ledgerline log`.
+pub(super) fn arguments(line: &str) -> Args {
     #[derive(Debug, clap::Parser)]
     struct Line {
         #[command(flatten)]
-        read: ReadArgs,
+        log: Args,
     }
-    let words = std::iter::once("read").chain(args.split_whitespace());
-    <Line as clap::Parser>::try_parse_from(words).expect("arguments").read
+    let words = std::iter::once("log").chain(line.split_whitespace());
+    <Line as clap::Parser>::try_parse_from(words).expect("arguments").log
 }
 
-async fn positions(log: &EmbeddedLog, args: &str) -> Vec<u64> {
-    let mut seen = Vec::new();
-    print(log, &wanted(args), &mut |event| {
-        seen.push(event.position);
-        Ok(())
-    })
-    .await
-    .expect("events");
-    seen
-}
-
-#[tokio::test]
-async fn read_prints_what_is_asked_for() {
-    let folder = tempfile::tempdir().expect("a folder");
-    drop(ten(folder.path()).await);
-    let (log, _) = EmbeddedLog::open_read_only(folder.path()).expect("a reader");
-    assert!(positions(&log, "").await.into_iter().eq(0..10));
-    assert_eq!(positions(&log, "--from 8").await, [8, 9]);
-    assert_eq!(positions(&log, "--limit 2").await, [0, 1]);
-    assert_eq!(positions(&log, "--limit 0").await, [0; 0]);
-    assert_eq!(positions(&log, "--type rare").await, [0, 4, 8]);
-    assert_eq!(positions(&log, "--stream b-1").await, [7, 8, 9]);
-    assert_eq!(positions(&log, "--stream a-1 --from 3 --type often --limit 2").await, [3, 5]);
-    assert_eq!(positions(&log, "--stream none-1").await, [0; 0]);
-    assert_eq!(positions(&log, "--follow --from 9 --limit 1").await, [9]);
-}
-
-#[tokio::test]
-async fn following_goes_on_with_what_is_written_later() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let writer = ten(folder.path()).await;
-    let (log, _) = EmbeddedLog::open_read_only(folder.path()).expect("a reader");
-    let old_are_seen = tokio::sync::Notify::new();
-    let mut seen = Vec::new();
-    let wanted = wanted("--follow --stream a-1 --limit 9");
-    let mut show = |event: &Recorded| {
-        seen.push(event.position);
-        if seen.len() == 7 {
-            old_are_seen.notify_one();
-        }
-        Ok(())
-    };
-    let later = async {
-        old_are_seen.notified().await;
-        let stream = StreamName::new("a-1").expect("a name");
-        let events = vec![event(10), event(11)];
-        writer.append(stream, ExpectedRevision::Any, events).await.expect("an acknowledgement");
-    };
-    let (printed, ()) = tokio::join!(print(&log, &wanted, &mut show), later);
-    printed.expect("events");
-    assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6, 10, 11]);
-}
-
-#[tokio::test]
-async fn an_event_is_one_line_of_text_and_one_of_json() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = ten(folder.path()).await;
-    let page = Cursor::All(8).page(&log).await.expect("events");
-    assert_eq!(
-        text_line(&page[0]),
-        "       8  2026-11-21T12:00:00.000000Z  rare                     b-1@1 by dialer  {\"n\":8,\\n\"t\":\"a\"}"
-    );
-    let json = json_line(&page[0]);
-    assert_eq!((&json["position"], &json["data"]["n"]), (&json!(8), &json!(8)));
-    assert_eq!(json["recorded_at"], "2026-11-21T12:00:00.000000Z");
-    assert!(!json.to_string().contains('\n'));
-}
-
-#[tokio::test]
-async fn stats_count_events_by_type() {
-    let folder = tempfile::tempdir().expect("a folder");
-    drop(ten(folder.path()).await);
-    let (log, report) = EmbeddedLog::open_read_only(folder.path()).expect("a reader");
-    let stats = stats(&log, PathBuf::from("data/log"), report).await.expect("figures");
-    assert_eq!((stats.events, stats.streams, stats.segments), (10, 2, 1));
-    assert_eq!(stats.bytes, verify(folder.path()).expect("whole").bytes);
-    let text = table(&stats);
-    let often = text.find("often                     7").expect("a row");
-    assert!(often < text.find("rare                      3").expect("a row"), "{text}");
-    assert!(text.contains("last recorded    2026-11-21T12:00:00.000000Z"), "{text}");
-}
-
-fn common(folder: &Path, format: Format) -> Common {
-    Common { config: None, data_dir: Some(folder.to_owned()), log: None, format }
+fn run_line(folder: &Path, format: Format, line: &str) -> anyhow::Result<ExitCode> {
+    run(&common(folder, format), arguments(line))
 }
 
 #[tokio::test]
 async fn damage_is_an_error_with_file_offset_and_position() {
     let folder = tempfile::tempdir().expect("a folder");
-    let verify = |format| run(&common(folder.path(), format), Args { command: Command::Verify });
+    let verify = |format| run_line(folder.path(), format, "verify");
     let absent = verify(Format::Text).expect_err("no log").to_string();
     assert!(absent.contains("there is no event log in") && !absent.contains('\n'), "{absent}");
     let log = folder.path().join("log");
@@ -154,4 +85,101 @@ async fn damage_is_an_error_with_file_offset_and_position() {
         assert!(damaged.contains(part), "{damaged}");
     }
     assert_eq!(verify(Format::Json).expect("a document"), ExitCode::FAILURE);
+}
+
+#[tokio::test]
+async fn a_head_is_written_once_and_compared_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = ten(&folder.path().join("log")).await;
+    let document = folder.path().join("head.json");
+    let out = format!("head --out {}", document.display());
+    assert_eq!(run_line(folder.path(), Format::Text, &out).expect("a head"), ExitCode::SUCCESS);
+    let text = std::fs::read_to_string(&document).expect("a document");
+    let head = SignedHead::from_json(&text).expect("a head");
+    assert_eq!(head.events, 10);
+    append(&log, "a-1", 10).await;
+    let key = crate::base::hex(&head.public_key);
+    let against = format!("verify --head {} --public-key {key}", document.display());
+    for format in [Format::Text, Format::Json] {
+        let found = run_line(folder.path(), format, &against).expect("a verdict");
+        assert_eq!(found, ExitCode::SUCCESS);
+    }
+    // Another key than the one that was noted.
+    let wrong = against.replace(&key, &"11".repeat(32));
+    let refused = format!("{:#}", run_line(folder.path(), Format::Text, &wrong).expect_err("no"));
+    assert!(refused.contains("head.json") && refused.contains("signed by the key"), "{refused}");
+    let refused = run_line(folder.path(), Format::Json, &wrong).expect("a document");
+    assert_eq!(refused, ExitCode::FAILURE);
+    // A log that is not the one it was.
+    let file = folder.path().join("log/segment-00000000000000000000.log");
+    let bytes = std::fs::read(&file).expect("a segment");
+    std::fs::write(&file, &bytes[..600]).expect("a write");
+    let found = run_line(folder.path(), Format::Json, &against).expect("a verdict");
+    assert_eq!(found, ExitCode::FAILURE);
+}
+
+#[tokio::test]
+async fn a_named_key_is_made_only_when_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(ten(&folder.path().join("log")).await);
+    let path = folder.path().join("elsewhere").join("k");
+    let line = format!("head --key {}", path.display());
+    let absent = format!("{:#}", run_line(folder.path(), Format::Text, &line).expect_err("no key"));
+    assert!(absent.contains("--new-key"), "{absent}");
+    assert!(run_line(folder.path(), Format::Text, &format!("{line} --new-key")).is_ok());
+    assert!(run_line(folder.path(), Format::Text, &line).is_ok());
+    assert!(!folder.path().join("keys").exists());
+}
+
+/// What is chained is ciphertext: it stays where it is when nobody can read it any more.
+#[tokio::test]
+async fn a_head_holds_after_a_person_was_erased() {
+    use crate::base::{PersonName, Rng, SubjectId};
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rng = Rng::from_seed(1);
+    let mut random = |bytes: &mut [u8]| rng.fill(bytes);
+    let mut vault =
+        crate::privacy::Vault::open(&folder.path().join("keys"), &mut random).expect("keys");
+    let subject = SubjectId(uuid::Uuid::from_u128(7));
+    vault.register(&[subject], &mut random).expect("a key");
+    let phone = "+12025550123".parse().expect("a number");
+    let sealed =
+        vault.seal(subject, &phone, &PersonName::new("Ada"), &mut random).expect("ciphertext");
+    let log = ten(&folder.path().join("log")).await;
+    let mut registered = event(10);
+    registered.data = format!("{{\"ciphertext\":\"{sealed}\"}}").into_bytes();
+    let stream = StreamName::of("subject", &subject);
+    log.append(stream, ExpectedRevision::NoStream, vec![registered]).await.expect("written");
+    let document = folder.path().join("head.json");
+    let out = format!("head --out {}", document.display());
+    run_line(folder.path(), Format::Text, &out).expect("a head");
+
+    assert!(vault.destroy(subject).expect("destroyed"));
+    assert!(vault.open_sealed(subject, &sealed).is_err());
+    let against = format!("verify --head {}", document.display());
+    let found = run_line(folder.path(), Format::Text, &against).expect("a verdict");
+    assert_eq!(found, ExitCode::SUCCESS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_comes_back_through_the_commands() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = ten(&folder.path().join("log")).await;
+    let kept = folder.path().join("kept");
+    let back = folder.path().join("back");
+    let line = |line: String| run_line(folder.path(), Format::Json, &line);
+    line(format!("backup {}", kept.display())).expect("a backup");
+    append(&log, "a-1", 10).await;
+    line(format!("head --out {}", folder.path().join("head").display())).expect("a key is made");
+    line(format!("backup {}", kept.display())).expect("a backup, signed");
+    line(format!("restore {} --to {} --until 8", kept.display(), back.display()))
+        .expect("a restore");
+    let (restored, report) = EmbeddedLog::open_read_only(&back.join("log")).expect("a log");
+    assert_eq!((report.events, restored.head()), (9, Some(8)));
+    let again = line(format!("restore {} --to {}", kept.display(), back.display()));
+    assert!(format!("{:#}", again.expect_err("not empty")).contains("it holds log"));
+    let inside = line(format!("backup {}", folder.path().join("log/kept").display()));
+    assert!(format!("{:#}", inside.expect_err("inside")).contains("the log's own folder"));
+    let nowhere = line(format!("restore {} --to {}/x", folder.path().display(), back.display()));
+    assert!(format!("{:#}", nowhere.expect_err("no backup")).contains("there is no backup.json"));
 }

@@ -5,7 +5,7 @@
 //! keeps some pieces and forgets the others, which still read as if they were there and are
 //! not tried again by the next sync (the page cache after a failed fsync on ext4 and XFS).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -320,8 +320,9 @@ impl SegmentFile for Handle {
 impl Storage for Disk {
     fn list(&self) -> io::Result<Vec<String>> {
         let state = self.state();
-        let names = state.files.keys().filter_map(|name| name.strip_prefix(&self.prefix));
-        Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect())
+        let paths = state.files.keys().filter_map(|name| name.strip_prefix(&self.prefix));
+        let names: BTreeSet<_> = paths.filter_map(|path| path.split('/').next()).collect();
+        Ok(names.into_iter().map(str::to_owned).collect())
     }
 
     fn open(&self, name: &str, _write: bool) -> io::Result<Arc<dyn SegmentFile>> {
