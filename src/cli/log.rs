@@ -16,8 +16,11 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::{Common, Format, output};
+use crate::event_log::EventLog;
+use crate::runtime::read_log;
 
 /// Look into the event log, prove it, back it up.
 #[derive(Debug, clap::Args)]
@@ -40,11 +43,11 @@ enum Command {
     Head(head::Args),
     /// Copy what is new to a folder or bucket, also while the platform runs.
     Backup(backup::BackupArgs),
-    /// Bring a backup back into a new data folder, up to any position or time.
-    Restore(backup::RestoreArgs),
     /// Serve it to clients of KurrentDB, over gRPC; nobody else may write meanwhile.
     #[cfg(feature = "kurrentdb")]
     Serve(serve::Args),
+    /// Bring a backup back into a new data folder, up to any position or time.
+    Restore(backup::RestoreArgs),
 }
 
 /// Runs `ledgerline log`.
@@ -62,6 +65,16 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "kurrentdb")]
         Command::Serve(args) => serve::run(common, args),
     }
+}
+
+/// The log that is configured, for reading.
+async fn open(common: &Common) -> anyhow::Result<Arc<dyn EventLog>> {
+    let config = common.load()?;
+    if config.log.is_none() {
+        // Says more than that a folder is missing.
+        folders(common)?;
+    }
+    Ok(read_log(&config).await?)
 }
 
 /// The folder of the log, which must have one, and the data folder it is in.

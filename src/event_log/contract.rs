@@ -160,12 +160,14 @@ pub struct Appended {
     pub first_revision: u64,
     /// Revision of the last event.
     pub last_revision: u64,
-    /// Position of the first event.
+    /// Position of the first event. A KurrentDB server tells of the last one only, which stands
+    /// here then.
     pub first_position: u64,
     /// Position of the last event. Not `first_position` plus the count where a repeat finds
     /// events that were appended one by one.
     pub last_position: u64,
-    /// These events were in the log before this append, which added nothing.
+    /// These events were in the log before this append, which added nothing. A KurrentDB server
+    /// does not tell: false.
     pub is_repeat: bool,
 }
 

@@ -69,7 +69,7 @@ pub struct KurrentLog {
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     /// Set by the appender when it has ended.
     appender_ended: watch::Receiver<bool>,
-    /// Ends of pages that were read: where a read can begin. Dropped at random over the limit.
+    /// Ends of pages that were read: where a read can begin. Over the limit the first ones go.
     anchors: Mutex<BTreeSet<u64>>,
 }
 
@@ -177,10 +177,9 @@ impl KurrentLog {
         anchors.range(position.checked_add(1)?..).next().copied()
     }
 
-    fn remember(&self, page: &[Recorded]) {
-        let Some(last) = page.last() else { return };
+    fn remember(&self, position: u64) {
         let mut anchors = self.anchors.lock().unwrap_or_else(PoisonError::into_inner);
-        anchors.insert(last.position);
+        anchors.insert(position);
         while anchors.len() > ANCHORS {
             anchors.pop_first();
         }
@@ -214,12 +213,15 @@ impl KurrentLog {
                 }
             }
             let Some(end) = read.end else { break };
+            self.remember(end);
             if is_end || page.len() >= max {
                 break;
             }
             start = StreamPosition::Position(position(end));
         }
-        self.remember(&page);
+        if let Some(last) = page.last() {
+            self.remember(last.position);
+        }
         Ok(page)
     }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::point::Point;
-use super::{Common, Format, folders, output};
+use super::{Common, Format, open, output};
 use crate::event::{Recorded, StreamName};
-use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog as _, ReadError, StreamRead};
+use crate::event_log::{AllRead, Direction, EventLog, ReadError, StreamRead};
 
 /// Events read at once.
 const PAGE: usize = 1_024;
@@ -49,9 +49,8 @@ pub(super) struct Args {
 
 /// Runs `ledgerline log read`.
 pub(super) fn run(common: &Common, args: &Args) -> anyhow::Result<ExitCode> {
-    let (folder, _) = folders(common)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (log, _) = EmbeddedLog::open_read_only(&folder)?;
+    let log = runtime.block_on(open(common))?;
     let format = common.format;
     let mut page = String::new();
     let mut show = |events: &[&Recorded]| {
@@ -67,7 +66,7 @@ pub(super) fn run(common: &Common, args: &Args) -> anyhow::Result<ExitCode> {
     };
     runtime.block_on(async {
         tokio::select! {
-            printed = print(&log, args, &mut show) => printed,
+            printed = print(&*log, args, &mut show) => printed,
             // What was printed is whole lines; whoever follows has seen enough.
             asked = tokio::signal::ctrl_c() => Ok(asked?),
         }
@@ -87,7 +86,7 @@ impl Cursor {
     /// The next events in a direction; none at the end.
     async fn page(
         &mut self,
-        log: &EmbeddedLog,
+        log: &dyn EventLog,
         direction: Direction,
         max: usize,
     ) -> Result<Vec<Recorded>, ReadError> {
@@ -107,7 +106,7 @@ impl Cursor {
         };
         let next = match (direction, last) {
             (_, None) => return Ok(page),
-            (Direction::Forwards, Some(last)) => Some(last + 1),
+            (Direction::Forwards, Some(last)) => last.checked_add(1),
             (Direction::Backwards, Some(last)) => last.checked_sub(1),
         };
         match (self, next) {
@@ -121,7 +120,7 @@ impl Cursor {
     /// `is_early`). Positions and times both grow with the number.
     async fn search(
         &self,
-        log: &EmbeddedLog,
+        log: &dyn EventLog,
         end: u64,
         is_early: &(dyn Fn(&Recorded) -> bool + Sync),
     ) -> Result<u64, ReadError> {
@@ -148,13 +147,13 @@ impl Cursor {
 }
 
 /// The cursor at which reading begins.
-async fn begin(log: &EmbeddedLog, wanted: &Args) -> Result<Cursor, ReadError> {
+async fn begin(log: &dyn EventLog, wanted: &Args) -> Result<Cursor, ReadError> {
     let (cursor, end) = match &wanted.stream {
         Some(stream) => {
             let last = log.stream(stream).await?.last_revision;
-            (Cursor::Stream(stream.clone(), 0), last.map_or(0, |last| last + 1))
+            (Cursor::Stream(stream.clone(), 0), last.map_or(0, |last| last.saturating_add(1)))
         }
-        None => (Cursor::All(0), log.head().map_or(0, |head| head + 1)),
+        None => (Cursor::All(0), log.head().map_or(0, |head| head.saturating_add(1))),
     };
     if !wanted.backwards {
         let from = wanted.from.unwrap_or(Point::Start);
@@ -172,7 +171,7 @@ async fn begin(log: &EmbeddedLog, wanted: &Args) -> Result<Cursor, ReadError> {
 
 /// Shows what is asked for, page by page.
 async fn print(
-    log: &EmbeddedLog,
+    log: &dyn EventLog,
     wanted: &Args,
     show: &mut dyn FnMut(&[&Recorded]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
@@ -186,7 +185,7 @@ async fn print(
                 break;
             }
             tokio::time::sleep(FOLLOW_EVERY).await;
-            log.refresh()?;
+            log.look().await?;
             continue;
         }
         let in_reach = page.iter().take_while(|event| !wanted.is_past_end(event)).count();

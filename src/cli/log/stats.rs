@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::{Common, Format, folders, output};
+use super::{Common, Format, folders, open, output};
 use crate::event::StreamName;
-use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog as _, Survey, survey};
+use crate::event_log::{AllRead, Direction, EventLog, Survey, survey};
 
 /// Events read at once.
 const PAGE: usize = 1_024;
@@ -27,10 +27,28 @@ pub(super) struct Args {
 
 /// Runs `ledgerline log stats`.
 pub(super) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
-    let (folder, _) = folders(common)?;
-    let found = survey(&folder)?;
-    let counts = if args.quick { None } else { Some(count(&folder)?) };
-    let stats = Stats::of(folder, &found, counts);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (place, found, counts) = match common.load()?.log {
+        Some(_) if args.quick => anyhow::bail!(
+            "log stats --quick: a server has no files to look at; leave out --quick to count events"
+        ),
+        // Of its files a server says nothing: what is not counted is 0.
+        Some(server) => {
+            let (counts, found) = {
+                let log = runtime.block_on(open(common))?;
+                runtime.block_on(count(&*log))?
+            };
+            (PathBuf::from(server.server()), found, Some(counts))
+        }
+        None => {
+            let (folder, _) = folders(common)?;
+            let found = survey(&folder)?;
+            let log = if args.quick { None } else { Some(runtime.block_on(open(common))?) };
+            let counts = log.map(|log| runtime.block_on(count(&*log))).transpose()?;
+            (folder, found, counts.map(|(counts, _)| counts))
+        }
+    };
+    let stats = Stats::of(place, &found, counts);
     match common.format {
         Format::Text => output::text(table(&stats))?,
         Format::Json => output::json(&stats)?,
@@ -125,18 +143,20 @@ impl Stats {
 }
 
 /// Reads every event once.
-fn count(folder: &Path) -> anyhow::Result<Counts> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let (log, _) = EmbeddedLog::open_read_only(folder)?;
+async fn count(log: &dyn EventLog) -> anyhow::Result<(Counts, Survey)> {
+    let mut found = Survey::default();
     let mut counts = Counts::default();
     let mut streams: HashMap<StreamName, u64> = HashMap::new();
     let mut next = 0;
     loop {
         let from = AllRead::Position(next);
-        let page = runtime.block_on(log.read_all(from, Direction::Forwards, PAGE))?;
+        let page = log.read_all(from, Direction::Forwards, PAGE).await?;
         let Some(last) = page.last() else { break };
-        next = last.position + 1;
+        next = last.position.saturating_add(1);
         for event in page {
+            found.events += 1;
+            found.first_recorded_at = found.first_recorded_at.or(Some(event.recorded_at));
+            found.last_recorded_at = Some(event.recorded_at);
             *counts.by_type.entry(event.event_type).or_default() += 1;
             *streams.entry(event.stream).or_default() += 1;
         }
@@ -152,7 +172,7 @@ fn count(folder: &Path) -> anyhow::Result<Counts> {
     biggest.sort_by(|one, two| two.events.cmp(&one.events).then(one.stream.cmp(&two.stream)));
     biggest.truncate(BIGGEST);
     counts.biggest_streams = biggest;
-    Ok(counts)
+    Ok((counts, found))
 }
 
 /// The figures as a table; types by number, then by name.
