@@ -282,7 +282,7 @@ impl BackupPlace for Failing {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         // A kill comes before it as often as after it.
-        if self.left.get() % 2 == 0 {
+        if self.left.get().is_multiple_of(2) {
             return Err(io::ErrorKind::StorageFull.into());
         }
         self.inner.remove(name)
