@@ -140,8 +140,9 @@ impl SealedStore {
     }
 
     /// Removes what crashes left behind: temporary files, parts that a merged one replaces, and
-    /// files in the folder that no record names. Only while nothing is sealed or merged. Gives
-    /// the number of files.
+    /// files in the folder that no record names. Only while nothing is sealed or merged, and only
+    /// once the log was opened: then every position is known to be in a record or a raw segment,
+    /// so that a file without a record is not all there is of it. Gives the number of files.
     ///
     /// # Errors
     /// What could not be read, or removed.
