@@ -60,11 +60,15 @@ fn the_reference_is_fresh() {
 }
 
 /// Adds a field to every object in the fields, at any depth: what a later version may write
-/// without a new schema version. Says how many.
+/// without a new schema version. Says how many. An object with one key may be a variant by its
+/// name, which is not added to.
 fn extend(fields: &mut Value) -> usize {
     match fields {
         Value::Object(object) => {
             let below: usize = object.values_mut().map(extend).sum();
+            if object.len() < 2 {
+                return below;
+            }
             object.insert("added_later".to_owned(), json!({"anything": [1, "two", null]}));
             below + 1
         }
