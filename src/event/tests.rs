@@ -109,7 +109,7 @@ fn objects_inside_an_event_survive_fields_they_do_not_know() {
             .unwrap_or_else(|error| panic!("{}: {error:?}", event.name()));
         assert_eq!(read, event, "{}", event.name());
     }
-    assert!(inner > 10, "{inner} objects inside of events");
+    assert!(inner >= 10, "{inner} objects inside of events");
 }
 
 /// Fields whose keys come from outside: an unknown key there is data, not a later version.
