@@ -60,11 +60,15 @@ fn the_reference_is_fresh() {
 }
 
 /// Adds a field to every object in the fields, at any depth: what a later version may write
-/// without a new schema version. Says how many.
+/// without a new schema version. Says how many. An object with one key may be a variant by its
+/// name, which is not added to.
 fn extend(fields: &mut Value) -> usize {
     match fields {
         Value::Object(object) => {
             let below: usize = object.values_mut().map(extend).sum();
+            if object.len() < 2 {
+                return below;
+            }
             object.insert("added_later".to_owned(), json!({"anything": [1, "two", null]}));
             below + 1
         }
@@ -105,7 +109,7 @@ fn objects_inside_an_event_survive_fields_they_do_not_know() {
             .unwrap_or_else(|error| panic!("{}: {error:?}", event.name()));
         assert_eq!(read, event, "{}", event.name());
     }
-    assert!(inner > 10, "{inner} objects inside of events");
+    assert!(inner >= 10, "{inner} objects inside of events");
 }
 
 /// Fields whose keys come from outside: an unknown key there is data, not a later version.
