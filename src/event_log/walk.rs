@@ -157,6 +157,11 @@ pub(super) fn unreadable(error: ReadError) -> OpenError {
         ReadError::Unavailable { server, what } => {
             OpenError::Io { action: "read", path: server, source: io::Error::other(what) }
         }
+        ReadError::Look(error) => OpenError::Io {
+            action: "read",
+            path: "the log".to_owned(),
+            source: io::Error::other(error),
+        },
     }
 }
 
