@@ -135,6 +135,10 @@ enum Command {
     Bench(bench::Args),
 }
 
+/// What is said without `RUST_LOG`. The client of KurrentDB calls each try in vain an error; what
+/// comes of them is said by whoever tried.
+const DIAGNOSTICS: &str = "warn,eventstore=off";
+
 /// Runs the command line and gives the exit status.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -142,7 +146,7 @@ pub fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(DIAGNOSTICS)),
         )
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))

@@ -158,8 +158,8 @@ pub(super) fn unreadable(error: ReadError) -> OpenError {
             OpenError::Io { action: "read", path: server, source: io::Error::other(what) }
         }
         ReadError::Look(error) => OpenError::Io {
-            action: "look into",
-            path: "log".to_owned(),
+            action: "read",
+            path: "the log".to_owned(),
             source: io::Error::other(error),
         },
     }

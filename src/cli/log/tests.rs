@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::base::{Clock, EventId, Timestamp};
 use crate::event::{Actor, ContentType, ExpectedRevision, NewEvent, StreamName};
-use crate::event_log::{EmbeddedLog, EventLog as _, LogOptions, SignedHead};
+use crate::event_log::{EmbeddedLog, LogOptions, SignedHead};
 
 pub(super) struct Noon;
 

@@ -320,8 +320,10 @@ fn said(error: &Error) -> String {
         Error::GrpcConnectionError(inner) => inner.to_string(),
         other => other.to_string(),
     };
-    // A gRPC status lists headers after this.
-    let text = text.split(", details:").next().unwrap_or_default();
-    let text = text.trim_start_matches("status: ");
+    // Of a gRPC status, what it says: headers are listed after it.
+    let text = match text.split_once("message: \"") {
+        Some((_, message)) => message.split("\", details:").next().unwrap_or_default(),
+        None => text.as_str(),
+    };
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SAID_MAX).collect()
 }

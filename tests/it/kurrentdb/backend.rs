@@ -62,6 +62,14 @@ fn a_campaign_ends_well_on_a_server_that_is_killed_three_times() {
     let call = text(of_type(&facts, "AttemptEnded")[0], "call_id").to_owned();
     let story = ask(folder, &log, &["audit", "explain", &call]);
     assert_eq!(story["call_id"], call.as_str());
+    let stats = ask(folder, &log, &["log", "stats"]);
+    assert_eq!(number(&stats, "events"), facts.len() as u64, "{stats}");
+    let read = run_to_end(&args(folder, &log, &["log", "read"])).expect_success().stdout;
+    assert!(read.lines().map(Fact::parse).eq(facts.iter().cloned()), "read by the server");
+    let backwards = ["log", "read", "--backwards", "--limit", "3", "--type", "AttemptEnded"];
+    let last = run_to_end(&args(folder, &log, &backwards)).expect_success().stdout;
+    let ended = of_type(&facts, "AttemptEnded");
+    assert!(last.lines().map(Fact::parse).eq(ended.iter().rev().take(3).map(|it| (*it).clone())));
     let shown = run_to_end(&args(folder, &log, &["config", "show"])).expect_success().stdout;
     assert!(shown.contains("‹secret›") && !shown.contains("changeit"), "{shown}");
     let settings = text(of_type(&facts, "ConfigurationLoaded")[0], "settings");

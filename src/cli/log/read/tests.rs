@@ -6,6 +6,7 @@ use super::super::tests::{append, event, ten, ten_by};
 use super::*;
 use crate::base::{Clock, Timestamp};
 use crate::event::ExpectedRevision;
+use crate::event_log::EmbeddedLog;
 
 /// A clock that moves by a second whenever it is asked.
 struct Seconds(AtomicI64);

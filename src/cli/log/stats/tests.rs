@@ -1,15 +1,18 @@
 use super::super::tests::ten;
 use super::*;
-use crate::event_log::verify;
+use crate::event_log::{EmbeddedLog, verify};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stats_count_events_by_type_category_and_stream() {
     let folder = tempfile::tempdir().expect("a folder");
     drop(ten(folder.path()).await);
     let found = survey(folder.path()).expect("figures");
-    let path = folder.path().to_owned();
-    let counts = tokio::task::spawn_blocking(move || count(&path)).await.expect("a task");
-    let stats = Stats::of(PathBuf::from("data/log"), &found, Some(counts.expect("counts")));
+    let (log, _) = EmbeddedLog::open_read_only(folder.path()).expect("a reader");
+    let (counts, counted) = count(&log).await.expect("counts");
+    assert_eq!(counted.events, found.events);
+    assert_eq!(counted.first_recorded_at, found.first_recorded_at);
+    assert_eq!(counted.last_recorded_at, found.last_recorded_at);
+    let stats = Stats::of(PathBuf::from("data/log"), &found, Some(counts));
     assert_eq!((stats.events, stats.segments), (10, 1));
     let counts = stats.counts.as_ref().expect("counts");
     assert_eq!((counts.streams, counts.by_category["a"].events), (2, 7));
