@@ -17,7 +17,6 @@
 //! Sources: KurrentDB's expected revision and idempotency rules; "Can Applications Recover from
 //! fsync Failures?" (USENIX ATC 2020) for why the first failed sync is the last.
 
-#[allow(dead_code, reason = "the index is put together from these later")]
 mod cache_file;
 mod commit;
 mod contract;
@@ -26,16 +25,18 @@ mod frame;
 mod hash;
 mod inbox;
 mod index;
+mod keeper;
 mod load;
 mod lock;
+mod parts;
 mod recent;
 mod record;
-#[allow(dead_code, reason = "the index is put together from these later")]
 mod segment_table;
 mod shared;
 mod storage;
-#[allow(dead_code, unused_imports, reason = "the index is put together from these later")]
+mod stream_rules;
 mod stream_runs;
+mod stream_state;
 mod subscription;
 mod verify;
 mod writer;

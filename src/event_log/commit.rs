@@ -15,6 +15,7 @@ use super::contract::AppendError;
 use super::embedded::LogOptions;
 use super::frame::SEGMENT_HEADER;
 use super::inbox::{Answer, Inbox, Reply};
+use super::keeper::KeeperBell;
 use super::shared::{HeadState, Shared};
 use super::storage::{SegmentFile, Storage, WriteFailure, write_full};
 
@@ -64,6 +65,8 @@ pub(super) struct Committer {
     pub(super) end: u64,
     /// The file is allocated up to here.
     pub(super) allocated: u64,
+    /// Told of finished segments.
+    pub(super) keeper: Option<KeeperBell>,
     /// The first failure, after which nothing is tried.
     pub(super) failure: Option<Arc<WriteFailure>>,
 }
@@ -80,6 +83,11 @@ impl Committer {
         match self.write(group) {
             Ok(()) => {
                 self.shared.head.send_modify(|head| head.next = group.next);
+                if group.new_segment.is_some()
+                    && let Some(keeper) = &self.keeper
+                {
+                    keeper.ring();
+                }
                 Ok(())
             }
             Err(failure) => {
@@ -137,10 +145,6 @@ impl Committer {
         (self.path, self.file) = begin_segment(&*self.storage, segment, None)?;
         self.end = SEGMENT_HEADER as u64;
         self.allocated = self.end;
-        let mut index = self.shared.index_mut();
-        if let Some(made) = index.segments.iter_mut().find(|made| made.path == self.path) {
-            made.file = Some(self.file.clone());
-        }
         Ok(())
     }
 

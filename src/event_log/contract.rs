@@ -64,6 +64,18 @@ pub trait EventLog: Send + Sync + 'static {
         max: usize,
     ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>>;
 
+    /// Compares what a writer believes of a stream with the stream, as an append after all
+    /// earlier ones would, and writes nothing. Gives the last revision; nothing where no event
+    /// was ever written. KurrentDB: an append without events.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    fn check(
+        &self,
+        stream: StreamName,
+        expected: ExpectedRevision,
+    ) -> BoxFuture<'_, Result<Option<u64>, AppendError>>;
+
     /// What is known of a stream.
     ///
     /// # Errors
@@ -209,7 +221,24 @@ pub enum AppendError {
         /// The stream.
         stream: StreamName,
     },
-    /// No parts, or a part without events.
+    /// Nothing can be written to a stream of this name.
+    #[error("append to {stream}: {what}")]
+    InvalidStream {
+        /// The stream.
+        stream: StreamName,
+        /// Why not, and what would be right.
+        what: &'static str,
+    },
+    /// An event type that only the log itself writes.
+    #[error("append to {stream}: events of type $streamDeleted come from a tombstone only")]
+    ReservedType {
+        /// The stream.
+        stream: StreamName,
+    },
+    /// What stands in the stream cannot be read, so the append cannot be judged.
+    #[error("append: failed to {0}")]
+    Unreadable(#[source] ReadError),
+    /// No parts, or a part without events: see [`EventLog::check`].
     #[error("append: there are no events in it")]
     NoEvents,
     /// One stream stands twice in a batch.

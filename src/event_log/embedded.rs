@@ -15,17 +15,24 @@ use super::contract::{
     StreamInfo, StreamRead,
 };
 use super::inbox::{Answer, Granted, Inbox};
-use super::index::{Index, Segment};
-use super::load::{Loader, OpenError};
+use super::index::Index;
+use super::keeper::Keeper;
+use super::load::{Loader, OpenError, Purpose};
 use super::lock::FolderLock;
+use super::parts::Parts;
 use super::record::size_bound;
 use super::shared::{HeadState, Shared};
 use super::storage::{DiskStorage, Storage, WriteFailure, read_full, write_full};
+use super::stream_rules::{TOMBSTONE_TYPE, check_name};
+use super::stream_runs::StreamRuns;
+use super::stream_state::{Work, WriterStates};
 use super::subscription::Subscription;
 use super::writer::{Closing, Place, Writer, new_segment};
 use crate::base::{Clock, Timestamp};
 use crate::event::{ExpectedRevision, NewEvent, Recorded, StreamName};
 
+/// Room in the queue of what is no append. Units: bytes.
+const SYSTEM_BYTES: usize = 512;
 /// The most bytes one append may have.
 const APPEND_MAX: usize = 16 << 20;
 
@@ -157,15 +164,20 @@ impl EmbeddedLog {
             return Err(OpenError::Options("queue_bytes must be 1 to 1073741824"));
         }
         let mut index = Index::default();
-        let mut loader = Loader::new(storage.clone(), true, false);
+        let mut loader = Loader::new(storage.clone(), Purpose::Write);
         loader.advance(&mut index)?;
-        let (committer, place, recorded_at, report) =
-            repair(loader, index, storage, options, clock.now())?;
+        let (mut committer, place, recorded_at, report) =
+            repair(loader, index, storage, options, &clock)?;
         let shared = committer.shared.clone();
         let options = committer.options.clone();
         let inbox = Arc::new(Inbox::new(options.queue_appends, options.queue_bytes));
         let started =
             |source| io_error("start the threads of", Path::new("the log's writer"), source);
+        let keeper = match &shared.parts.runs {
+            Some(_) => Some(Keeper::start(shared.clone()).map_err(started)?),
+            None => None,
+        };
+        committer.keeper = keeper.as_ref().map(Keeper::bell);
         let desk = Desk::start(committer, inbox.clone()).map_err(started)?;
         let closing = Closing { shared: shared.clone(), inbox: inbox.clone() };
         let end = End { shared: shared.clone(), lock };
@@ -176,7 +188,10 @@ impl EmbeddedLog {
             options,
             place,
             recorded_at,
+            last_recorded_at: recorded_at,
+            states: WriterStates::default(),
             desk,
+            keeper,
             closing,
         };
         let thread = std::thread::Builder::new()
@@ -200,11 +215,12 @@ impl EmbeddedLog {
     pub fn open_read_only(folder: &Path) -> Result<(Self, OpenReport), OpenError> {
         let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
         let mut index = Index::default();
-        let mut loader = Loader::new(storage, false, false);
+        let mut loader = Loader::new(storage.clone(), Purpose::Read);
         loader.advance(&mut index)?;
         let report = report(&loader, &index);
+        let parts = Parts::new(storage, loader.caches.clone(), loader.runs.take());
         let log = Self {
-            shared: Arc::new(Shared::new(index)),
+            shared: Arc::new(Shared::new(index, parts)),
             inbox: None,
             thread: Mutex::new(None),
             reader: Some(Mutex::new(loader)),
@@ -241,8 +257,27 @@ impl EmbeddedLog {
     /// See [`AppendError`]; what only the writer can know comes from the [`PendingAppend`].
     pub async fn submit(&self, batch: Vec<StreamAppend>) -> Result<PendingAppend, AppendError> {
         let bytes = check(&batch)?;
+        self.send(Work::Append(batch), bytes).await
+    }
+
+    /// The same for whatever a writer can be asked.
+    async fn send(&self, work: Work, bytes: usize) -> Result<PendingAppend, AppendError> {
         let inbox = self.inbox.as_ref().ok_or(AppendError::ReadOnly)?;
-        Ok(PendingAppend(inbox.put(batch, bytes).await?))
+        Ok(PendingAppend(inbox.put(work, bytes).await?))
+    }
+
+    /// The position of the one event that this work writes.
+    async fn send_one(&self, work: Work) -> Result<u64, AppendError> {
+        let answer = self.send(work, SYSTEM_BYTES).await?.await?;
+        answer.first().map(|written| written.first_position).ok_or(AppendError::Closed)
+    }
+
+    /// The same log, with `$maxAge` measured by this clock. A log open for reading measures it
+    /// by the time of its newest event otherwise; one that writes has a clock already.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        drop(self.shared.clock.set(clock));
+        self
     }
 
     /// Why nothing is taken any more, where that is so.
@@ -322,27 +357,34 @@ impl EventLog for EmbeddedLog {
         &'a self,
         stream: &'a StreamName,
     ) -> BoxFuture<'a, Result<StreamInfo, ReadError>> {
+        Box::pin(async move { self.shared.info(stream) })
+    }
+
+    fn check(
+        &self,
+        stream: StreamName,
+        expected: ExpectedRevision,
+    ) -> BoxFuture<'_, Result<Option<u64>, AppendError>> {
         Box::pin(async move {
-            let end = self.shared.end();
-            let length = self.shared.index().durable_positions(stream, end).len() as u64;
-            Ok(StreamInfo { last_revision: length.checked_sub(1), ..StreamInfo::default() })
+            let answer = self.send(Work::Check(stream, expected), SYSTEM_BYTES).await?.await?;
+            Ok(answer.first().map(|last| last.last_revision))
         })
     }
 
     fn delete(
         &self,
         stream: StreamName,
-        _expected: ExpectedRevision,
+        expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<u64, AppendError>> {
-        Box::pin(async move { Err(AppendError::StreamDeleted { stream }) })
+        Box::pin(self.send_one(Work::Delete(stream, expected)))
     }
 
     fn tombstone(
         &self,
         stream: StreamName,
-        _expected: ExpectedRevision,
+        expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<u64, AppendError>> {
-        Box::pin(async move { Err(AppendError::StreamDeleted { stream }) })
+        Box::pin(self.send_one(Work::Tombstone(stream, expected)))
     }
 
     fn head(&self) -> Option<u64> {
@@ -364,6 +406,10 @@ fn check(batch: &[StreamAppend]) -> Result<usize, AppendError> {
         if batch.iter().take(number).any(|earlier| earlier.stream == part.stream) {
             return Err(AppendError::StreamTwice { stream: part.stream.clone() });
         }
+        check_name(&part.stream)?;
+        if part.events.iter().any(|event| event.event_type == TOMBSTONE_TYPE) {
+            return Err(AppendError::ReservedType { stream: part.stream.clone() });
+        }
         bytes += part.events.iter().map(|event| size_bound(&part.stream, event)).sum::<usize>();
     }
     if bytes > APPEND_MAX {
@@ -376,7 +422,7 @@ fn report(loader: &Loader, index: &Index) -> OpenReport {
     OpenReport {
         torn_tail_bytes: loader.tail.as_ref().map_or(0, |tail| tail.torn),
         events: index.next,
-        segments: index.segments.len() as u64,
+        segments: index.parts.len() as u64,
         bytes: loader.bytes,
     }
 }
@@ -384,14 +430,16 @@ fn report(loader: &Loader, index: &Index) -> OpenReport {
 /// Brings the files to a state from which appending is safe, in steps that a crash between any
 /// two of them leaves repeatable.
 fn repair(
-    loader: Loader,
+    mut loader: Loader,
     mut index: Index,
     storage: Arc<dyn Storage>,
     options: LogOptions,
-    now: Timestamp,
+    clock: &Arc<dyn Clock>,
 ) -> Result<(Committer, Place, Timestamp, OpenReport), OpenError> {
     let mut found = report(&loader, &index);
-    let recorded_at = loader.recorded_at.max(now);
+    let recorded_at = loader.recorded_at.max(clock.now());
+    let previous = loader.last_hash();
+    let (caches, runs) = (loader.caches.take(), loader.runs.take());
     let (path, file, place) = match (loader.tail, loader.unborn) {
         (Some(tail), None) => {
             settle(&tail).map_err(|failure| write_error(&tail.path, failure))?;
@@ -400,14 +448,15 @@ fn repair(
                 .map_err(|source| io_error("sync", Path::new(&tail.path), source))?;
             let place = Place {
                 segment: tail.segment,
+                base: tail.base,
+                header_hash: tail.header_hash,
                 end: tail.end,
                 sequence: tail.sequence,
                 previous: tail.previous,
             };
             (tail.path, tail.file, place)
         }
-        (before, unborn) => {
-            let previous = before.map_or([0; 32], |tail| tail.previous);
+        (_, unborn) => {
             let base = index.next;
             let (segment, place) = new_segment(base, previous, recorded_at);
             let (path, file) =
@@ -418,20 +467,30 @@ fn repair(
                         source: failure.source,
                     }
                 })?;
-            index.segments.push(Segment::new(path.clone(), Some(file.clone()), base));
+            index.begin(segment.name, path.clone());
             found.segments += 1;
             (path, file, place)
         }
     };
     let allocated = file.size().map_err(|source| write_error(&path, source))?;
+    // The runs of a log that begins here are known by its first segment.
+    let runs = runs.or_else(|| {
+        let opened = StreamRuns::open(caches.clone()?, place.segment, &|_, _| false);
+        let (runs, unusable) = opened.ok()?;
+        drop(runs.remove_unusable(&unusable));
+        (index.parts.len() == 1 && index.hot.base() == 0).then_some(runs)
+    });
+    let shared = Arc::new(Shared::new(index, Parts::new(storage.clone(), caches, runs)));
+    drop(shared.clock.set(clock.clone()));
     let committer = Committer {
-        shared: Arc::new(Shared::new(index)),
+        shared,
         storage,
         options,
         path,
         file,
         end: place.end,
         allocated,
+        keeper: None,
         failure: None,
     };
     Ok((committer, place, recorded_at, found))

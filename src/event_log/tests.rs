@@ -11,11 +11,14 @@ mod read;
 mod reopen;
 mod segment_table;
 mod stream_runs;
+mod streams;
+mod streams_model;
 mod subscribe;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task;
 
 use uuid::Uuid;
 
@@ -88,6 +91,27 @@ async fn append(log: &EmbeddedLog, name: &str, numbers: std::ops::Range<u64>) ->
 
 async fn all(log: &EmbeddedLog) -> Vec<Recorded> {
     log.read_all(AllRead::Start, Direction::Forwards, usize::MAX).await.expect("events")
+}
+
+/// Begins all of them in this order, then waits for all.
+async fn at_once<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    let mut answers: Vec<Option<T>> = Vec::new();
+    for future in &mut futures {
+        let polled =
+            std::future::poll_fn(|context| task::Poll::Ready(future.as_mut().poll(context)));
+        answers.push(match polled.await {
+            task::Poll::Ready(answer) => Some(answer),
+            task::Poll::Pending => None,
+        });
+    }
+    let mut all = Vec::new();
+    for (answer, future) in answers.into_iter().zip(futures) {
+        all.push(match answer {
+            Some(answer) => answer,
+            None => future.await,
+        });
+    }
+    all
 }
 
 /// What was appended, as far as a reader sees it.

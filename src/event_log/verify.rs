@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::index::Index;
-use super::load::{Damage, Loader, OpenError};
+use super::load::{Damage, Loader, OpenError, Purpose};
 use super::storage::DiskStorage;
 
 /// What a walk over the whole log found.
@@ -43,19 +43,19 @@ pub enum VerifyError {
 /// # Errors
 /// [`VerifyError`] with the first byte that cannot be explained.
 pub fn verify(folder: &Path) -> Result<VerifyReport, VerifyError> {
-    let mut index = Index::default();
-    let mut loader = Loader::new(Arc::new(DiskStorage::new(folder)), false, true);
+    let mut index = Index::of_lengths();
+    let mut loader = Loader::new(Arc::new(DiskStorage::new(folder)), Purpose::Verify);
     loader.advance(&mut index).map_err(|error| match error {
         OpenError::Corrupt(damage) => VerifyError::Damaged(damage),
         other => VerifyError::Unreadable(other),
     })?;
     let tail = loader.tail.as_ref();
     Ok(VerifyReport {
-        segments: index.segments.len() as u64,
+        segments: index.parts.len() as u64,
         frames: loader.frames,
         events: index.next,
         bytes: loader.bytes,
-        head_hash: tail.map_or_else(String::new, |tail| hex(&tail.previous)),
+        head_hash: if index.parts.is_empty() { String::new() } else { hex(&loader.last_hash()) },
         torn_tail_bytes: tail.map_or(0, |tail| tail.torn),
     })
 }
