@@ -31,6 +31,7 @@ mod lock;
 mod parts;
 mod recent;
 mod record;
+mod sealed;
 mod segment_table;
 mod shared;
 mod storage;
@@ -48,6 +49,10 @@ pub use contract::{
 };
 pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
 pub use load::{Damage, OpenError};
+pub use sealed::{
+    LocalFiles, RawSegment, RowGroupEntry, SealError, SealOptions, SealRecord, SealedDamage,
+    SealedEventKey, SealedFile, SealedPart, SealedSegment, SealedStore, merge, seal,
+};
 pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
 pub use verify::{VerifyError, VerifyReport, verify};

@@ -259,9 +259,6 @@ pub enum AppendError {
     /// events in flight at that moment became durable is not known: repeat them with their ids.
     #[error("append: the log takes nothing more since it failed to {0}")]
     WriterFailed(#[source] Arc<WriteFailure>),
-    /// What is in the log already could not be compared.
-    #[error("append: the log could not be read to decide it")]
-    Unreadable(#[source] ReadError),
     /// Opened for reading.
     #[error("append: this log is open for reading only")]
     ReadOnly,

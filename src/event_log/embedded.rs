@@ -17,7 +17,7 @@ use super::contract::{
 use super::inbox::{Answer, Granted, Inbox};
 use super::index::Index;
 use super::keeper::Keeper;
-use super::load::{Loader, OpenError, Purpose};
+use super::load::{self, Loader, OpenError, Purpose};
 use super::lock::FolderLock;
 use super::parts::Parts;
 use super::record::size_bound;
@@ -166,6 +166,10 @@ impl EmbeddedLog {
         let mut index = Index::default();
         let mut loader = Loader::new(storage.clone(), Purpose::Write);
         loader.advance(&mut index)?;
+        if let Err(error) = load::remember_recent(&*storage, &mut index) {
+            // What is missing is what a bounded memory may have forgotten.
+            tracing::warn!(%error, "fewer recent events are remembered");
+        }
         let (mut committer, place, recorded_at, report) =
             repair(loader, index, storage, options, &clock)?;
         let shared = committer.shared.clone();

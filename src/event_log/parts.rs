@@ -206,11 +206,7 @@ impl Parts {
     }
 
     /// The table of a finished segment: from memory, from its file, or made again.
-    fn table(
-        &self,
-        raw: &RawPart,
-        facts: &SegmentFacts,
-    ) -> Result<Arc<SegmentTable>, ReadError> {
+    fn table(&self, raw: &RawPart, facts: &SegmentFacts) -> Result<Arc<SegmentTable>, ReadError> {
         if let Some(table) = &raw.table {
             return Ok(table.clone());
         }

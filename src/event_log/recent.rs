@@ -91,6 +91,32 @@ impl Recent {
         }
     }
 
+    /// The first position that is held.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The position of the next event.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// How many are held.
+    pub(super) fn len(&self) -> u64 {
+        self.next - self.first
+    }
+
+    /// Remembers all that another one does.
+    pub(super) fn append(&mut self, other: &Self) {
+        for position in other.first..other.next {
+            if let Some(entry) = other.ring.get(place(position)) {
+                let [high, low] = entry.id;
+                let id = EventId(uuid::Uuid::from_u64_pair(high, low));
+                self.push(position, entry.stream, id, entry.revision);
+            }
+        }
+    }
+
     /// The revision and position of an event in a stream.
     pub(super) fn find(&self, stream: u64, id: EventId) -> Option<(u64, u64)> {
         let wanted = Entry { id: split(id), stream, revision: 0 };

@@ -249,8 +249,8 @@ fn there(
 ) -> Result<Option<u64>, AppendError> {
     let mut last = None;
     for (revision, id) in (start..).zip(ids) {
-        let is_there = revision < length
-            && past.is_at(revision, id).map_err(AppendError::Unreadable)?;
+        let is_there =
+            revision < length && past.is_at(revision, id).map_err(AppendError::Unreadable)?;
         match (is_there, last) {
             (true, _) => last = Some(revision),
             (false, None) => return Ok(None),

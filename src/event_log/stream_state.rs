@@ -13,17 +13,19 @@ use std::hash::BuildHasherDefault;
 use std::sync::{Mutex, PoisonError};
 
 use super::contract::{AppendError, ReadError, StreamAppend};
-use super::shared::Shared;
 use super::inbox::PartView;
-use super::stream_runs::{KeyHasher, StreamKey};
+use super::shared::Shared;
 use super::stream_rules::{
     DELETED, METADATA_TYPE, Past, StreamMetadata, StreamState, TOMBSTONE_TYPE, Verdict,
     check_deletable, check_name, decide, is_document, metadata_stream, original_of,
     with_truncate_before,
 };
+use super::stream_runs::{KeyHasher, StreamKey};
 use crate::base::{EventId, Timestamp};
 use crate::event::{Actor, ContentType, ExpectedRevision, NewEvent, StreamName};
 
+/// Streams that are known to have nothing special kept at most; in tests few, too.
+const PLAIN_STREAMS: usize = if cfg!(test) { 2 } else { 262_144 };
 /// Streams kept at most; in tests so few that every one of them sees what forgetting does.
 const KEPT_STREAMS: usize = if cfg!(test) { 3 } else { 16_384 };
 /// Bytes of metadata documents kept at most, before those of the group at hand.
@@ -196,9 +198,12 @@ impl WriterStates {
         let ids = part.events.iter().map(|event| event.lead.event_id);
         let past = InStream { shared, key: part.key };
         let state = StreamState::default();
-        Some(shared.length(part.key, u64::MAX).map_err(AppendError::Unreadable).and_then(
-            |length| decide(part.stream, part.expected, ids, length, &state, &past),
-        ))
+        Some(
+            shared
+                .length(part.key, u64::MAX)
+                .map_err(AppendError::Unreadable)
+                .and_then(|length| decide(part.stream, part.expected, ids, length, &state, &past)),
+        )
     }
 
     /// Judges work and says what to write. What it says counts as written from here on.

@@ -13,8 +13,8 @@ use super::commit::{Desk, Group, NewSegment};
 use super::contract::{AppendError, Appended, ReadError};
 use super::embedded::LogOptions;
 use super::frame::{self, FrameHeader, Hash, SEGMENT_HEADER, SegmentHeader};
-use super::index::Index;
 use super::inbox::{Answer, Granted, Inbox, Parcel, PartView, Request, Wake};
+use super::index::Index;
 use super::keeper::Keeper;
 use super::load::segment_name;
 use super::record::{self, Lead, Stamp};
@@ -206,12 +206,7 @@ impl Writer {
     }
 
     /// The answer to an append whose events stand at these revisions.
-    fn repeated(
-        &self,
-        key: StreamKey,
-        first: u64,
-        last: u64,
-    ) -> Result<Appended, AppendError> {
+    fn repeated(&self, key: StreamKey, first: u64, last: u64) -> Result<Appended, AppendError> {
         let at = |revision| -> Result<u64, ReadError> {
             let position = self.shared.position(key, revision, u64::MAX)?;
             let Some(position) = position else {
@@ -243,9 +238,8 @@ impl Writer {
                 (record::encode_tail(&mut tails, stream, event), start..tails.len())
             })
             .collect();
-        let events = leads
-            .iter()
-            .map(|(lead, range)| (lead, tails.get(range.clone()).unwrap_or_default()));
+        let events =
+            leads.iter().map(|(lead, range)| (lead, tails.get(range.clone()).unwrap_or_default()));
         self.add(group, StreamKey::of(stream), first_revision, events)
     }
 
@@ -354,7 +348,14 @@ pub(super) fn new_segment(base: u64, previous: Hash, now: Timestamp) -> (NewSegm
     let header =
         SegmentHeader { version: frame::FORMAT_VERSION, segment, base, created_at: now, previous }
             .encode();
-    let place =
-        Place { segment, end: SEGMENT_HEADER as u64, sequence: 0, previous: frame::hash(&header) };
+    let header_hash = frame::hash(&header);
+    let place = Place {
+        segment,
+        base,
+        header_hash,
+        end: SEGMENT_HEADER as u64,
+        sequence: 0,
+        previous: header_hash,
+    };
     (NewSegment { name: segment_name(base), header }, place)
 }

@@ -139,7 +139,7 @@ impl World {
         for batch in again.by_ref() {
             match log.append_many(batch.clone()).await {
                 Ok(answers) => self.acknowledge(&batch, &answers),
-                Err(AppendError::WriterFailed(_)) => {
+                Err(AppendError::WriterFailed(_) | AppendError::Unreadable(_)) => {
                     self.in_doubt.push(batch);
                     break;
                 }
@@ -167,7 +167,9 @@ impl World {
             for (batch, answer) in pending {
                 match answer.await {
                     Ok(answers) => self.acknowledge(&batch, &answers),
-                    Err(AppendError::WriterFailed(_)) => self.in_doubt.push(batch),
+                    Err(AppendError::WriterFailed(_) | AppendError::Unreadable(_)) => {
+                        self.in_doubt.push(batch);
+                    }
                     Err(other) => panic!("{other}"),
                 }
             }
