@@ -62,6 +62,8 @@ struct State {
     epoch: u64,
     /// What goes wrong, after how many writes and syncs to which it applies.
     armed: Option<(Fault, u64)>,
+    /// Errors strike files in folders of the log, too; a crash always may.
+    spares_folders: bool,
     operations: u64,
 }
 
@@ -87,6 +89,7 @@ impl Disk {
             rng: Rng::from_seed(seed),
             epoch: 0,
             armed: None,
+            spares_folders: true,
             operations: 0,
         }));
         Self { state, prefix: String::new() }
@@ -94,6 +97,16 @@ impl Disk {
 
     pub(super) fn arm(&self, fault: Fault, after: u64) {
         self.state().armed = Some((fault, after));
+    }
+
+    /// Whether errors strike the files of the index and of sealed parts as well.
+    pub(super) fn strike_folders(&self, strike: bool) {
+        self.state().spares_folders = !strike;
+    }
+
+    /// How often the machine stopped.
+    pub(super) fn crashes(&self) -> u64 {
+        self.state().epoch
     }
 
     /// Nothing goes wrong any more. Tells whether something would have.
@@ -117,10 +130,11 @@ impl Disk {
 
 impl State {
     /// The fault that strikes now, of those that this operation can have.
-    fn fault(&mut self, possible: &[Fault]) -> Option<Fault> {
+    fn fault(&mut self, name: &str, possible: &[Fault]) -> Option<Fault> {
         self.operations += 1;
         let (fault, after) = self.armed?;
-        if !possible.contains(&fault) {
+        let is_spared = self.spares_folders && fault != Fault::Crash && name.contains('/');
+        if is_spared || !possible.contains(&fault) {
             return None;
         }
         if after > 0 {
@@ -256,7 +270,7 @@ impl SegmentFile for Handle {
         use Fault::{Crash, Full, ShortWrite, TornWrite, WriteError};
         let at = usize::try_from(offset).expect("small");
         self.with(|state, name| {
-            let fault = state.fault(&[WriteError, Full, ShortWrite, TornWrite, Crash]);
+            let fault = state.fault(name, &[WriteError, Full, ShortWrite, TornWrite, Crash]);
             let part = usize::try_from(state.rng.below(bytes.len() as u64)).expect("small");
             let file = file(&mut state.files, name)?;
             let grows = at + bytes.len() > file.cache.len();
@@ -285,7 +299,7 @@ impl SegmentFile for Handle {
     fn set_size(&self, size: u64) -> io::Result<()> {
         let size = usize::try_from(size).expect("small");
         self.with(|state, name| {
-            if state.fault(&[Fault::Crash]).is_some() {
+            if state.fault(name, &[Fault::Crash]).is_some() {
                 state.crash();
                 return Err(gone());
             }
@@ -298,7 +312,7 @@ impl SegmentFile for Handle {
 
     fn sync(&self) -> io::Result<()> {
         self.with(|state, name| {
-            let fault = state.fault(&[Fault::SyncError, Fault::Crash]);
+            let fault = state.fault(name, &[Fault::SyncError, Fault::Crash]);
             let State { files, rng, .. } = state;
             let file = file(files, name)?;
             match fault {
@@ -345,7 +359,7 @@ impl Storage for Disk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut state = self.state();
-        if state.fault(&[Fault::Crash]).is_some() {
+        if state.fault("", &[Fault::Crash]).is_some() {
             state.crash();
             return Err(gone());
         }
@@ -358,7 +372,7 @@ impl Storage for Disk {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.state();
-        if state.fault(&[Fault::Crash]).is_some() {
+        if state.fault("", &[Fault::Crash]).is_some() {
             state.crash();
             return Err(gone());
         }
@@ -375,7 +389,7 @@ impl Storage for Disk {
 
     fn sync_directory(&self) -> io::Result<()> {
         let mut state = self.state();
-        if state.fault(&[Fault::Crash]).is_some() {
+        if state.fault("", &[Fault::Crash]).is_some() {
             state.crash();
             return Err(gone());
         }

@@ -78,9 +78,12 @@ impl World {
                 self.disk.arm(Fault::Crash, self.rng.below(6));
             }
             let storage = Arc::new(self.disk.clone());
+            let before = self.disk.crashes();
             let opened = EmbeddedLog::open_with(storage, self.options.clone(), clock());
             self.disk.disarm();
             match opened {
+                // The files of the index are written as soon as the log is open.
+                Ok(_) if self.disk.crashes() > before => self.crashes += 1,
                 Ok((log, report)) => {
                     self.torn += u64::from(report.torn_tail_bytes > 0);
                     self.compare(&all(&log).await);
@@ -155,6 +158,7 @@ impl World {
         use Fault::{Crash, Full, ShortWrite, SyncError, TornWrite, WriteError};
         let faults = [Crash, Crash, Crash, WriteError, Full, ShortWrite, TornWrite, SyncError];
         let fault = faults[self.rng.below(faults.len() as u64) as usize];
+        self.disk.strike_folders(self.rng.below(2) == 0);
         self.disk.arm(fault, self.rng.below(40));
         self.settle(&log).await;
         for _ in 0..self.rng.between(1, 12) {
