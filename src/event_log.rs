@@ -49,6 +49,8 @@ pub use contract::{
 };
 pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
 pub use load::{Damage, OpenError};
+#[cfg(feature = "s3")]
+pub use sealed::{CachedFile, Objects, RemoteFiles};
 pub use sealed::{
     LocalFiles, RawSegment, RowGroupEntry, SealError, SealOptions, SealRecord, SealedDamage,
     SealedEventKey, SealedFile, SealedPart, SealedSegment, SealedStore, merge, seal,

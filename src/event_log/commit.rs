@@ -8,6 +8,7 @@
 //! nothing more until it is opened again. Readers go on.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -77,7 +78,7 @@ impl Committer {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        if group.count == 0 {
+        if group.count == 0 && group.new_segment.is_none() {
             return Ok(());
         }
         match self.write(group) {
@@ -104,6 +105,11 @@ impl Committer {
     fn write(&mut self, group: &Group) -> Result<(), WriteFailure> {
         if let Some(segment) = &group.new_segment {
             self.roll(segment)?;
+            let base = group.next - u64::from(group.count);
+            self.shared.finished.store(base, Ordering::Release);
+        }
+        if group.count == 0 {
+            return Ok(());
         }
         let end = self.end + group.frame.len() as u64;
         if group.frame.len() <= ZERO_AHEAD_FRAME_MAX {

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -16,7 +17,7 @@ use super::contract::{
 };
 use super::inbox::{Answer, Granted, Inbox};
 use super::index::Index;
-use super::keeper::Keeper;
+use super::keeper::{Care, Keeper};
 use super::load::{self, Loader, OpenError, Purpose};
 use super::lock::FolderLock;
 use super::parts::Parts;
@@ -51,6 +52,12 @@ pub struct LogOptions {
     pub queue_appends: usize,
     /// Bytes that may wait for the writer; more wait for room. Units: bytes, 1 GiB at most.
     pub queue_bytes: usize,
+    /// Finished segments are sealed, oldest first, while they are more than this. Units: bytes.
+    pub seal_after_bytes: Option<u64>,
+    /// Finished segments are sealed once their newest event is older than this.
+    pub seal_after_age: Option<Duration>,
+    /// A segment whose oldest event is older than this is finished, so that a quiet log seals.
+    pub roll_after_age: Option<Duration>,
 }
 
 impl Default for LogOptions {
@@ -61,6 +68,9 @@ impl Default for LogOptions {
             group_bytes: 4 << 20,
             queue_appends: 8_192,
             queue_bytes: 32 << 20,
+            seal_after_bytes: None,
+            seal_after_age: None,
+            roll_after_age: None,
         }
     }
 }
@@ -170,6 +180,7 @@ impl EmbeddedLog {
             // What is missing is what a bounded memory may have forgotten.
             tracing::warn!(%error, "fewer recent events are remembered");
         }
+        let sealed = loader.sealed.clone();
         let (mut committer, place, recorded_at, report) =
             repair(loader, index, storage, options, &clock)?;
         let shared = committer.shared.clone();
@@ -178,7 +189,15 @@ impl EmbeddedLog {
         let started =
             |source| io_error("start the threads of", Path::new("the log's writer"), source);
         let keeper = match &shared.parts.runs {
-            Some(_) => Some(Keeper::start(shared.clone()).map_err(started)?),
+            Some(_) => {
+                let care = Care {
+                    shared: shared.clone(),
+                    inbox: inbox.clone(),
+                    options: options.clone(),
+                    sealed,
+                };
+                Some(Keeper::start(care).map_err(started)?)
+            }
             None => None,
         };
         committer.keeper = keeper.as_ref().map(Keeper::bell);

@@ -263,6 +263,18 @@ impl Inbox {
         Ok(answer)
     }
 
+    /// Puts in what nobody waits for.
+    pub(super) fn post(&self, work: Work) {
+        let (reply, _) = oneshot::channel();
+        let mut state = self.state();
+        if !state.is_closed {
+            state.parcel.add(work, reply, 0);
+            state.wakes_at = None;
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
     /// Waits for something to do, and fills the parcel, which is empty by then. With a group in
     /// hand an idle disk is something to do; one who is `blocked` takes no appends.
     pub(super) fn next(&self, parcel: &mut Parcel, has_group: bool, blocked: bool) -> Wake {

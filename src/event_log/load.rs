@@ -271,6 +271,11 @@ impl Loader {
             }
         }
         // What was sealed and not removed yet is not needed any more.
+        if self.purpose == Purpose::Write {
+            for (_, name) in names.iter().filter(|(base, _)| *base < sealed_end) {
+                drop(self.storage.remove(name));
+            }
+        }
         let mut found: Vec<_> = names
             .into_iter()
             .filter(|(base, _)| *base >= sealed_end)
@@ -307,7 +312,7 @@ impl Loader {
             let hash = ends.get(&record.end).copied().unwrap_or_default();
             self.frames += record.segments.iter().map(|segment| segment.frames).sum::<u64>();
             self.bytes += record.segments.iter().map(|segment| segment.bytes).sum::<u64>();
-            let part = Arc::new(SealedPart::open(record, store, keeper::SEALED_CACHE_BYTES));
+            let part = Arc::new(SealedPart::open(record, store));
             self.take_sealed(index, part, hash)?;
         }
         Ok(found)
@@ -328,7 +333,7 @@ impl Loader {
         if self.purpose == Purpose::Verify || end > index.hot.next() {
             let mut wrong = None;
             part.keys(&mut |key| {
-                let stream = StreamKey::of(&key.stream);
+                let stream = StreamKey::of(key.stream.as_str());
                 if let Err(what) = index.enter_sealed(stream, key.revision, key.event_id) {
                     wrong.get_or_insert((key.position, what));
                 }
@@ -739,7 +744,7 @@ pub(super) fn remember_recent(storage: &dyn Storage, index: &mut Index) -> Resul
                 Ok(())
             }),
             Part::Sealed(sealed) => sealed.keys(&mut |key| {
-                let stream = StreamKey::of(&key.stream).low();
+                let stream = StreamKey::of(key.stream.as_str()).low();
                 recent.push(key.position, stream, key.event_id, key.revision);
             }),
         });

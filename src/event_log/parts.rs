@@ -59,9 +59,14 @@ impl<T> Kept<T> {
         Some(value)
     }
 
-    fn put(&self, base: u64, value: Arc<T>) {
+    fn remove(&self, base: u64) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|(known, _)| *known != base);
+    }
+
+    fn put(&self, base: u64, value: Arc<T>) {
+        self.remove(base);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= self.1 {
             kept.remove(0);
         }
@@ -115,12 +120,11 @@ impl Parts {
                 Some(Source::Places(raw, places)) => {
                     self.read_places(&raw, &cut(places, &mut left), events)
                 }
-                Some(Source::Table(raw, facts)) => {
-                    let table = self.table(&raw, &facts)?;
+                Some(Source::Table(raw, facts)) => self.table(&raw, &facts).and_then(|table| {
                     let places =
                         mine.iter().filter_map(|position| place(&table, *position)).collect();
                     self.read_places(&raw, &cut(places, &mut left), events)
-                }
+                }),
                 None => return Ok(()),
             };
             match done {
@@ -152,7 +156,10 @@ impl Parts {
                 Ok(places.first().map_or(Timestamp::EPOCH, |place| place.recorded_at))
             }
             Some(Source::Table(raw, facts)) => {
-                let table = self.table(&raw, &facts)?;
+                // Where it was sealed meanwhile, the event is read from there.
+                let Ok(table) = self.table(&raw, &facts) else {
+                    return Ok(shared.read_one(position)?.recorded_at);
+                };
                 let found = place(&table, position);
                 Ok(found.map_or(Timestamp::EPOCH, |place| place.recorded_at))
             }
@@ -203,6 +210,12 @@ impl Parts {
         let file = Arc::new(file);
         self.files.put(raw.base, file.clone());
         Ok(file)
+    }
+
+    /// Lets go of a segment file that is not needed any more.
+    pub(super) fn forget(&self, base: u64) {
+        self.files.remove(base);
+        self.tables.remove(base);
     }
 
     /// The table of a finished segment: from memory, from its file, or made again.

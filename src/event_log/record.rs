@@ -126,7 +126,6 @@ pub(super) fn finish(out: &mut Vec<u8>, stamp: Stamp, revision: u64, lead: &Lead
 }
 
 /// Adds a record to a buffer.
-#[cfg(test)]
 pub(super) fn encode(
     out: &mut Vec<u8>,
     stamp: Stamp,

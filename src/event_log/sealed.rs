@@ -12,18 +12,39 @@
 //! Deliberately absent: deciding when to seal and removing raw segments (the caller does both),
 //! and Arrow.
 
+mod buffer;
+mod cache;
+mod columns;
+mod encode;
+mod fill;
+mod folder;
+mod group;
+mod literal;
 mod part;
+mod raw;
+mod rebuild;
+#[cfg(feature = "s3")]
+mod remote;
 mod seal_record;
+mod shape;
 mod store;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::contract::ReadError;
 use super::storage::{Storage, WriteFailure};
+use crate::event::CATALOG;
 
-pub use part::{LocalFiles, SealedDamage, SealedEventKey, SealedPart};
+use encode::Plan;
+use raw::Scan;
+
+pub use part::{LocalFiles, SealedEventKey, SealedPart};
+pub use rebuild::SealedDamage;
+#[cfg(feature = "s3")]
+pub use remote::{CachedFile, Objects, RemoteFiles};
 pub use seal_record::{RowGroupEntry, SealRecord, SealedFile, SealedSegment};
 pub use store::SealedStore;
 
@@ -57,8 +78,7 @@ impl RawSegment {
     /// # Errors
     /// [`SealError::Unsealable`] where it is not whole; [`SealError::Read`].
     pub fn read(storage: &Arc<dyn Storage>, name: &str) -> Result<Self, SealError> {
-        let _ = (storage, name);
-        Err(SealError::Empty)
+        raw::read(storage, name)
     }
 }
 
@@ -78,6 +98,9 @@ pub enum SealError {
         /// What is wrong.
         what: &'static str,
     },
+    /// More than four thousand million events.
+    #[error("seal: there are too many events for one part")]
+    TooMany,
     /// The segments do not follow each other.
     #[error("seal: position {position} is where the next part should begin")]
     Gap {
@@ -119,8 +142,87 @@ pub fn seal(
     segments: &[RawSegment],
     options: &SealOptions,
 ) -> Result<SealRecord, SealError> {
-    let _ = (store, segments, options);
-    Err(SealError::Empty)
+    let scan = Scan::new(segments)?;
+    let mut files = Vec::new();
+    for plan in plans(&scan)? {
+        let (bytes, file) = encode::encode(&scan, &plan, options)?;
+        store.put(&file, bytes.into())?;
+        files.push(file);
+    }
+    let at = |number: usize| scan.event(number).map(|raw| raw.event.recorded_at.as_micros());
+    let record = SealRecord {
+        format: SealRecord::FORMAT,
+        base: scan.base,
+        end: scan.next(),
+        first_recorded_at: at(0)?,
+        last_recorded_at: at(scan.len() - 1)?,
+        segments: scan.entries.clone(),
+        files,
+    };
+    drop(scan);
+    prove(store, &record, segments)?;
+    store.commit(&record)?;
+    Ok(record)
+}
+
+/// What goes into which file: by UTC day of recording, then family.
+fn plans(scan: &Scan<'_>) -> Result<Vec<Plan>, SealError> {
+    let range = format!("{:020}-{:020}", scan.base, scan.next());
+    let mut files: BTreeMap<(i64, &'static str), Vec<u32>> = BTreeMap::new();
+    for number in 0..scan.len() {
+        let event = scan.event(number)?.event;
+        let day = event.recorded_at.as_micros().div_euclid(86_400_000_000);
+        let rows = files.entry((day, family(&event.event_type))).or_default();
+        rows.push(u32::try_from(number).map_err(|_| SealError::TooMany)?);
+    }
+    let plan = |((day, family), rows)| {
+        let (year, month, day) = literal::date(day);
+        let day = format!("{year:04}-{month:02}-{day:02}");
+        let path = format!("day={day}/family={family}/{range}.parquet");
+        Plan { path, day, family: String::from(family), rows }
+    };
+    Ok(files.into_iter().map(plan).collect())
+}
+
+/// The family of an event by its type: one of the catalogue, `system` for the log's own events,
+/// `other` for those of other clients.
+fn family(event_type: &str) -> &'static str {
+    if event_type.starts_with('$') {
+        return "system";
+    }
+    let known = CATALOG.iter().find(|entry| entry.name == event_type);
+    let stream = known.and_then(|entry| entry.family.stream().split('-').next());
+    stream.unwrap_or("other")
+}
+
+/// Rebuilds the raw segments from what is stored and compares them with what was sealed.
+fn prove(
+    store: &SealedStore,
+    record: &SealRecord,
+    segments: &[RawSegment],
+) -> Result<(), SealError> {
+    let part = SealedPart::open(record.clone(), store.clone());
+    for file in &record.files {
+        part.verify_file(file)?;
+    }
+    for (number, raw) in segments.iter().enumerate() {
+        let mut at = 0;
+        let mut same = true;
+        let rebuilt = part.rebuild_into(number, &mut |stretch| {
+            same &= raw.bytes.get(at..at + stretch.len()) == Some(stretch);
+            at += stretch.len();
+        });
+        let path = || raw.name.clone();
+        match rebuilt {
+            Ok(()) if same && at == raw.bytes.len() => {}
+            Ok(()) => return Err(SealError::NotTheSame { path: path(), what: "other bytes" }),
+            Err(ReadError::Corrupt { what, .. }) => {
+                return Err(SealError::NotTheSame { path: path(), what });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Makes one part of several that follow each other; once it returns, [`SealedStore::records`]
@@ -133,6 +235,20 @@ pub fn merge(
     parts: &[Arc<SealedPart>],
     options: &SealOptions,
 ) -> Result<SealRecord, SealError> {
-    let _ = (store, parts, options);
-    Err(SealError::Empty)
+    let mut segments = Vec::new();
+    let mut next = None;
+    for part in parts {
+        if next.is_some_and(|next| next != part.base()) {
+            return Err(SealError::Gap { position: next.unwrap_or_default() });
+        }
+        next = Some(part.end());
+        for (number, entry) in part.record().segments.iter().enumerate() {
+            let bytes = part.rebuild_raw(number)?;
+            segments.push(RawSegment { name: entry.name.clone(), bytes });
+        }
+    }
+    seal(store, &segments, options)
 }
+
+#[cfg(test)]
+mod tests;

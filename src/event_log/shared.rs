@@ -1,11 +1,12 @@
 //! What the writer, readers and subscriptions of one log share.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 
 use super::contract::{AllRead, Direction, ReadError, StreamInfo, StreamRead};
-use super::index::Index;
+use super::index::{Index, Part};
 use super::parts::Parts;
 use super::storage::WriteFailure;
 use super::stream_runs::StreamKey;
@@ -37,12 +38,16 @@ pub(super) struct Shared {
     /// What `$maxAge` is measured by; without one, the time of the newest event.
     pub(super) clock: OnceLock<Arc<dyn Clock>>,
     pub(super) head: watch::Sender<Head>,
+    /// Segments that end here or before are finished, and will be after a crash.
+    pub(super) finished: AtomicU64,
 }
 
 impl Shared {
     pub(super) fn new(index: Index, parts: Parts) -> Self {
         let head = Head { next: index.next, state: HeadState::Open, ended: false };
+        let finished = AtomicU64::new(index.parts.last().map_or(0, Part::base));
         Self {
+            finished,
             index: RwLock::new(index),
             parts,
             states: ReaderStates::default(),

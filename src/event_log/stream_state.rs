@@ -44,6 +44,8 @@ pub(super) enum Work {
     Delete(StreamName, ExpectedRevision),
     /// Close for good.
     Tombstone(StreamName, ExpectedRevision),
+    /// Begin a new segment.
+    Roll,
 }
 
 /// What the writer does, and then answers.
@@ -225,6 +227,7 @@ impl WriterStates {
                 let last = length.checked_sub(1).map(|last| Verdict::Repeat(last, last));
                 Ok(Plan { verdicts: last.into_iter().collect(), system: Vec::new() })
             }
+            Work::Roll => Ok(Plan::default()),
             Work::Delete(stream, expected) => self.plan_delete(shared, stream, *expected, now),
             Work::Tombstone(stream, expected) => {
                 check_deletable(stream)?;

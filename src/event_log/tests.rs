@@ -1,6 +1,7 @@
 //! What the embedded log promises, tested through its contract; disks that fail are in `disk`.
 
 mod append;
+mod caches;
 mod codec;
 mod disk;
 mod faults;
@@ -9,6 +10,7 @@ mod histories;
 mod race;
 mod read;
 mod reopen;
+mod sealed;
 mod segment_table;
 mod stream_runs;
 mod streams;

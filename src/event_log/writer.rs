@@ -194,6 +194,11 @@ impl Writer {
                 }
             }
             Work::Delete(..) | Work::Tombstone(..) => {}
+            // In the middle of a group there is a later time to do it.
+            Work::Roll if group.count == 0 && self.place.sequence > 0 => {
+                group.new_segment = Some(self.roll(&mut shared.index_mut()));
+            }
+            Work::Roll => {}
         }
         for write in &plan.system {
             let event = std::slice::from_ref(&write.event);

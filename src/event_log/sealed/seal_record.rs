@@ -5,6 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::hex;
+use crate::event_log::frame;
+
 /// One sealed part: raw segments that follow each other, and the files they became.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,4 +90,109 @@ pub struct RowGroupEntry {
     pub first: u64,
     /// Position of its last event.
     pub last: u64,
+}
+
+/// What stands before the record's hash, and between hash and record.
+const HEAD: &str = "{\"blake3\":\"";
+const MIDDLE: &str = "\",\"record\":";
+const END: &str = "}\n";
+
+impl SealRecord {
+    /// The version this program writes.
+    pub const FORMAT: u32 = 1;
+
+    /// The name of its file: `<base>-<end>.json`, 20 digits each.
+    pub fn name(&self) -> String {
+        format!("{:020}-{:020}.json", self.base, self.end)
+    }
+
+    /// Whether a file is named like a record.
+    pub(super) fn is_name(name: &str) -> bool {
+        let Some((base, end)) = name.strip_suffix(".json").and_then(|name| name.split_once('-'))
+        else {
+            return false;
+        };
+        let is_number = |text: &str| text.len() == 20 && text.bytes().all(|c| c.is_ascii_digit());
+        is_number(base) && is_number(end)
+    }
+
+    /// Bytes of the raw segments.
+    pub fn raw_bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Bytes of the Parquet files.
+    pub fn sealed_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// The record as text, under its hash.
+    ///
+    /// # Panics
+    /// Never: the fields are plain values.
+    #[expect(clippy::expect_used, reason = "plain structs always serialise")]
+    pub fn encode(&self) -> Vec<u8> {
+        let body = serde_json::to_string(self).expect("plain structs always serialise");
+        let hash = hex(&frame::hash(body.as_bytes()));
+        format!("{HEAD}{hash}{MIDDLE}{body}{END}").into_bytes()
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn decode(text: &[u8]) -> Result<Self, &'static str> {
+        const DAMAGED: &str = "the seal record is damaged";
+        let text = std::str::from_utf8(text).map_err(|_| DAMAGED)?;
+        let rest = text.strip_prefix(HEAD).and_then(|rest| rest.strip_suffix(END));
+        let (hash, body) = rest.and_then(|rest| rest.split_once(MIDDLE)).ok_or(DAMAGED)?;
+        if hash != hex(&frame::hash(body.as_bytes())) {
+            return Err("the seal record's checksum");
+        }
+        let format: Format = serde_json::from_str(body).map_err(|_| DAMAGED)?;
+        if format.format != Self::FORMAT {
+            return Err("a newer program wrote the seal record");
+        }
+        let record: Self = serde_json::from_str(body).map_err(|_| DAMAGED)?;
+        if record.is_sound() { Ok(record) } else { Err("the seal record contradicts itself") }
+    }
+
+    /// Whether the ranges it names fit together.
+    fn is_sound(&self) -> bool {
+        let mut next = self.base;
+        for segment in &self.segments {
+            if segment.base != next || segment.end < next {
+                return false;
+            }
+            next = segment.end;
+        }
+        let mut events = 0u64;
+        for file in &self.files {
+            let mut count = 0u64;
+            let mut last = None;
+            for group in &file.row_groups {
+                let in_order = last.is_none_or(|last| last < group.first)
+                    && group.first <= group.last
+                    && self.base <= group.first
+                    && group.last < self.end
+                    && group.offset.checked_add(group.bytes).is_some_and(|end| end <= file.bytes);
+                if !in_order {
+                    return false;
+                }
+                last = Some(group.last);
+                count = count.saturating_add(group.events);
+            }
+            if count != file.events || file.footer_bytes > file.bytes {
+                return false;
+            }
+            events = events.saturating_add(count);
+        }
+        next == self.end && self.base < self.end && events == self.end - self.base
+    }
+}
+
+/// The version alone, whatever else a newer program wrote.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
 }

@@ -5,7 +5,7 @@
 //! keeps some pieces and forgets the others, which still read as if they were there and are
 //! not tried again by the next sync (the page cache after a failed fsync on ext4 and XFS).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -55,6 +55,8 @@ enum Undo {
 
 struct State {
     files: BTreeMap<String, Stored>,
+    /// What files without a name any more have for those who opened them before.
+    removed: BTreeMap<String, Vec<u8>>,
     /// Since the directory was synced, oldest first.
     undo: Vec<Undo>,
     rng: Rng,
@@ -62,7 +64,7 @@ struct State {
     epoch: u64,
     /// What goes wrong, after how many writes and syncs to which it applies.
     armed: Option<(Fault, u64)>,
-    /// Errors strike files in folders of the log, too; a crash always may.
+    /// Errors do not strike files in folders of the log; a crash always may.
     spares_folders: bool,
     operations: u64,
 }
@@ -85,11 +87,12 @@ impl Disk {
     pub(super) fn new(seed: u64) -> Self {
         let state = Arc::new(Mutex::new(State {
             files: BTreeMap::new(),
+            removed: BTreeMap::new(),
             undo: Vec::new(),
             rng: Rng::from_seed(seed),
             epoch: 0,
             armed: None,
-            spares_folders: true,
+            spares_folders: false,
             operations: 0,
         }));
         Self { state, prefix: String::new() }
@@ -149,6 +152,7 @@ impl State {
 
     fn crash(&mut self) {
         self.epoch += 1;
+        self.removed.clear();
         let undone = self.rng.below(self.undo.len() as u64 + 1);
         for _ in 0..undone {
             match self.undo.pop() {
@@ -245,6 +249,17 @@ impl Handle {
         }
         work(&mut state, &self.name)
     }
+
+    /// Reads of the contents, also where the name is gone.
+    fn look<T>(&self, work: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+        let state = self.disk.state();
+        if state.epoch != self.epoch {
+            return Err(gone());
+        }
+        let there = state.files.get(&self.name).map(|file| &file.cache);
+        let bytes = there.or_else(|| state.removed.get(&self.name)).ok_or_else(gone)?;
+        Ok(work(bytes))
+    }
 }
 
 fn file<'a>(files: &'a mut BTreeMap<String, Stored>, name: &str) -> io::Result<&'a mut Stored> {
@@ -253,16 +268,15 @@ fn file<'a>(files: &'a mut BTreeMap<String, Stored>, name: &str) -> io::Result<&
 
 impl SegmentFile for Handle {
     fn size(&self) -> io::Result<u64> {
-        self.with(|state, name| Ok(file(&mut state.files, name)?.cache.len() as u64))
+        self.look(|bytes| bytes.len() as u64)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.with(|state, name| {
-            let cache = &file(&mut state.files, name)?.cache;
-            let rest = cache.get(usize::try_from(offset).expect("small")..).unwrap_or_default();
+        self.look(|bytes| {
+            let rest = bytes.get(usize::try_from(offset).expect("small")..).unwrap_or_default();
             let len = rest.len().min(buffer.len());
             buffer[..len].copy_from_slice(&rest[..len]);
-            Ok(len)
+            len
         })
     }
 
@@ -334,8 +348,9 @@ impl SegmentFile for Handle {
 impl Storage for Disk {
     fn list(&self) -> io::Result<Vec<String>> {
         let state = self.state();
-        let names = state.files.keys().filter_map(|name| name.strip_prefix(&self.prefix));
-        Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect())
+        let paths = state.files.keys().filter_map(|name| name.strip_prefix(&self.prefix));
+        let names: BTreeSet<_> = paths.filter_map(|path| path.split('/').next()).collect();
+        Ok(names.into_iter().map(str::to_owned).collect())
     }
 
     fn open(&self, name: &str, _write: bool) -> io::Result<Arc<dyn SegmentFile>> {
@@ -378,6 +393,7 @@ impl Storage for Disk {
         }
         let name = self.name(name);
         let file = state.files.remove(&name).ok_or(io::ErrorKind::NotFound)?;
+        state.removed.insert(name.clone(), file.cache.clone());
         state.undo.push(Undo::Remove { name, file });
         Ok(())
     }

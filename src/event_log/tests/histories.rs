@@ -28,6 +28,8 @@ fn options(rng: &mut Rng) -> LogOptions {
         group_bytes: rng.between(1, 4_000) as usize,
         queue_appends: rng.between(1, 64) as usize,
         queue_bytes: rng.between(1, 20_000) as usize,
+        seal_after_bytes: (rng.below(3) == 0).then(|| rng.below(9_000)),
+        ..LogOptions::default()
     }
 }
 
@@ -200,13 +202,20 @@ async fn run(seed: u64, width: usize) -> World {
     world
 }
 
+/// How many histories to run: 340, unless the environment says otherwise.
+fn runs() -> u64 {
+    let wanted = std::env::var("LEDGERLINE_FAULT_RUNS").ok();
+    wanted.map_or(340, |runs| runs.parse().expect("LEDGERLINE_FAULT_RUNS is a number"))
+}
+
 #[test]
 fn no_history_of_faults_loses_or_repeats_an_acknowledged_event() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let mut sums = [0; 4];
-    for seed in 0..340 {
-        // Forty of them with several appends in the air, whose grouping the machine decides.
-        let width = if seed < 300 { 1 } else { 8 };
+    let runs = runs();
+    for seed in 0..runs {
+        // One of eight with several appends in the air, whose grouping the machine decides.
+        let width = if seed % 8 == 7 { 8 } else { 1 };
         let world = std::panic::AssertUnwindSafe(|| runtime.block_on(run(seed, width)));
         let world = std::panic::catch_unwind(world)
             .unwrap_or_else(|_| panic!("history {seed} failed, see above"));
@@ -218,7 +227,8 @@ fn no_history_of_faults_loses_or_repeats_an_acknowledged_event() {
     }
     let [events, acknowledgements, crashes, torn] = sums;
     println!(
-        "{events} events, {acknowledgements} acknowledgements, {crashes} crashes, {torn} torn"
+        "{runs} runs, {crashes} crashes, {torn} torn tails, {acknowledgements} appends of {events} \
+         events acknowledged, 0 lost, 0 repeated"
     );
-    assert!(events > 10_000 && crashes > 500 && torn > 100, "{sums:?}: too tame");
+    assert!(events > 20 * runs && crashes > runs && torn > runs / 4, "{sums:?}: too tame");
 }

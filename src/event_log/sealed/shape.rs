@@ -1,0 +1,206 @@
+//! JSON objects taken apart: the typed values of their top-level fields, and their shape, the
+//! text with a placeholder where each value was.
+//!
+//! In: the bytes of an event. Out: shape and fields, which give back the bytes; or nothing,
+//! where they are no JSON object or an unusual one.
+//! Invariant: arbitrary bytes never panic. A `$` stands outside a string in no JSON text, so a
+//! placeholder cannot be mistaken; every string in a shape is a key.
+
+use super::literal::{self, Slot, Value};
+
+/// Bytes a field's name may have to get a column.
+const NAME_MAX: usize = 64;
+
+/// One top-level field.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Field<'a> {
+    pub(super) name: &'a str,
+    pub(super) slot: Slot,
+    pub(super) value: Value<'a>,
+}
+
+/// A shape, ready to be filled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) pieces: Vec<Piece>,
+    /// What follows the last value.
+    pub(super) end: Vec<u8>,
+}
+
+/// Text, and the value that follows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) before: Vec<u8>,
+    pub(super) field: String,
+    pub(super) slot: Slot,
+}
+
+/// Takes a JSON object apart. False where it cannot be put together again from columns: it is
+/// no object, a key stands twice, or a key has escapes or is very long.
+pub(super) fn split<'a>(data: &'a [u8], shape: &mut String, fields: &mut Vec<Field<'a>>) -> bool {
+    shape.clear();
+    fields.clear();
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    Splitter { text, at: 0, shape, fields }.object().is_some()
+}
+
+struct Splitter<'a, 's> {
+    text: &'a str,
+    at: usize,
+    shape: &'s mut String,
+    fields: &'s mut Vec<Field<'a>>,
+}
+
+impl<'a> Splitter<'a, '_> {
+    fn object(&mut self) -> Option<()> {
+        self.space();
+        self.mark(b'{')?;
+        self.space();
+        if self.mark(b'}').is_none() {
+            loop {
+                self.field()?;
+                self.space();
+                if self.mark(b',').is_none() {
+                    break;
+                }
+                self.space();
+            }
+            self.mark(b'}')?;
+        }
+        self.space();
+        (self.at == self.text.len()).then_some(())
+    }
+
+    fn field(&mut self) -> Option<()> {
+        let key = self.literal()?;
+        let name = key.strip_prefix('"')?.strip_suffix('"')?;
+        let is_plain = |char: char| !char.is_control() && char != '\\' && char != '.';
+        if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(is_plain) {
+            return None;
+        }
+        if self.fields.iter().any(|field| field.name == name) {
+            return None;
+        }
+        self.shape.push_str(key);
+        self.space();
+        self.mark(b':')?;
+        self.space();
+        let value = self.literal()?;
+        if value == "null" {
+            self.shape.push_str(value);
+            return Some(());
+        }
+        let (slot, value) = literal::read(value.as_bytes())?;
+        self.shape.push('$');
+        self.shape.push_str(slot.word());
+        self.fields.push(Field { name, slot, value });
+        Some(())
+    }
+
+    /// One literal, an array or an object, as it stands.
+    fn literal(&mut self) -> Option<&'a str> {
+        let rest = self.text.get(self.at..)?;
+        let bytes = rest.as_bytes();
+        let len = match bytes.first()? {
+            b'"' => string_len(bytes)?,
+            b'{' | b'[' => nested_len(bytes)?,
+            _ => bytes
+                .iter()
+                .take_while(|byte| !matches!(byte, b',' | b'}' | b' ' | b'\t' | b'\n' | b'\r'))
+                .count(),
+        };
+        self.at += len;
+        rest.get(..len)
+    }
+
+    fn space(&mut self) {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let len =
+            rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+        self.shape.push_str(rest.get(..len).unwrap_or_default());
+        self.at += len;
+    }
+
+    fn mark(&mut self, mark: u8) -> Option<()> {
+        if self.text.as_bytes().get(self.at) != Some(&mark) {
+            return None;
+        }
+        self.shape.push(char::from(mark));
+        self.at += 1;
+        Some(())
+    }
+}
+
+/// Bytes of the string at the start, both quotes included.
+fn string_len(bytes: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// Bytes of the array or object at the start.
+fn nested_len(bytes: &[u8]) -> Option<usize> {
+    let (mut at, mut depth) = (0, 0usize);
+    loop {
+        match bytes.get(at)? {
+            b'"' => {
+                at += string_len(bytes.get(at..)?)?;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+impl Shape {
+    /// Reads a shape; nothing where it is none.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut pieces = Vec::new();
+        let (mut start, mut at, mut field) = (0, 0, "");
+        while let Some(byte) = text.as_bytes().get(at) {
+            match byte {
+                b'"' => {
+                    let len = string_len(text.as_bytes().get(at..)?)?;
+                    field = text.get(at + 1..at + len - 1)?;
+                    at += len;
+                }
+                b'$' => {
+                    let rest = text.get(at + 1..)?;
+                    let len = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+                    let word = rest.get(..len)?;
+                    let slot = Slot::ALL.into_iter().find(|slot| slot.word() == word)?;
+                    let before = text.get(start..at)?.as_bytes().to_vec();
+                    pieces.push(Piece { before, field: field.to_owned(), slot });
+                    at += 1 + len;
+                    start = at;
+                }
+                _ => at += 1,
+            }
+        }
+        Some(Self { pieces, end: text.get(start..)?.as_bytes().to_vec() })
+    }
+
+    /// Puts an object together again. False where the fields are not those of the shape.
+    pub(super) fn fill(&self, fields: &[Field<'_>], out: &mut Vec<u8>) -> bool {
+        for (piece, field) in self.pieces.iter().zip(fields) {
+            if piece.slot != field.slot || piece.field != field.name {
+                return false;
+            }
+            out.extend_from_slice(&piece.before);
+            field.value.write(out, piece.slot);
+        }
+        out.extend_from_slice(&self.end);
+        self.pieces.len() == fields.len()
+    }
+}
