@@ -18,7 +18,6 @@
 //! fsync Failures?" (USENIX ATC 2020) for why the first failed sync is the last.
 
 mod backup;
-#[allow(dead_code, reason = "the index is put together from these later")]
 mod cache_file;
 mod commit;
 mod contract;
@@ -28,18 +27,18 @@ mod hash;
 mod head;
 mod inbox;
 mod index;
+mod keeper;
 mod load;
 mod lock;
 mod metrics;
+mod parts;
 mod recent;
 mod record;
 mod sealed;
-#[allow(dead_code, reason = "the index is put together from these later")]
 mod segment_table;
 mod shared;
 mod storage;
 mod stream_rules;
-#[allow(dead_code, unused_imports, reason = "the index is put together from these later")]
 mod stream_runs;
 mod stream_state;
 mod subscription;

@@ -8,6 +8,7 @@
 //! nothing more until it is opened again. Readers go on.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -17,6 +18,7 @@ use super::contract::AppendError;
 use super::embedded::LogOptions;
 use super::frame::SEGMENT_HEADER;
 use super::inbox::{Answer, Inbox, Reply};
+use super::keeper::KeeperBell;
 use super::shared::{HeadState, Shared};
 use super::storage::{SegmentFile, Storage, WriteFailure, write_full};
 
@@ -66,6 +68,8 @@ pub(super) struct Committer {
     pub(super) end: u64,
     /// The file is allocated up to here.
     pub(super) allocated: u64,
+    /// Told of finished segments.
+    pub(super) keeper: Option<KeeperBell>,
     /// The first failure, after which nothing is tried.
     pub(super) failure: Option<Arc<WriteFailure>>,
 }
@@ -76,13 +80,18 @@ impl Committer {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        if group.count == 0 {
+        if group.count == 0 && group.new_segment.is_none() {
             return Ok(());
         }
         match self.write(group) {
             Ok(()) => {
                 self.shared.metrics.durable(group.next);
                 self.shared.head.send_modify(|head| head.next = group.next);
+                if group.new_segment.is_some()
+                    && let Some(keeper) = &self.keeper
+                {
+                    keeper.ring();
+                }
                 Ok(())
             }
             Err(failure) => {
@@ -100,6 +109,11 @@ impl Committer {
     fn write(&mut self, group: &Group) -> Result<(), WriteFailure> {
         if let Some(segment) = &group.new_segment {
             self.roll(segment)?;
+            let base = group.next - u64::from(group.count);
+            self.shared.finished.store(base, Ordering::Release);
+        }
+        if group.count == 0 {
+            return Ok(());
         }
         let end = self.end + group.frame.len() as u64;
         if group.frame.len() <= ZERO_AHEAD_FRAME_MAX {
@@ -144,10 +158,6 @@ impl Committer {
         (self.path, self.file) = begin_segment(&*self.storage, segment, None)?;
         self.end = SEGMENT_HEADER as u64;
         self.allocated = self.end;
-        let mut index = self.shared.index_mut();
-        if let Some(made) = index.segments.iter_mut().find(|made| made.path == self.path) {
-            made.file = Some(self.file.clone());
-        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -14,21 +15,26 @@ use super::contract::{
     AllRead, AppendError, Appended, BoxFuture, Direction, EventLog, ReadError, StreamAppend,
     StreamInfo, StreamRead,
 };
-use super::inbox::{Answer, Granted, Inbox, Kind};
-use super::index::{Index, Segment};
-use super::load::{Loader, OpenError};
+use super::inbox::{Answer, Granted, Inbox};
+use super::index::Index;
+use super::keeper::{Care, Keeper};
+use super::load::{self, Loader, OpenError, Purpose};
 use super::lock::FolderLock;
 use super::metrics::{Asked, LogMetrics};
+use super::parts::Parts;
 use super::record::size_bound;
 use super::shared::{HeadState, Shared};
 use super::storage::{DiskStorage, Storage, WriteFailure, read_full, write_full};
-use super::stream_rules::{TOMBSTONE_TYPE, check_deletable, check_name};
-use super::stream_state::{WriterStates, carrier};
+use super::stream_rules::{TOMBSTONE_TYPE, check_name};
+use super::stream_runs::StreamRuns;
+use super::stream_state::{Work, WriterStates};
 use super::subscription::Subscription;
 use super::writer::{Closing, Place, Writer, new_segment};
 use crate::base::{Clock, Timestamp};
 use crate::event::{ExpectedRevision, NewEvent, Recorded, StreamName};
 
+/// Room in the queue of what is no append. Units: bytes.
+const SYSTEM_BYTES: usize = 512;
 /// The most bytes one append may have.
 const APPEND_MAX: usize = 16 << 20;
 
@@ -47,6 +53,12 @@ pub struct LogOptions {
     pub queue_appends: usize,
     /// Bytes that may wait for the writer; more wait for room. Units: bytes, 1 GiB at most.
     pub queue_bytes: usize,
+    /// Finished segments are sealed, oldest first, while they are more than this. Units: bytes.
+    pub seal_after_bytes: Option<u64>,
+    /// Finished segments are sealed once their newest event is older than this.
+    pub seal_after_age: Option<Duration>,
+    /// A segment whose oldest event is older than this is finished, so that a quiet log seals.
+    pub roll_after_age: Option<Duration>,
 }
 
 impl Default for LogOptions {
@@ -57,6 +69,9 @@ impl Default for LogOptions {
             group_bytes: 4 << 20,
             queue_appends: 8_192,
             queue_bytes: 32 << 20,
+            seal_after_bytes: None,
+            seal_after_age: None,
+            roll_after_age: None,
         }
     }
 }
@@ -169,16 +184,33 @@ impl EmbeddedLog {
             return Err(OpenError::Options("queue_bytes must be 1 to 1073741824"));
         }
         let mut index = Index::default();
-        let mut loader = Loader::new(storage.clone(), true, false);
+        let mut loader = Loader::new(storage.clone(), Purpose::Write);
         loader.advance(&mut index)?;
-        let (committer, place, recorded_at, report) =
-            repair(loader, index, storage, options, clock.now())?;
+        if let Err(error) = load::remember_recent(&*storage, &mut index) {
+            // What is missing is what a bounded memory may have forgotten.
+            tracing::warn!(%error, "fewer recent events are remembered");
+        }
+        let sealed = loader.sealed.clone();
+        let (mut committer, place, recorded_at, report) =
+            repair(loader, index, storage, options, &clock)?;
         let shared = committer.shared.clone();
-        drop(shared.clock.set(clock.clone()));
         let options = committer.options.clone();
         let inbox = Arc::new(Inbox::new(options.queue_appends, options.queue_bytes));
         let started =
             |source| io_error("start the threads of", Path::new("the log's writer"), source);
+        let keeper = match &shared.parts.runs {
+            Some(_) => {
+                let care = Care {
+                    shared: shared.clone(),
+                    inbox: inbox.clone(),
+                    options: options.clone(),
+                    sealed,
+                };
+                Some(Keeper::start(care).map_err(started)?)
+            }
+            None => None,
+        };
+        committer.keeper = keeper.as_ref().map(Keeper::bell);
         let desk = Desk::start(committer, inbox.clone()).map_err(started)?;
         let closing = Closing { shared: shared.clone(), inbox: inbox.clone() };
         let end = End { shared: shared.clone(), lock };
@@ -189,8 +221,10 @@ impl EmbeddedLog {
             options,
             place,
             recorded_at,
+            last_recorded_at: recorded_at,
             states: WriterStates::default(),
             desk,
+            keeper,
             closing,
         };
         let thread = std::thread::Builder::new()
@@ -214,11 +248,12 @@ impl EmbeddedLog {
     pub fn open_read_only(folder: &Path) -> Result<(Self, OpenReport), OpenError> {
         let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
         let mut index = Index::default();
-        let mut loader = Loader::new(storage, false, false);
+        let mut loader = Loader::new(storage.clone(), Purpose::Read);
         loader.advance(&mut index)?;
         let report = report(&loader, &index);
+        let parts = Parts::new(storage, loader.caches.clone(), loader.runs.take());
         let log = Self {
-            shared: Arc::new(Shared::new(index)),
+            shared: Arc::new(Shared::new(index, parts)),
             inbox: None,
             thread: Mutex::new(None),
             reader: Some(Mutex::new(loader)),
@@ -255,44 +290,26 @@ impl EmbeddedLog {
     /// # Errors
     /// See [`AppendError`]; what only the writer can know comes from the [`PendingAppend`].
     pub async fn submit(&self, batch: Vec<StreamAppend>) -> Result<PendingAppend, AppendError> {
-        let metrics = &self.shared.metrics;
-        let bytes = check(&batch).inspect_err(|error| metrics.refused(error))?;
-        self.put(Kind::Append, batch, bytes).await
+        let bytes = check(&batch).inspect_err(|error| self.shared.metrics.refused(error))?;
+        self.send(Work::Append(batch), bytes).await
     }
 
-    /// Puts a request into the inbox, and counts it.
-    async fn put(
-        &self,
-        kind: Kind,
-        batch: Vec<StreamAppend>,
-        bytes: usize,
-    ) -> Result<PendingAppend, AppendError> {
+    /// The same for whatever a writer can be asked.
+    async fn send(&self, work: Work, bytes: usize) -> Result<PendingAppend, AppendError> {
         let metrics = self.shared.metrics.clone();
         let put = async {
             let inbox = self.inbox.as_ref().ok_or(AppendError::ReadOnly)?;
             let asked = Some(metrics.asked());
-            Ok((inbox.put(kind, batch, bytes).await?, asked))
+            Ok((inbox.put(work, bytes).await?, asked))
         };
         let (answer, asked) = put.await.inspect_err(|error| metrics.refused(error))?;
         Ok(PendingAppend { answer, metrics, asked })
     }
 
-    /// Asks the writer for something else than an append. Gives the last event there is, or the
-    /// one that was written.
-    async fn ask(
-        &self,
-        kind: Kind,
-        stream: StreamName,
-        expected: ExpectedRevision,
-    ) -> Result<Option<Appended>, AppendError> {
-        match kind {
-            Kind::Delete | Kind::Tombstone => check_deletable(&stream)?,
-            Kind::Append | Kind::Check => check_name(&stream)?,
-        }
-        let part = carrier(stream, expected);
-        let bytes = part.events.iter().map(|event| size_bound(&part.stream, event)).sum();
-        let answer = self.put(kind, vec![part], bytes).await?.await?;
-        Ok(answer.first().copied())
+    /// The position of the one event that this work writes.
+    async fn send_one(&self, work: Work) -> Result<u64, AppendError> {
+        let answer = self.send(work, SYSTEM_BYTES).await?.await?;
+        answer.first().map(|written| written.first_position).ok_or(AppendError::Closed)
     }
 
     /// The same log, with `$maxAge` measured by this clock. A log open for reading measures it
@@ -389,8 +406,8 @@ impl EventLog for EmbeddedLog {
         expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<Option<u64>, AppendError>> {
         Box::pin(async move {
-            let last = self.ask(Kind::Check, stream, expected).await?;
-            Ok(last.map(|last| last.last_revision))
+            let answer = self.send(Work::Check(stream, expected), SYSTEM_BYTES).await?.await?;
+            Ok(answer.first().map(|last| last.last_revision))
         })
     }
 
@@ -399,10 +416,7 @@ impl EventLog for EmbeddedLog {
         stream: StreamName,
         expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<u64, AppendError>> {
-        Box::pin(async move {
-            let written = self.ask(Kind::Delete, stream, expected).await?;
-            written.map(|written| written.first_position).ok_or(AppendError::Closed)
-        })
+        Box::pin(self.send_one(Work::Delete(stream, expected)))
     }
 
     fn tombstone(
@@ -410,10 +424,7 @@ impl EventLog for EmbeddedLog {
         stream: StreamName,
         expected: ExpectedRevision,
     ) -> BoxFuture<'_, Result<u64, AppendError>> {
-        Box::pin(async move {
-            let written = self.ask(Kind::Tombstone, stream, expected).await?;
-            written.map(|written| written.first_position).ok_or(AppendError::Closed)
-        })
+        Box::pin(self.send_one(Work::Tombstone(stream, expected)))
     }
 
     fn head(&self) -> Option<u64> {
@@ -463,7 +474,7 @@ fn report(loader: &Loader, index: &Index) -> OpenReport {
     OpenReport {
         torn_tail_bytes: loader.tail.as_ref().map_or(0, |tail| tail.torn),
         events: index.next,
-        segments: index.segments.len() as u64,
+        segments: index.parts.len() as u64,
         bytes: loader.bytes,
     }
 }
@@ -471,14 +482,16 @@ fn report(loader: &Loader, index: &Index) -> OpenReport {
 /// Brings the files to a state from which appending is safe, in steps that a crash between any
 /// two of them leaves repeatable.
 fn repair(
-    loader: Loader,
+    mut loader: Loader,
     mut index: Index,
     storage: Arc<dyn Storage>,
     options: LogOptions,
-    now: Timestamp,
+    clock: &Arc<dyn Clock>,
 ) -> Result<(Committer, Place, Timestamp, OpenReport), OpenError> {
     let mut found = report(&loader, &index);
-    let recorded_at = loader.recorded_at.max(now);
+    let recorded_at = loader.recorded_at.max(clock.now());
+    let previous = loader.last_hash();
+    let (caches, runs) = (loader.caches.take(), loader.runs.take());
     let (path, file, place) = match (loader.tail, loader.unborn) {
         (Some(tail), None) => {
             settle(&tail).map_err(|failure| write_error(&tail.path, failure))?;
@@ -487,14 +500,15 @@ fn repair(
                 .map_err(|source| io_error("sync", Path::new(&tail.path), source))?;
             let place = Place {
                 segment: tail.segment,
+                base: tail.base,
+                header_hash: tail.header_hash,
                 end: tail.end,
                 sequence: tail.sequence,
                 previous: tail.previous,
             };
             (tail.path, tail.file, place)
         }
-        (before, unborn) => {
-            let previous = before.map_or([0; 32], |tail| tail.previous);
+        (_, unborn) => {
             let base = index.next;
             let (segment, place) = new_segment(base, previous, recorded_at);
             let (path, file) =
@@ -505,20 +519,30 @@ fn repair(
                         source: failure.source,
                     }
                 })?;
-            index.segments.push(Segment::new(path.clone(), Some(file.clone()), base));
+            index.begin(segment.name, path.clone());
             found.segments += 1;
             (path, file, place)
         }
     };
     let allocated = file.size().map_err(|source| write_error(&path, source))?;
+    // The runs of a log that begins here are known by its first segment.
+    let runs = runs.or_else(|| {
+        let opened = StreamRuns::open(caches.clone()?, place.segment, &|_, _| false);
+        let (runs, unusable) = opened.ok()?;
+        drop(runs.remove_unusable(&unusable));
+        (index.parts.len() == 1 && index.hot.base() == 0).then_some(runs)
+    });
+    let shared = Arc::new(Shared::new(index, Parts::new(storage.clone(), caches, runs)));
+    drop(shared.clock.set(clock.clone()));
     let committer = Committer {
-        shared: Arc::new(Shared::new(index)),
+        shared,
         storage,
         options,
         path,
         file,
         end: place.end,
         allocated,
+        keeper: None,
         failure: None,
     };
     Ok((committer, place, recorded_at, found))
@@ -526,7 +550,7 @@ fn repair(
 
 /// Cuts a torn tail, and writes the last frame once more: the crash may have come after its
 /// write and before its sync, or after a sync that failed, and then it is in the page cache only.
-fn settle(tail: &super::load::Tail) -> std::io::Result<()> {
+fn settle(tail: &load::Tail) -> std::io::Result<()> {
     if tail.torn > 0 {
         tail.file.set_size(tail.end)?;
         tail.file.sync()?;

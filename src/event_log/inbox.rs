@@ -11,10 +11,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::contract::{AppendError, Appended, StreamAppend};
-use super::hash;
 use super::record::{self, Lead};
-use crate::base::EventId;
-use crate::event::ExpectedRevision;
+use super::stream_runs::StreamKey;
+use super::stream_state::Work;
+use crate::event::{ExpectedRevision, StreamName};
 
 /// Bytes that gather while the disk is busy before the writer is woken for them.
 const GATHER: usize = 32 << 10;
@@ -30,35 +30,22 @@ pub(super) enum Granted {
     Many(Vec<Appended>),
 }
 
-/// What a request asks the writer to do. All but an append name one stream, by an event that is
-/// not written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Write these events.
-    Append,
-    /// Answer with the last event of the stream, with nothing where it has none.
-    Check,
-    /// Hide what there is.
-    Delete,
-    /// Close for good.
-    Tombstone,
-}
-
 /// The answer's other end.
 pub(super) type Reply = oneshot::Sender<Answer>;
 
 /// An append in a [`Parcel`]: its parts and events are the next in their lists.
 pub(super) struct Request {
     pub(super) reply: Reply,
-    pub(super) kind: Kind,
     parts: u32,
     room: u32,
+    /// What is to be done where it is no append.
+    pub(super) other: Option<Box<Work>>,
 }
 
 /// One stream of an append.
 #[derive(Clone, Copy)]
 struct Part {
-    hash: u64,
+    key: StreamKey,
     expected: ExpectedRevision,
     events: u32,
 }
@@ -86,16 +73,23 @@ pub(super) struct Parcel {
 #[derive(Clone, Copy)]
 pub(super) struct PartView<'a> {
     pub(super) stream: &'a str,
-    /// Of the stream's name.
-    pub(super) hash: u64,
+    pub(super) key: StreamKey,
     pub(super) expected: ExpectedRevision,
     pub(super) events: &'a [Waiting],
     tails: &'a [u8],
 }
 
 impl Parcel {
-    fn add(&mut self, kind: Kind, batch: &[StreamAppend], reply: Reply, room: u32) {
-        for part in batch {
+    fn add(&mut self, work: Work, reply: Reply, room: u32) {
+        let batch = match work {
+            Work::Append(batch) => batch,
+            other => {
+                let other = Some(Box::new(other));
+                self.requests.push_back(Request { reply, parts: 0, room, other });
+                return;
+            }
+        };
+        for part in &batch {
             let stream = part.stream.as_str();
             for event in &part.events {
                 let start = self.tails.len();
@@ -105,11 +99,16 @@ impl Parcel {
                 self.events.push(Waiting { lead, len });
             }
             let events = u32::try_from(part.events.len()).unwrap_or(u32::MAX);
-            let hash = hash::of_name(stream);
-            self.parts.push(Part { hash, expected: part.expected, events });
+            let key = StreamKey::of(stream);
+            self.parts.push(Part { key, expected: part.expected, events });
         }
         let parts = u32::try_from(batch.len()).unwrap_or(u32::MAX);
-        self.requests.push_back(Request { reply, kind, parts, room });
+        self.requests.push_back(Request { reply, parts, room, other: None });
+    }
+
+    /// Bytes in it, at least one where there is anything.
+    fn weight(&self) -> usize {
+        if self.requests.is_empty() { 0 } else { self.tails.len().max(1) }
     }
 
     /// Whether nothing is left in it.
@@ -131,8 +130,8 @@ impl Parcel {
             let len = events.iter().map(|event| event.len as usize).sum::<usize>();
             let tails = self.tails.get(tail..tail + len).unwrap_or_default();
             let stream = record::stream_of(tails).unwrap_or_default();
-            let (hash, expected) = (found.hash, found.expected);
-            views.push(PartView { stream, hash, expected, events, tails });
+            let (key, expected) = (found.key, found.expected);
+            views.push(PartView { stream, key, expected, events, tails });
             part += 1;
             event += events.len();
             tail += len;
@@ -169,9 +168,14 @@ impl<'a> PartView<'a> {
         })
     }
 
-    /// The ids of the events.
-    pub(super) fn ids(&self) -> impl Iterator<Item = EventId> + Clone + use<'a> {
-        self.events.iter().map(|event| event.lead.event_id)
+    /// The part as it was appended.
+    pub(super) fn to_append(self) -> Result<StreamAppend, &'static str> {
+        let events = self.events().map(|(lead, tail)| lead.to_new(tail));
+        Ok(StreamAppend {
+            stream: StreamName::new(self.stream).map_err(|_| "stream name")?,
+            expected: self.expected,
+            events: events.collect::<Result<_, _>>()?,
+        })
     }
 
     /// Parts, events and bytes of these views.
@@ -232,8 +236,7 @@ impl Inbox {
     /// Puts an append in, of about so many bytes; waits for room. A dropped future put nothing.
     pub(super) async fn put(
         &self,
-        kind: Kind,
-        batch: Vec<StreamAppend>,
+        work: Work,
         bytes: usize,
     ) -> Result<oneshot::Receiver<Answer>, AppendError> {
         let room = bytes.max(self.room_min).min(self.room_max);
@@ -248,8 +251,8 @@ impl Inbox {
             return Err(AppendError::Closed);
         }
         permit.forget();
-        state.parcel.add(kind, &batch, reply, room);
-        let wakes = state.wakes_at.is_some_and(|bytes| state.parcel.tails.len() >= bytes);
+        state.parcel.add(work, reply, room);
+        let wakes = state.wakes_at.is_some_and(|bytes| state.parcel.weight() >= bytes);
         if wakes {
             state.wakes_at = None;
         }
@@ -258,6 +261,18 @@ impl Inbox {
             self.wake.notify_one();
         }
         Ok(answer)
+    }
+
+    /// Puts in what nobody waits for.
+    pub(super) fn post(&self, work: Work) {
+        let (reply, _) = oneshot::channel();
+        let mut state = self.state();
+        if !state.is_closed {
+            state.parcel.add(work, reply, 0);
+            state.wakes_at = None;
+            drop(state);
+            self.wake.notify_one();
+        }
     }
 
     /// Waits for something to do, and fills the parcel, which is empty by then. With a group in
@@ -271,7 +286,7 @@ impl Inbox {
             // While the disk is busy there is no hurry: waking up for every append would cost
             // more than the append.
             let enough = if state.is_disk_idle || state.is_closed { 1 } else { GATHER };
-            if !blocked && state.parcel.tails.len() >= enough {
+            if !blocked && state.parcel.weight() >= enough {
                 parcel.reset();
                 std::mem::swap(parcel, &mut state.parcel);
                 return Wake::Appends;
@@ -288,6 +303,16 @@ impl Inbox {
     /// Whether a look at the disk or the queue would find something for a writer with a group.
     pub(super) fn is_disk_idle(&self) -> bool {
         self.state().is_disk_idle
+    }
+
+    /// Waits until the disk has nothing to do.
+    pub(super) fn wait_for_disk(&self) {
+        let mut state = self.state();
+        while !state.is_disk_idle {
+            state.wakes_at = Some(usize::MAX);
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.wakes_at = None;
     }
 
     /// Whether appends wait.

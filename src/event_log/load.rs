@@ -6,17 +6,26 @@
 //! frame of that segment follows it. Anything else is damage, and damage is never cut away.
 //! Reading changes no file; `repair` does.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::contract::ReadError;
 use super::frame::{self, FRAME_HEADER, Fault, Hash, SEGMENT_HEADER, SegmentHeader};
-use super::hash;
-use super::index::{Index, Segment};
+use super::index::{Index, Part, RawPart};
+use super::keeper;
+use super::recent::Recent;
 use super::record::{self, RecordView, Stamp};
-use super::storage::{SegmentFile, Storage, read_to_end};
+use super::sealed::{SealedDamage, SealedPart, SealedStore};
+use super::segment_table::{SegmentFacts, SegmentTable, load_facts};
+use super::storage::{SegmentFile, Storage, read_full, read_to_end};
+use super::stream_runs::{StreamKey, StreamRuns};
 use crate::base::Timestamp;
 
+/// Events whose ids are remembered when a log is opened, if so many bytes hold them.
+const RECENT_EVENTS: u64 = 262_144;
+const RECENT_BYTES: u64 = 128 << 20;
 /// How often a reader looks at a frame that a writer may be writing.
 const LOOKS_MAX: u32 = 5;
 
@@ -64,6 +73,12 @@ pub enum OpenError {
         /// The version known.
         known: u16,
     },
+    /// What is sealed cannot be read.
+    #[error("open log: {0}")]
+    Sealed(#[source] ReadError),
+    /// What is sealed is not what was written.
+    #[error("open log: {0}; keep the folder, restore this file from a backup")]
+    SealedDamage(#[source] SealedDamage),
     /// An option that cannot be.
     #[error("open log: {0}")]
     Options(&'static str),
@@ -87,6 +102,9 @@ pub(super) struct Tail {
     pub(super) path: String,
     pub(super) file: Arc<dyn SegmentFile>,
     pub(super) segment: Uuid,
+    /// Position of its first event.
+    pub(super) base: u64,
+    pub(super) header_hash: Hash,
     /// Offset of the next frame.
     pub(super) end: u64,
     /// Frames in the file.
@@ -99,18 +117,42 @@ pub(super) struct Tail {
     pub(super) torn: u64,
 }
 
-/// Segment files in the order they were written, read as far as they are whole.
+/// How a log is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To write to it: damage is not waited for.
+    Write,
+    /// Beside a process that writes.
+    Read,
+    /// To compare every checksum and every link, believing no file of the index.
+    Verify,
+}
+
+/// The parts of a log in the order they were written, read as far as they are whole.
 pub(super) struct Loader {
     storage: Arc<dyn Storage>,
-    write: bool,
-    /// Compare every hash, not just those at the ends of segments.
-    chain: bool,
+    purpose: Purpose,
+    /// The folder of the index, where there is one.
+    pub(super) caches: Option<Arc<dyn Storage>>,
+    pub(super) runs: Option<StreamRuns>,
+    /// What was sealed, and where its files are.
+    pub(super) sealed: Option<SealedStore>,
+    begun: bool,
+    /// Hash of the last frame before the tail.
+    previous: Hash,
     pub(super) tail: Option<Tail>,
     /// The last segment was created, but its header did not become durable.
     pub(super) unborn: Option<String>,
     pub(super) frames: u64,
     pub(super) bytes: u64,
     pub(super) recorded_at: Timestamp,
+}
+
+/// A segment file, and what its table says of it where that fits.
+struct Found {
+    base: u64,
+    name: String,
+    known: Option<(SegmentHeader, SegmentFacts)>,
 }
 
 /// Why bytes are no next frame.
@@ -137,11 +179,27 @@ pub(super) fn segment_base(name: &str) -> Option<u64> {
 }
 
 impl Loader {
-    pub(super) fn new(storage: Arc<dyn Storage>, write: bool, chain: bool) -> Self {
+    /// The folders of index and sealed parts are made where they are missing, but by a reader.
+    pub(super) fn new(storage: Arc<dyn Storage>, purpose: Purpose) -> Self {
+        let names = match purpose {
+            Purpose::Write => Vec::new(),
+            Purpose::Read | Purpose::Verify => storage.list().unwrap_or_default(),
+        };
+        let folder = |name: &str| {
+            let there = purpose == Purpose::Write || names.iter().any(|known| known == name);
+            // The index is a cache: a log without one is slower, that is all.
+            if there { storage.folder(name).ok() } else { None }
+        };
+        let caches = if purpose == Purpose::Verify { None } else { folder("index") };
+        let sealed = folder("sealed").map(SealedStore::local);
         Self {
+            caches,
+            runs: None,
+            sealed,
             storage,
-            write,
-            chain,
+            purpose,
+            begun: false,
+            previous: [0; 32],
             tail: None,
             unborn: None,
             frames: 0,
@@ -161,17 +219,214 @@ impl Loader {
             .collect();
         names.sort_unstable();
         self.unborn = None;
-        let known = self.tail.as_ref().map(|tail| tail.name.clone());
-        if let Some(known) = known {
+        if let Some(known) = self.tail.as_ref().map(|tail| tail.name.clone()) {
             let Some(place) = names.iter().position(|(_, name)| *name == known) else {
                 return Err(self.corrupt(&known, 0, index.next, "segment file is gone"));
             };
             names.drain(..=place);
             self.go_on(index, names.is_empty())?;
         }
-        let count = names.len();
-        for (number, (base, name)) in names.into_iter().enumerate() {
-            self.start(index, base, name, number + 1 == count)?;
+        let found = if self.begun {
+            names.into_iter().map(|(base, name)| Found { base, name, known: None }).collect()
+        } else {
+            self.begun = true;
+            self.begin(index, names)?
+        };
+        let count = found.len();
+        for (number, found) in found.into_iter().enumerate() {
+            let last = number + 1 == count;
+            self.finish(index)?;
+            let covered = self.runs.as_ref().map_or(0, StreamRuns::covered_until);
+            match found.known {
+                Some((header, facts)) if !last && facts.base + facts.count <= covered => {
+                    self.follows(index, found.base, &found.name, &header)?;
+                    self.take_over(index, found.name, facts);
+                }
+                _ => self.start(index, found.base, found.name, last)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what is sealed, and opens the files of the index.
+    fn begin(
+        &mut self,
+        index: &mut Index,
+        names: Vec<(u64, String)>,
+    ) -> Result<Vec<Found>, OpenError> {
+        let records = match &self.sealed {
+            Some(store) => store.records().map_err(OpenError::Sealed)?,
+            None => Vec::new(),
+        };
+        let sealed_end = records.last().map_or(0, |record| record.end);
+        let mut ends: HashMap<u64, Hash> = HashMap::new();
+        let mut log = None;
+        for segment in records.iter().flat_map(|record| &record.segments) {
+            let header = from_hex(&segment.header);
+            if log.is_none() {
+                log = SegmentHeader::decode(&header).ok().map(|header| header.segment);
+            }
+            if let Some(hash) = from_hex(&segment.last_frame).first_chunk() {
+                ends.insert(segment.end, *hash);
+            }
+        }
+        // What was sealed and not removed yet is not needed any more.
+        if self.purpose == Purpose::Write {
+            for (_, name) in names.iter().filter(|(base, _)| *base < sealed_end) {
+                drop(self.storage.remove(name));
+            }
+        }
+        let mut found: Vec<_> = names
+            .into_iter()
+            .filter(|(base, _)| *base >= sealed_end)
+            .map(|(base, name)| Found { base, name, known: None })
+            .collect();
+        let count = found.len();
+        for one in found.iter_mut().take(count.saturating_sub(1)) {
+            one.known = self.known(one.base, &one.name);
+            if let Some((_, facts)) = &one.known {
+                ends.insert(facts.base + facts.count, facts.last_hash);
+            }
+        }
+        if log.is_none()
+            && self.caches.is_some()
+            && let Some(first) = found.first()
+        {
+            log = self.header(&first.name).map(|(header, ..)| header.segment);
+        }
+        if let (Some(caches), Some(log)) = (&self.caches, log) {
+            let belongs = |end: u64, hash: &Hash| ends.get(&end) == Some(hash);
+            if let Ok((runs, unusable)) = StreamRuns::open(caches.clone(), log, &belongs) {
+                if self.purpose == Purpose::Write {
+                    // What cannot be removed now can be the next time.
+                    drop(runs.remove_unusable(&unusable));
+                }
+                index.covered_until(runs.covered_until());
+                self.runs = Some(runs);
+            }
+        }
+        for record in records {
+            let Some(store) = self.sealed.clone() else { break };
+            self.recorded_at =
+                self.recorded_at.max(Timestamp::from_micros(record.last_recorded_at));
+            let hash = ends.get(&record.end).copied().unwrap_or_default();
+            self.frames += record.segments.iter().map(|segment| segment.frames).sum::<u64>();
+            self.bytes += record.segments.iter().map(|segment| segment.bytes).sum::<u64>();
+            let part = Arc::new(SealedPart::open(record, store));
+            self.take_sealed(index, part, hash)?;
+        }
+        Ok(found)
+    }
+
+    fn take_sealed(
+        &mut self,
+        index: &mut Index,
+        part: Arc<SealedPart>,
+        hash: Hash,
+    ) -> Result<(), OpenError> {
+        if self.purpose == Purpose::Verify {
+            let end = part.verify(self.previous).map_err(OpenError::SealedDamage)?;
+            debug_assert_eq!(end, hash);
+        }
+        let end = part.end();
+        index.parts.push(Part::Sealed(part.clone()));
+        if self.purpose == Purpose::Verify || end > index.hot.next() {
+            let mut wrong = None;
+            part.keys(&mut |key| {
+                let stream = StreamKey::of(key.stream.as_str());
+                if let Err(what) = index.enter_sealed(stream, key.revision, key.event_id) {
+                    wrong.get_or_insert((key.position, what));
+                }
+            })
+            .map_err(OpenError::Sealed)?;
+            if let Some((position, what)) = wrong {
+                return Err(self.corrupt("sealed", 0, position, what));
+            }
+            index.seal_active();
+        }
+        index.skip_to(end);
+        self.previous = hash;
+        Ok(())
+    }
+
+    /// What the header of a segment file says, its hash, and how long the file is.
+    fn header(&self, name: &str) -> Option<(SegmentHeader, Hash, u64)> {
+        let file = self.storage.open(name, false).ok()?;
+        let mut bytes = [0; SEGMENT_HEADER];
+        read_full(&*file, &mut bytes, 0).ok()?;
+        let header = SegmentHeader::decode(&bytes).ok()?;
+        Some((header, frame::hash(&bytes), file.size().ok()?))
+    }
+
+    /// What the table of a finished segment says, if it is of this file.
+    fn known(&self, base: u64, name: &str) -> Option<(SegmentHeader, SegmentFacts)> {
+        let facts = load_facts(&**self.caches.as_ref()?, base).ok()?;
+        let (header, hash, size) = self.header(name)?;
+        let fits = facts.segment == header.segment
+            && facts.header_hash == hash
+            && facts.end == size
+            && facts.base == header.base;
+        fits.then_some((header, facts))
+    }
+
+    /// Whether a segment begins where the one before ends.
+    fn follows(
+        &self,
+        index: &Index,
+        base: u64,
+        name: &str,
+        header: &SegmentHeader,
+    ) -> Result<(), OpenError> {
+        if base != index.next || header.base != base {
+            let what = "a segment before this one is missing";
+            return Err(self.corrupt(name, 32, index.next, what));
+        }
+        if header.previous != self.previous {
+            let what = "it does not follow the segment before";
+            return Err(self.corrupt(name, 48, index.next, what));
+        }
+        Ok(())
+    }
+
+    /// Takes a finished segment as its table says.
+    fn take_over(&mut self, index: &mut Index, name: String, facts: SegmentFacts) {
+        let path = self.path(&name);
+        index.begin(name, path);
+        index.finish(facts);
+        if let Some(raw) = index.raw_mut(facts.base) {
+            raw.table = None;
+        }
+        index.skip_to(facts.base + facts.count);
+        self.previous = facts.last_hash;
+        self.recorded_at = self.recorded_at.max(facts.recorded_at);
+        self.bytes += facts.end;
+    }
+
+    /// The segment read last is not the last one: says so in the index.
+    fn finish(&mut self, index: &mut Index) -> Result<(), OpenError> {
+        let Some(tail) = self.tail.take() else { return Ok(()) };
+        self.previous = tail.previous;
+        let facts = SegmentFacts {
+            segment: tail.segment,
+            base: tail.base,
+            count: index.next - tail.base,
+            end: tail.end,
+            header_hash: tail.header_hash,
+            last_hash: tail.previous,
+            recorded_at: self.recorded_at,
+        };
+        index.finish(facts);
+        let Some(caches) = &self.caches else { return Ok(()) };
+        let stored = load_facts(&**caches, facts.base).is_ok_and(|stored| stored == facts);
+        if stored && let Some(raw) = index.raw_mut(facts.base) {
+            raw.table = None;
+        }
+        if self.purpose == Purpose::Write
+            && let Some(runs) = &self.runs
+            && index.hot.memory() > keeper::HOT_BYTES_MAX
+        {
+            // Where the disk refuses, it stays in memory.
+            drop(keeper::cover_all(index, runs, &**caches));
         }
         Ok(())
     }
@@ -186,7 +441,7 @@ impl Loader {
     ) -> Result<(), OpenError> {
         let file = self
             .storage
-            .open(&name, self.write && last)
+            .open(&name, self.purpose == Purpose::Write && last)
             .map_err(|source| self.failed("open", &name, source))?;
         let mut bytes =
             read_to_end(&*file, 0).map_err(|source| self.failed("read", &name, source))?;
@@ -201,40 +456,31 @@ impl Loader {
             }
             Err(Fault::Damaged(what)) => return Err(self.corrupt(&name, 0, index.next, what)),
         };
-        let previous = self.tail.as_ref().map_or([0; 32], |tail| tail.previous);
-        if base != index.next || header.base != base {
-            return Err(self.corrupt(
-                &name,
-                32,
-                index.next,
-                "a segment before this one is missing",
-            ));
-        }
-        if header.previous != previous {
-            return Err(self.corrupt(
-                &name,
-                48,
-                index.next,
-                "it does not follow the segment before",
-            ));
-        }
-        let path = self.storage.path(&name).display().to_string();
-        index.segments.push(Segment::new(path.clone(), Some(file.clone()), base));
-        let head = bytes.get(..SEGMENT_HEADER).unwrap_or_default();
+        self.follows(index, base, &name, &header)?;
+        let path = self.path(&name);
+        index.begin(name.clone(), path.clone());
+        let hash = frame::hash(bytes.get(..SEGMENT_HEADER).unwrap_or_default());
         self.bytes += SEGMENT_HEADER as u64;
         self.tail = Some(Tail {
             name,
             path,
             file,
             segment: header.segment,
+            base,
+            header_hash: hash,
             end: SEGMENT_HEADER as u64,
             sequence: 0,
-            previous: frame::hash(head),
+            previous: hash,
             last_frame: 0,
             torn: 0,
         });
         bytes.drain(..SEGMENT_HEADER.min(bytes.len()));
         self.take_in(index, bytes, last)
+    }
+
+    /// Hash of the last frame, of the last header where there is none; zeros in an empty log.
+    pub(super) fn last_hash(&self) -> Hash {
+        self.tail.as_ref().map_or(self.previous, |tail| tail.previous)
     }
 
     /// Reads on in a segment that was read before.
@@ -264,7 +510,7 @@ impl Loader {
             let found = self.walk(index, &bytes, last);
             let done = usize::try_from(end(self) - start).unwrap_or(usize::MAX);
             let half = frame::decode(bytes.get(done..).unwrap_or_default()).is_err();
-            if !matches!(found, Err(OpenError::Corrupt(_)) if last && half && !self.write)
+            if !matches!(found, Err(OpenError::Corrupt(_)) if last && half && self.purpose != Purpose::Write)
                 || looks == LOOKS_MAX
             {
                 return found;
@@ -290,7 +536,7 @@ impl Loader {
                     tail.last_frame = tail.end;
                     tail.end += done.len() as u64;
                     tail.sequence += 1;
-                    if self.chain {
+                    if self.purpose == Purpose::Verify {
                         tail.previous = frame::hash(newest);
                     }
                 }
@@ -342,10 +588,14 @@ impl Loader {
         if header.sequence != tail.sequence {
             return wrong(80, "frame is out of order");
         }
-        if (self.chain || tail.sequence == 0) && header.previous != tail.previous {
+        if (self.purpose == Purpose::Verify || tail.sequence == 0)
+            && header.previous != tail.previous
+        {
             return wrong(40, "frame does not follow the one before");
         }
-        index.begin_frame(header.base, header.recorded_at);
+        if let Err(what) = index.begin_frame(tail.end, header.recorded_at) {
+            return wrong(0, what);
+        }
         let mut at = FRAME_HEADER;
         for _ in 0..header.count {
             let stamp = Stamp { position: index.next, recorded_at: header.recorded_at };
@@ -392,8 +642,124 @@ fn enter_record(
     record: &RecordView<'_>,
     offset: u64,
 ) -> Result<(), &'static str> {
-    let stream = record.tail.stream;
-    index.enter(stream, hash::of_name(stream), record.revision, record.event_id, offset, record.len)
+    let key = StreamKey::of(record.tail.stream);
+    index.enter(key, record.revision, record.event_id, offset, record.len)
+}
+
+/// What [`visit`] meets.
+enum Visit<'a> {
+    /// A frame begins at this offset.
+    Frame(u64, Timestamp),
+    /// A record stands at this offset.
+    Record(u64, RecordView<'a>),
+}
+
+/// Walks a finished segment that begins at a position.
+fn visit(
+    storage: &dyn Storage,
+    raw: &RawPart,
+    each: &mut dyn FnMut(Visit<'_>) -> Result<(), &'static str>,
+) -> Result<(), ReadError> {
+    let io = |source| ReadError::Io { path: raw.path.clone(), offset: 0, source: Arc::new(source) };
+    let file = storage.open(&raw.name, false).map_err(io)?;
+    let bytes = read_to_end(&*file, 0).map_err(io)?;
+    let corrupt = |at: usize, position, what| ReadError::Corrupt {
+        path: raw.path.clone(),
+        offset: at as u64,
+        position,
+        what,
+    };
+    let (mut at, mut position) = (SEGMENT_HEADER, raw.base);
+    while at < bytes.len() {
+        let found = frame::decode(bytes.get(at..).unwrap_or_default()).map_err(|fault| {
+            let what = match fault {
+                Fault::Damaged(what) => what,
+                Fault::Version(_) => "frame of a newer version",
+            };
+            corrupt(at, position, what)
+        })?;
+        let recorded_at = found.header.recorded_at;
+        each(Visit::Frame(at as u64, recorded_at)).map_err(|what| corrupt(at, position, what))?;
+        let mut inside = FRAME_HEADER;
+        for _ in 0..found.header.count {
+            let stamp = Stamp { position, recorded_at };
+            let wrong = |what| corrupt(at + inside, position, what);
+            let record = record::decode(found.bytes.get(inside..).unwrap_or_default(), stamp)
+                .map_err(wrong)?;
+            let len = record.len;
+            each(Visit::Record((at + inside) as u64, record)).map_err(wrong)?;
+            inside += len;
+            position += 1;
+        }
+        at += found.bytes.len();
+    }
+    Ok(())
+}
+
+/// Makes the table of a finished segment again from its file.
+///
+/// # Errors
+/// [`ReadError::Corrupt`] at the first byte that cannot be explained; [`ReadError::Io`].
+pub(super) fn table_of(storage: &dyn Storage, raw: &RawPart) -> Result<SegmentTable, ReadError> {
+    let mut table = SegmentTable::new(raw.base);
+    visit(storage, raw, &mut |visit| match visit {
+        Visit::Frame(offset, recorded_at) => table.begin_frame(offset, recorded_at),
+        Visit::Record(offset, record) => table.record(offset, record.len),
+    })?;
+    Ok(table)
+}
+
+/// Fills in the newest ids of the parts that were not read when the log was opened.
+///
+/// # Errors
+/// What cannot be read; then the ids behind it are remembered.
+pub(super) fn remember_recent(storage: &dyn Storage, index: &mut Index) -> Result<(), ReadError> {
+    let mut wanted = RECENT_EVENTS.saturating_sub(index.recent.len());
+    let mut bytes = RECENT_BYTES;
+    let mut first = index.parts.partition_point(|part| part.base() < index.recent.first());
+    let count = first;
+    while let Some(part) = first.checked_sub(1).and_then(|before| index.parts.get(before)) {
+        let (events, size) = match part {
+            Part::Raw(raw) => raw.facts.map_or((0, 0), |facts| (facts.count, facts.end)),
+            Part::Sealed(sealed) => (sealed.end() - sealed.base(), 0),
+        };
+        if wanted == 0 || size > bytes {
+            break;
+        }
+        wanted = wanted.saturating_sub(events);
+        bytes -= size;
+        first -= 1;
+    }
+    let parts = index.parts.get(first..count).unwrap_or_default().to_vec();
+    let Some(start) = parts.first().map(Part::base) else { return Ok(()) };
+    let mut recent = Recent::new(start);
+    let mut read = Ok(());
+    for part in parts {
+        read = read.and(match part {
+            Part::Raw(raw) => visit(storage, &raw, &mut |visit| {
+                if let Visit::Record(_, record) = visit {
+                    let key = StreamKey::of(record.tail.stream).low();
+                    recent.push(recent.next(), key, record.event_id, record.revision);
+                }
+                Ok(())
+            }),
+            Part::Sealed(sealed) => sealed.keys(&mut |key| {
+                let stream = StreamKey::of(key.stream.as_str()).low();
+                recent.push(key.position, stream, key.event_id, key.revision);
+            }),
+        });
+    }
+    recent.append(&index.recent);
+    index.recent = recent;
+    read
+}
+
+pub(super) fn from_hex(text: &str) -> Vec<u8> {
+    let (pairs, _) = text.as_bytes().as_chunks::<2>();
+    pairs
+        .iter()
+        .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
 }
 
 /// The first record of a damaged frame whose own checksum fails, where the records before it

@@ -55,8 +55,12 @@ impl Recent {
         Self { ring: Vec::new(), first: next, next, table: Vec::new() }
     }
 
-    /// Remembers the event of the next position.
-    pub(super) fn push(&mut self, stream: u64, id: EventId, revision: u64) {
+    /// Remembers the event of a position, which follows the last one; where it does not,
+    /// everything before is forgotten.
+    pub(super) fn push(&mut self, position: u64, stream: u64, id: EventId, revision: u64) {
+        if position != self.next {
+            *self = Self::new(position);
+        }
         if self.table.is_empty() {
             self.table = vec![0; SLOTS];
         }
@@ -84,6 +88,32 @@ impl Recent {
                 return;
             }
             slot = (slot + 1) % SLOTS;
+        }
+    }
+
+    /// The first position that is held.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The position of the next event.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// How many are held.
+    pub(super) fn len(&self) -> u64 {
+        self.next - self.first
+    }
+
+    /// Remembers all that another one does.
+    pub(super) fn append(&mut self, other: &Self) {
+        for position in other.first..other.next {
+            if let Some(entry) = other.ring.get(place(position)) {
+                let [high, low] = entry.id;
+                let id = EventId(uuid::Uuid::from_u64_pair(high, low));
+                self.push(position, entry.stream, id, entry.revision);
+            }
         }
     }
 
@@ -174,7 +204,7 @@ mod tests {
         let mut recent = Recent::new(start);
         let count = CAPACITY as u64 * 2 + 1_000;
         for number in 0..count {
-            recent.push(number % 7, id(number), number / 7);
+            recent.push(start + number, number % 7, id(number), number / 7);
         }
         let kept = count - CAPACITY as u64;
         for number in (0..kept).step_by(97) {
@@ -192,14 +222,14 @@ mod tests {
     #[test]
     fn an_id_that_stands_twice_is_found_where_it_stands_last() {
         let mut recent = Recent::new(0);
-        recent.push(1, id(5), 0);
-        recent.push(1, id(5), 1);
+        recent.push(0, 1, id(5), 0);
+        recent.push(1, 1, id(5), 1);
         assert_eq!(recent.find(1, id(5)), Some((1, 1)));
         for number in 0..CAPACITY as u64 - 1 {
-            recent.push(2, id(number), number);
+            recent.push(2 + number, 2, id(number), number);
         }
         assert_eq!(recent.find(1, id(5)), Some((1, 1)), "the first is forgotten, not the last");
-        recent.push(2, id(u64::MAX), 0);
+        recent.push(CAPACITY as u64 + 1, 2, id(u64::MAX), 0);
         assert_eq!(recent.find(1, id(5)), None);
     }
 }

@@ -64,12 +64,12 @@ pub(super) struct Lead {
 #[derive(Debug)]
 pub(super) struct TailView<'a> {
     pub(super) stream: &'a str,
-    pub(super) event_type: &'a str,
+    event_type: &'a str,
     actor: &'a str,
     correlation_id: Option<Uuid>,
     causation_id: Option<EventId>,
-    pub(super) metadata: &'a [u8],
-    pub(super) data: &'a [u8],
+    metadata: &'a [u8],
+    data: &'a [u8],
 }
 
 /// Adds the part of a record that does not depend on its place, and says what goes before it.
@@ -157,10 +157,7 @@ pub(super) fn decode(bytes: &[u8], stamp: Stamp) -> Result<RecordView<'_>, Recor
     let schema_version = u16::try_from(fields.varint()?).map_err(|_| "schema version")?;
     let lag = unzigzag(fields.varint()?);
     let tail = decode_tail(flags, fields.0)?;
-    let content_type = match flags & IS_BINARY {
-        0 => ContentType::Json,
-        _ => ContentType::Binary,
-    };
+    let content_type = content_type(flags);
     let occurred_at = Timestamp::from_micros(stamp.recorded_at.as_micros().wrapping_sub(lag));
     Ok(RecordView { len, revision, event_id, schema_version, occurred_at, content_type, tail })
 }
@@ -192,20 +189,31 @@ fn decode_tail(flags: u8, bytes: &[u8]) -> Result<TailView<'_>, RecordFault> {
 }
 
 impl Lead {
-    /// What the data are.
-    pub(super) fn content_type(&self) -> ContentType {
-        match self.flags & IS_BINARY {
-            0 => ContentType::Json,
-            _ => ContentType::Binary,
-        }
-    }
-
-    /// Reads the tail that was written together with this.
+    /// The event that this and its tail were made of.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub(super) fn tail<'a>(&self, bytes: &'a [u8]) -> Result<TailView<'a>, RecordFault> {
-        decode_tail(self.flags, bytes)
+    /// What is wrong with the tail.
+    pub(super) fn to_new(self, tail: &[u8]) -> Result<NewEvent, RecordFault> {
+        let tail = decode_tail(self.flags, tail)?;
+        Ok(NewEvent {
+            event_id: self.event_id,
+            event_type: tail.event_type.to_owned(),
+            schema_version: self.schema_version,
+            occurred_at: self.occurred_at,
+            correlation_id: tail.correlation_id,
+            causation_id: tail.causation_id,
+            actor: Actor::recorded(tail.actor),
+            data: tail.data.to_vec(),
+            content_type: content_type(self.flags),
+            metadata: tail.metadata.to_vec(),
+        })
+    }
+}
+
+const fn content_type(flags: u8) -> ContentType {
+    match flags & IS_BINARY {
+        0 => ContentType::Json,
+        _ => ContentType::Binary,
     }
 }
 

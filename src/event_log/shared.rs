@@ -1,22 +1,19 @@
 //! What the writer, readers and subscriptions of one log share.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 
-use super::contract::{AllRead, Direction, ReadError, StreamRead};
-use super::index::{Index, Place};
+use super::contract::{AllRead, Direction, ReadError, StreamInfo, StreamRead};
+use super::index::{Index, Part};
 use super::metrics::LogMetrics;
-use super::record::{self, Stamp};
-use super::storage::{SegmentFile, WriteFailure, read_full};
+use super::parts::Parts;
+use super::storage::WriteFailure;
+use super::stream_runs::StreamKey;
 use super::stream_state::ReaderStates;
 use crate::base::{Clock, Timestamp};
 use crate::event::{Recorded, StreamName};
-
-/// One read from a file takes at most this much, unless a single record is longer.
-const RUN_MAX: u64 = 1 << 20;
-/// Records this close are read together.
-const GAP_MAX: u64 = 4 << 10;
 
 /// How far the log is durable, and whether more will come.
 #[derive(Clone, Debug)]
@@ -36,30 +33,28 @@ pub(super) enum HeadState {
 }
 
 pub(super) struct Shared {
-    pub(super) metrics: Arc<LogMetrics>,
     index: RwLock<Index>,
+    pub(super) parts: Parts,
     pub(super) states: ReaderStates,
     /// What `$maxAge` is measured by; without one, the time of the newest event.
     pub(super) clock: OnceLock<Arc<dyn Clock>>,
     pub(super) head: watch::Sender<Head>,
-}
-
-/// Records that lie close together in one file.
-struct Run {
-    segment: usize,
-    path: String,
-    file: Arc<dyn SegmentFile>,
-    places: Vec<Place>,
+    pub(super) metrics: Arc<LogMetrics>,
+    /// Segments that end here or before are finished, and will be after a crash.
+    pub(super) finished: AtomicU64,
 }
 
 impl Shared {
-    pub(super) fn new(index: Index) -> Self {
+    pub(super) fn new(index: Index, parts: Parts) -> Self {
         let head = Head { next: index.next, state: HeadState::Open, ended: false };
+        let finished = AtomicU64::new(index.parts.last().map_or(0, Part::base));
         let metrics = Arc::new(LogMetrics::default());
         metrics.durable(head.next);
         Self {
+            finished,
             metrics,
             index: RwLock::new(index),
+            parts,
             states: ReaderStates::default(),
             clock: OnceLock::new(),
             head: watch::Sender::new(head),
@@ -89,32 +84,42 @@ impl Shared {
         max: usize,
     ) -> Result<Vec<Recorded>, ReadError> {
         let end = self.end();
+        let key = StreamKey::of(stream.as_str());
         let state = self.state(stream, end)?;
-        let oldest = state.metadata.max_age_us.map(|age| older_than(self.now(end), age));
-        let places: Vec<_> = {
-            let index = self.index();
-            let positions = index.durable_positions(stream, end);
-            let count = positions.len() as u64;
-            let mut hidden = state.first_revision(count);
-            if let Some(oldest) = oldest {
-                let start = usize::try_from(hidden).unwrap_or(usize::MAX);
-                let is_old = |position: &u64| {
-                    index.place(*position).is_some_and(|place| place.recorded_at < oldest)
-                };
-                // Time of recording never goes backwards, so the old ones come first.
-                let newer = positions.get(start..).unwrap_or_default();
-                hidden += newer.partition_point(is_old) as u64;
-            }
-            let from = match from {
-                StreamRead::Start => Some(0),
-                StreamRead::Revision(revision) => Some(revision),
-                StreamRead::End => None,
-            };
-            let (first, last) = stretch(from, direction, max, hidden, count);
-            let wanted = positions.get(first..last).unwrap_or_default();
-            wanted.iter().filter_map(|position| index.place(*position)).collect()
+        let count = self.length(key, end)?;
+        let mut hidden = state.first_revision(count);
+        if let Some(age) = state.metadata.max_age_us {
+            hidden = self.first_since(key, older_than(self.now(end)?, age), hidden..count, end)?;
+        }
+        let from = match from {
+            StreamRead::Start => Some(0),
+            StreamRead::Revision(revision) => Some(revision),
+            StreamRead::End => None,
         };
-        self.read(&places, direction)
+        let (first, last) = stretch(from, direction, max, hidden, count);
+        let positions = self.positions(key, first..last, end)?;
+        self.read(&positions, direction)
+    }
+
+    /// The first revision of a stretch that was recorded no earlier than a time. Time of
+    /// recording never goes backwards, so the old ones come first.
+    fn first_since(
+        &self,
+        key: StreamKey,
+        oldest: Timestamp,
+        mut revisions: std::ops::Range<u64>,
+        end: u64,
+    ) -> Result<u64, ReadError> {
+        while !revisions.is_empty() {
+            let middle = revisions.start + (revisions.end - revisions.start) / 2;
+            let Some(position) = self.position(key, middle, end)? else { break };
+            if self.parts.recorded_at(self, position)? < oldest {
+                revisions.start = middle + 1;
+            } else {
+                revisions.end = middle;
+            }
+        }
+        Ok(revisions.start)
     }
 
     pub(super) fn read_all(
@@ -130,11 +135,8 @@ impl Shared {
             AllRead::End => None,
         };
         let (first, last) = stretch(from, direction, max, 0, end);
-        let places: Vec<_> = {
-            let index = self.index();
-            (first..last).filter_map(|position| index.place(position as u64)).collect()
-        };
-        self.read(&places, direction)
+        let positions: Vec<_> = (first..last).collect();
+        self.read(&positions, direction)
     }
 
     /// Events from a position on: up to `max`, and no more than about `bytes_max`, but one.
@@ -144,141 +146,98 @@ impl Shared {
         max: usize,
         bytes_max: usize,
     ) -> Result<Vec<Recorded>, ReadError> {
-        let end = self.end();
-        let mut bytes = 0;
-        let places: Vec<_> = {
-            let index = self.index();
-            (from..end)
-                .take(max)
-                .map_while(|position| index.place(position))
-                .take_while(|place| {
-                    bytes += place.len;
-                    bytes <= bytes_max || bytes == place.len
-                })
-                .collect()
-        };
-        self.read(&places, Direction::Forwards)
+        let end = self.end().min(from.saturating_add(max as u64));
+        let positions: Vec<_> = (from..end).collect();
+        let mut events = Vec::new();
+        self.parts.read(self, &positions, Some(bytes_max), &mut events)?;
+        Ok(events)
     }
 
     /// The present, as `$maxAge` has it.
-    fn now(&self, end: u64) -> Timestamp {
-        let newest = || end.checked_sub(1).and_then(|newest| self.index().place(newest));
-        match self.clock.get() {
-            Some(clock) => clock.now(),
-            None => newest().map_or(Timestamp::EPOCH, |place| place.recorded_at),
+    fn now(&self, end: u64) -> Result<Timestamp, ReadError> {
+        match (self.clock.get(), end.checked_sub(1)) {
+            (Some(clock), _) => Ok(clock.now()),
+            (None, Some(newest)) => self.parts.recorded_at(self, newest),
+            (None, None) => Ok(Timestamp::EPOCH),
         }
+    }
+
+    /// What the log says of a stream.
+    pub(super) fn info(&self, stream: &StreamName) -> Result<StreamInfo, ReadError> {
+        let end = self.end();
+        let state = self.state(stream, end)?;
+        Ok(state.info(self.length(StreamKey::of(stream.as_str()), end)?))
     }
 
     /// Reads one event.
-    pub(super) fn read_one(&self, place: Place) -> Result<Recorded, ReadError> {
-        let events = self.read(&[place], Direction::Forwards)?;
-        let Some(event) = events.into_iter().next() else { unreachable!("a place has an event") };
+    pub(super) fn read_one(&self, position: u64) -> Result<Recorded, ReadError> {
+        let events = self.read(&[position], Direction::Forwards)?;
+        let Some(event) = events.into_iter().next() else {
+            unreachable!("a position of the log has an event")
+        };
         Ok(event)
     }
 
-    /// Reads places in the order of positions, and turns the answer where asked to.
-    fn read(&self, places: &[Place], direction: Direction) -> Result<Vec<Recorded>, ReadError> {
-        let mut events = Vec::with_capacity(places.len());
-        let mut buffer = Vec::new();
-        for run in self.runs(places) {
-            read_run(&run, &mut buffer, &mut events)?;
-        }
+    /// Reads positions, which are in order, and turns the answer where asked to.
+    fn read(&self, positions: &[u64], direction: Direction) -> Result<Vec<Recorded>, ReadError> {
+        let mut events = Vec::with_capacity(positions.len());
+        self.parts.read(self, positions, None, &mut events)?;
         if direction == Direction::Backwards {
             events.reverse();
         }
         Ok(events)
     }
 
-    fn runs(&self, places: &[Place]) -> Vec<Run> {
-        let index = self.index();
-        let mut runs: Vec<Run> = Vec::new();
-        for place in places {
-            if let Some(run) = runs.last_mut().filter(|run| run.takes(place)) {
-                run.places.push(*place);
-            } else if let Some(segment) = index.segments.get(place.segment)
-                && let Some(file) = &segment.file
-            {
-                runs.push(Run {
-                    segment: place.segment,
-                    path: segment.path.clone(),
-                    file: file.clone(),
-                    places: vec![*place],
-                });
-            }
+    /// The last revision of a stream before position `end`, and its position.
+    pub(super) fn last(&self, key: StreamKey, end: u64) -> Result<Option<(u64, u64)>, ReadError> {
+        // What is forgotten here is in the runs already.
+        if let Some(last) = self.index().hot.last(key, end) {
+            return Ok(Some(last));
         }
-        runs
-    }
-}
-
-impl Run {
-    fn start(&self) -> u64 {
-        self.places.first().map_or(0, |place| place.offset)
+        self.parts.run_last(key)
     }
 
-    fn end(&self) -> u64 {
-        self.places.last().map_or(0, |place| place.offset + place.len as u64)
+    /// Events of a stream before position `end`.
+    pub(super) fn length(&self, key: StreamKey, end: u64) -> Result<u64, ReadError> {
+        Ok(self.last(key, end)?.map_or(0, |(revision, _)| revision + 1))
     }
 
-    fn takes(&self, place: &Place) -> bool {
-        let end = self.end();
-        self.segment == place.segment
-            && place.offset >= end
-            && place.offset - end <= GAP_MAX
-            && place.offset + place.len as u64 - self.start() <= RUN_MAX
+    /// The position of a revision.
+    pub(super) fn position(
+        &self,
+        key: StreamKey,
+        revision: u64,
+        end: u64,
+    ) -> Result<Option<u64>, ReadError> {
+        let found = self.positions(key, revision..revision.saturating_add(1), end)?;
+        Ok(found.first().copied())
     }
-}
 
-fn read_run(run: &Run, buffer: &mut Vec<u8>, events: &mut Vec<Recorded>) -> Result<(), ReadError> {
-    let start = run.start();
-    let len = usize::try_from(run.end() - start).unwrap_or(usize::MAX);
-    buffer.resize(len, 0);
-    let read = read_full(&*run.file, buffer, start).map_err(|source| ReadError::Io {
-        path: run.path.clone(),
-        offset: start,
-        source: Arc::new(source),
-    })?;
-    let bytes = buffer.get(..read).unwrap_or_default();
-    for place in &run.places {
-        let stamp = Stamp { position: place.position, recorded_at: place.recorded_at };
-        let at = usize::try_from(place.offset - start).unwrap_or(usize::MAX);
-        let event = record::decode(bytes.get(at..).unwrap_or_default(), stamp)
-            .and_then(|record| record.to_recorded(stamp))
-            .map_err(|what| ReadError::Corrupt {
-                path: run.path.clone(),
-                offset: place.offset,
-                position: place.position,
-                what,
-            })?;
-        events.push(event);
+    /// The positions of revisions before position `end`, as far as there are any.
+    pub(super) fn positions(
+        &self,
+        key: StreamKey,
+        revisions: std::ops::Range<u64>,
+        end: u64,
+    ) -> Result<Vec<u64>, ReadError> {
+        let mut hot = Vec::new();
+        let first_hot = {
+            let index = self.index();
+            index.hot.positions(key, revisions.clone(), end, &mut hot);
+            index.hot.first_revision(key, end)
+        };
+        let before = revisions.start..first_hot.unwrap_or(u64::MAX).min(revisions.end);
+        if before.is_empty() {
+            return Ok(hot);
+        }
+        let mut positions = self.parts.run_positions(key, before)?;
+        positions.extend(hot);
+        Ok(positions)
     }
-    Ok(())
 }
 
 fn older_than(now: Timestamp, age_us: i64) -> Timestamp {
     Timestamp::from_micros(now.as_micros().saturating_sub(age_us))
-}
-
-/// Reads one record, and of it what is asked for.
-pub(super) fn read_place<T>(
-    file: &dyn SegmentFile,
-    path: &str,
-    place: &Place,
-    take: impl FnOnce(&[u8], Stamp) -> Result<T, &'static str>,
-) -> Result<T, ReadError> {
-    let mut bytes = vec![0; place.len];
-    let read = read_full(file, &mut bytes, place.offset).map_err(|source| ReadError::Io {
-        path: path.to_owned(),
-        offset: place.offset,
-        source: Arc::new(source),
-    })?;
-    bytes.truncate(read);
-    let stamp = Stamp { position: place.position, recorded_at: place.recorded_at };
-    take(&bytes, stamp).map_err(|what| ReadError::Corrupt {
-        path: path.to_owned(),
-        offset: place.offset,
-        position: place.position,
-        what,
-    })
 }
 
 /// From which number up to which one, not included, a read goes, of `count` in all without the
@@ -289,9 +248,9 @@ fn stretch(
     max: usize,
     hidden: u64,
     count: u64,
-) -> (usize, usize) {
+) -> (u64, u64) {
     let max = max as u64;
-    let (first, last) = match direction {
+    match direction {
         Direction::Forwards => {
             let first = from.unwrap_or(count).max(hidden).min(count);
             (first, first.saturating_add(max).min(count))
@@ -300,6 +259,5 @@ fn stretch(
             let last = from.map_or(count, |from| from.saturating_add(1).min(count));
             (last.saturating_sub(max).max(hidden).min(last), last)
         }
-    };
-    (usize::try_from(first).unwrap_or(usize::MAX), usize::try_from(last).unwrap_or(usize::MAX))
+    }
 }

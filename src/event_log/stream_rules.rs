@@ -59,9 +59,6 @@ pub(super) enum Verdict {
 
 /// What is known of the events of one stream by their ids.
 pub(super) trait Past {
-    /// How many there are.
-    fn length(&self) -> u64;
-
     /// Whether the event at a revision has this id. Asked only below the stream's end.
     ///
     /// # Errors
@@ -189,7 +186,7 @@ impl StreamState {
     }
 }
 
-/// Decides an append of events with these ids, none for a mere check.
+/// Decides an append of these events to a stream of this length, none for a mere check.
 ///
 /// With an expected revision the events are compared with those that stand there, however old:
 /// a repeat is a repeat, the beginning of one is refused. Without, the events are looked for
@@ -203,17 +200,17 @@ pub(super) fn decide(
     stream: &str,
     expected: ExpectedRevision,
     ids: impl Iterator<Item = EventId> + Clone,
+    length: u64,
     state: &StreamState,
     past: &impl Past,
 ) -> Result<Verdict, AppendError> {
-    let length = past.length();
     let wrong = || AppendError::WrongExpectedRevision {
-        stream: name(stream),
+        stream: known_name(stream),
         expected,
         actual: length.checked_sub(1),
     };
     if state.is_tombstoned {
-        return Err(AppendError::StreamDeleted { stream: name(stream) });
+        return Err(AppendError::StreamDeleted { stream: known_name(stream) });
     }
     let is_deleted = state.metadata.is_deleted();
     let start = match expected {
@@ -231,7 +228,7 @@ pub(super) fn decide(
         return Err(wrong());
     }
     if start < length {
-        match there(stream, ids.clone(), start, past)? {
+        match there(stream, ids.clone(), start, length, past)? {
             Some(last) => return Ok(Verdict::Repeat(start, last)),
             None if expected == ExpectedRevision::NoStream && is_deleted => {}
             None => return Err(wrong()),
@@ -247,12 +244,13 @@ fn there(
     stream: &str,
     ids: impl Iterator<Item = EventId>,
     start: u64,
+    length: u64,
     past: &impl Past,
 ) -> Result<Option<u64>, AppendError> {
     let mut last = None;
     for (revision, id) in (start..).zip(ids) {
-        let is_there = revision < past.length()
-            && past.is_at(revision, id).map_err(AppendError::Unreadable)?;
+        let is_there =
+            revision < length && past.is_at(revision, id).map_err(AppendError::Unreadable)?;
         match (is_there, last) {
             (true, _) => last = Some(revision),
             (false, None) => return Ok(None),
@@ -268,14 +266,10 @@ fn check_new(
     ids: impl Iterator<Item = EventId> + Clone,
     past: &impl Past,
 ) -> Result<(), AppendError> {
-    let mut count = 0;
-    for id in ids.clone() {
-        if past.recent(id).is_some() {
-            return Err(partly(stream, id));
-        }
-        count += 1;
+    if let Some(id) = ids.clone().find(|id| past.recent(*id).is_some()) {
+        return Err(partly(stream, id));
     }
-    if count > 1 {
+    if ids.clone().nth(1).is_some() {
         let mut ids: Vec<_> = ids.collect();
         ids.sort_unstable();
         if let Some(twin) = ids.iter().zip(ids.iter().skip(1)).find(|(one, two)| one == two) {
@@ -285,13 +279,12 @@ fn check_new(
     Ok(())
 }
 
-/// An append of which only a part is there.
-pub(super) fn partly(stream: &str, event_id: EventId) -> AppendError {
-    AppendError::PartlyRepeated { stream: name(stream), event_id }
+fn partly(stream: &str, event_id: EventId) -> AppendError {
+    AppendError::PartlyRepeated { stream: known_name(stream), event_id }
 }
 
-/// The name of a stream that was checked when the request came in.
-pub(super) fn name(stream: &str) -> StreamName {
+/// The name of a stream that was checked when the append came in.
+pub(super) fn known_name(stream: &str) -> StreamName {
     match StreamName::new(stream) {
         Ok(name) => name,
         Err(error) => unreachable!("a stream name that was one before: {error}"),

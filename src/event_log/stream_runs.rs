@@ -27,7 +27,7 @@ use uuid::Uuid;
 use super::cache_file::{IndexError, TEMPORARY};
 use super::frame::Hash;
 use super::storage::Storage;
-pub(super) use hot::{Generation, HotStreams};
+pub(super) use hot::{Generation, HotStreams, KeyHasher};
 pub(super) use run::Identity;
 use run::{Run, run_stretch};
 
@@ -45,6 +45,11 @@ impl StreamKey {
     pub(super) fn of(name: &str) -> Self {
         let hash = *blake3::hash(name.as_bytes()).as_bytes();
         Self(u128::from_be_bytes(hash.first_chunk().copied().unwrap_or_default()))
+    }
+
+    /// Half of it, which is a hash of the name as well.
+    pub(super) fn low(self) -> u64 {
+        self.0 as u64
     }
 }
 

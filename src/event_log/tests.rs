@@ -1,6 +1,7 @@
 //! What the embedded log promises, tested through its contract; disks that fail are in `disk`.
 
 mod append;
+mod caches;
 mod codec;
 mod disk;
 mod faults;

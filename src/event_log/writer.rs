@@ -10,28 +10,34 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::commit::{Desk, Group, NewSegment};
-use super::contract::{AppendError, Appended};
+use super::contract::{AppendError, Appended, ReadError};
 use super::embedded::LogOptions;
 use super::frame::{self, FrameHeader, Hash, SEGMENT_HEADER, SegmentHeader};
-use super::hash;
-use super::inbox::{Answer, Granted, Inbox, Kind, Parcel, PartView, Request, Wake};
-use super::index::{Index, Segment};
+use super::inbox::{Answer, Granted, Inbox, Parcel, PartView, Request, Wake};
+use super::index::Index;
+use super::keeper::Keeper;
 use super::load::segment_name;
 use super::record::{self, Lead, Stamp};
+use super::segment_table::SegmentFacts;
 use super::shared::{HeadState, Shared};
 use super::stream_rules::Verdict;
-use super::stream_state::{SystemWrite, WriterStates};
+use super::stream_runs::StreamKey;
+use super::stream_state::{Work, WriterStates};
 use crate::base::{Clock, Timestamp};
+use crate::event::{NewEvent, StreamName};
 
 /// Events after which a group is full.
 const GROUP_EVENTS: u32 = 32_768;
-/// Appends judged under one hold of the index; readers get in between.
-const HOLD_MAX: usize = 32;
+/// Appends judged before the disk is looked after again.
+const TURN_MAX: usize = 32;
 
 /// Where the next frame goes, as far as its bytes depend on it.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) segment: Uuid,
+    /// Position of its first event.
+    pub(super) base: u64,
+    pub(super) header_hash: Hash,
     /// Offset in the file.
     pub(super) end: u64,
     /// Frames in the file.
@@ -46,10 +52,16 @@ pub(super) struct Writer {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: LogOptions,
     pub(super) place: Place,
+    /// Of the group at hand.
     pub(super) recorded_at: Timestamp,
+    /// Of the last frame.
+    pub(super) last_recorded_at: Timestamp,
     pub(super) states: WriterStates,
-    /// These two are dropped in this order: what is on its way to the disk arrives first.
+    /// These are dropped in this order: what is on its way to the disk arrives first, and the
+    /// folder is free only when nobody writes to it.
     pub(super) desk: Desk,
+    #[expect(dead_code, reason = "only its end matters")]
+    pub(super) keeper: Option<Keeper>,
     #[expect(dead_code, reason = "only its end matters")]
     pub(super) closing: Closing,
 }
@@ -102,152 +114,177 @@ impl Writer {
     fn fill(&mut self, group: &mut Group, parcel: &mut Parcel) {
         if group.answers.is_empty() {
             self.recorded_at = self.recorded_at.max(self.clock.now());
-            self.states.trim(self.shared.end());
+            if self.states.is_over() {
+                self.inbox.wait_for_disk();
+                self.states.trim();
+            }
         }
         let failure = match &self.shared.head.borrow().state {
             HeadState::Failed(failure) => Some(failure.clone()),
             HeadState::Open | HeadState::Closed => None,
         };
         let mut room = 0;
-        let shared = self.shared.clone();
-        let mut index = shared.index_mut();
-        for _ in 0..HOLD_MAX {
+        for _ in 0..TURN_MAX {
             if self.is_full(group) {
                 break;
             }
-            let Some(request) = parcel.pop() else { break };
+            let Some(mut request) = parcel.pop() else { break };
             room += request.room();
-            let answer = match &failure {
-                Some(failure) => Err(AppendError::WriterFailed(failure.clone())),
-                None => self.take(&mut index, group, parcel, &request),
+            let answer = match (&failure, request.other.take()) {
+                (Some(failure), _) => Err(AppendError::WriterFailed(failure.clone())),
+                (None, Some(work)) => self.work(group, &work),
+                (None, None) => self.append(group, parcel, &request),
             };
             group.answers.push((request.reply, answer));
         }
-        drop(index);
         self.inbox.free(room);
     }
 
-    /// Judges one request; where it is admitted, adds its records to the frame and the index.
-    fn take(
-        &mut self,
-        index: &mut Index,
-        group: &mut Group,
-        parcel: &mut Parcel,
-        request: &Request,
-    ) -> Answer {
+    /// Judges one append; where it is admitted, adds its records to the frame and the index.
+    fn append(&mut self, group: &mut Group, parcel: &mut Parcel, request: &Request) -> Answer {
         let mut parts = Vec::with_capacity(1);
         parcel.parts(request, &mut parts);
         let extent = PartView::extent(&parts);
-        let answer = self.act(index, group, request.kind, &parts);
+        let plain = match parts.as_slice() {
+            [part] => self.states.judge_plain(&self.shared, part),
+            _ => None,
+        };
+        let answer = match (plain, parts.as_slice()) {
+            (Some(verdict), [part]) => verdict.and_then(|verdict| match verdict {
+                Verdict::Repeat(first, last) => {
+                    self.repeated(part.key, first, last).map(Granted::One)
+                }
+                Verdict::Write(revision) => {
+                    Ok(Granted::One(self.add(group, part.key, revision, part.events())))
+                }
+            }),
+            _ => parts.iter().map(|part| part.to_append()).collect::<Result<_, _>>().map_or_else(
+                |what| unreachable!("an append that was one before: {what}"),
+                |batch| self.work(group, &Work::Append(batch)),
+            ),
+        };
         drop(parts);
         parcel.skip(extent);
         answer
     }
 
-    fn act(
-        &mut self,
-        index: &mut Index,
-        group: &mut Group,
-        kind: Kind,
-        parts: &[PartView<'_>],
-    ) -> Answer {
-        if let (Kind::Append, [part]) = (kind, parts)
-            && let Some(verdict) = self.states.plan_one(index, part)?
-        {
-            return Ok(Granted::One(self.add(index, group, part, verdict)));
-        }
-        let plan = self.states.plan(index, kind, parts, self.recorded_at)?;
-        let mut answers = Vec::new();
-        for (part, verdict) in parts.iter().zip(plan.verdicts) {
-            answers.push(self.add(index, group, part, verdict));
+    /// Judges any work by all that is known of its streams.
+    fn work(&mut self, group: &mut Group, work: &Work) -> Answer {
+        let shared = self.shared.clone();
+        let plan = self.states.plan(&shared, work, self.recorded_at)?;
+        let mut answer = Vec::with_capacity(plan.verdicts.len());
+        let key = |stream: &StreamName| StreamKey::of(stream.as_str());
+        match work {
+            Work::Append(batch) => {
+                for (part, verdict) in batch.iter().zip(&plan.verdicts) {
+                    answer.push(match *verdict {
+                        Verdict::Repeat(first, last) => {
+                            self.repeated(key(&part.stream), first, last)?
+                        }
+                        Verdict::Write(revision) => {
+                            let stream = part.stream.as_str();
+                            self.put(group, stream, revision, &part.events)
+                        }
+                    });
+                }
+            }
+            Work::Check(stream, _) => {
+                if let Some(Verdict::Repeat(first, last)) = plan.verdicts.first() {
+                    answer.push(self.repeated(key(stream), *first, *last)?);
+                }
+            }
+            Work::Delete(..) | Work::Tombstone(..) => {}
+            // In the middle of a group there is a later time to do it.
+            Work::Roll if group.count == 0 && self.place.sequence > 0 => {
+                group.new_segment = Some(self.roll(&mut shared.index_mut()));
+            }
+            Work::Roll => {}
         }
         for write in &plan.system {
-            let written = self.add_system(index, group, write);
-            if kind != Kind::Append {
-                answers.push(written);
+            let event = std::slice::from_ref(&write.event);
+            let appended = self.put(group, write.stream.as_str(), write.revision, event);
+            if !matches!(work, Work::Append(_)) {
+                answer.push(appended);
             }
         }
-        Ok(Granted::Many(answers))
+        Ok(Granted::Many(answer))
     }
 
-    fn add(
-        &mut self,
-        index: &mut Index,
-        group: &mut Group,
-        part: &PartView<'_>,
-        verdict: Verdict,
-    ) -> Appended {
-        let first_revision = match verdict {
-            Verdict::Repeat(first, last) => {
-                return index.repeated(part.stream, part.hash, first, last);
-            }
-            Verdict::Write(revision) => revision,
+    /// The answer to an append whose events stand at these revisions.
+    fn repeated(&self, key: StreamKey, first: u64, last: u64) -> Result<Appended, AppendError> {
+        let at = |revision| -> Result<u64, ReadError> {
+            let position = self.shared.position(key, revision, u64::MAX)?;
+            let Some(position) = position else {
+                unreachable!("a revision that was found has a position")
+            };
+            Ok(position)
         };
-        self.begin_frame(index, group);
-        let first_position = index.next;
-        for (revision, (lead, tail)) in (first_revision..).zip(part.events()) {
-            self.add_record(index, group, (part.stream, part.hash), revision, lead, tail);
-        }
-        let more = (part.events.len() as u64).saturating_sub(1);
-        Appended {
-            first_revision,
-            last_revision: first_revision + more,
-            first_position,
-            last_position: first_position + more,
-            is_repeat: false,
-        }
+        Ok(Appended {
+            first_revision: first,
+            last_revision: last,
+            first_position: at(first).map_err(AppendError::Unreadable)?,
+            last_position: at(last).map_err(AppendError::Unreadable)?,
+            is_repeat: true,
+        })
     }
 
-    /// Adds an event that the log itself writes.
-    fn add_system(
+    fn put(
         &mut self,
-        index: &mut Index,
         group: &mut Group,
-        write: &SystemWrite,
+        stream: &str,
+        first_revision: u64,
+        events: &[NewEvent],
     ) -> Appended {
-        self.begin_frame(index, group);
-        let (stream, position) = (write.stream.as_str(), index.next);
-        let mut tail = Vec::new();
-        let lead = record::encode_tail(&mut tail, stream, &write.event);
-        let name = (stream, hash::of_name(stream));
-        self.add_record(index, group, name, write.revision, &lead, &tail);
-        Appended {
-            first_revision: write.revision,
-            last_revision: write.revision,
-            first_position: position,
-            last_position: position,
-            is_repeat: false,
-        }
+        let mut tails = Vec::new();
+        let leads: Vec<_> = events
+            .iter()
+            .map(|event| {
+                let start = tails.len();
+                (record::encode_tail(&mut tails, stream, event), start..tails.len())
+            })
+            .collect();
+        let events =
+            leads.iter().map(|(lead, range)| (lead, tails.get(range.clone()).unwrap_or_default()));
+        self.add(group, StreamKey::of(stream), first_revision, events)
     }
 
-    /// Sees to it that there is a frame in the index for the next record.
-    fn begin_frame(&mut self, index: &mut Index, group: &mut Group) {
+    /// Adds events to the frame and the index.
+    fn add<'a>(
+        &mut self,
+        group: &mut Group,
+        key: StreamKey,
+        first_revision: u64,
+        events: impl Iterator<Item = (&'a Lead, &'a [u8])>,
+    ) -> Appended {
+        let shared = self.shared.clone();
+        let mut index = shared.index_mut();
         if group.count == 0 {
             if self.place.end >= self.options.segment_bytes && self.place.sequence > 0 {
-                group.new_segment = Some(self.roll(index));
+                group.new_segment = Some(self.roll(&mut index));
             }
-            let base = index.next;
-            index.begin_frame(base, self.recorded_at);
+            let begun = index.begin_frame(self.place.end, self.recorded_at);
+            assert!(begun.is_ok(), "a segment that takes a frame is not full: {begun:?}");
         }
-    }
-
-    fn add_record(
-        &mut self,
-        index: &mut Index,
-        group: &mut Group,
-        (stream, hash): (&str, u64),
-        revision: u64,
-        lead: &Lead,
-        tail: &[u8],
-    ) {
-        let stamp = Stamp { position: index.next, recorded_at: self.recorded_at };
-        let start = group.frame.len();
-        record::finish(&mut group.frame, stamp, revision, lead, tail);
-        let offset = self.place.end + start as u64;
-        let len = group.frame.len() - start;
-        let entered = index.enter(stream, hash, revision, lead.event_id, offset, len);
-        assert!(entered.is_ok(), "an admitted event fits into the index: {entered:?}");
-        group.count += 1;
+        let first_position = index.next;
+        let mut revision = first_revision;
+        for (lead, tail) in events {
+            let stamp = Stamp { position: index.next, recorded_at: self.recorded_at };
+            let start = group.frame.len();
+            record::finish(&mut group.frame, stamp, revision, lead, tail);
+            let offset = self.place.end + start as u64;
+            let len = group.frame.len() - start;
+            let entered = index.enter(key, revision, lead.event_id, offset, len);
+            assert!(entered.is_ok(), "an admitted event fits into the index: {entered:?}");
+            group.count += 1;
+            revision += 1;
+        }
+        Appended {
+            first_revision,
+            last_revision: revision.saturating_sub(1),
+            first_position,
+            last_position: index.next.saturating_sub(1),
+            is_repeat: false,
+        }
     }
 
     /// Completes the frame of a group.
@@ -268,15 +305,25 @@ impl Writer {
         self.place.previous = frame::finish(&mut group.frame, &header);
         self.place.end += group.frame.len() as u64;
         self.place.sequence += 1;
+        self.last_recorded_at = self.recorded_at;
     }
 
     /// Starts the next segment.
     fn roll(&mut self, index: &mut Index) -> NewSegment {
+        let full = self.place;
         let base = index.next;
-        let (segment, place) = new_segment(base, self.place.previous, self.recorded_at);
+        index.finish(SegmentFacts {
+            segment: full.segment,
+            base: full.base,
+            count: base - full.base,
+            end: full.end,
+            header_hash: full.header_hash,
+            last_hash: full.previous,
+            recorded_at: self.last_recorded_at,
+        });
+        let (segment, place) = new_segment(base, full.previous, self.recorded_at);
         self.place = place;
-        let path = self.desk.path(&segment.name);
-        index.segments.push(Segment::new(path, None, base));
+        index.begin(segment.name.clone(), self.desk.path(&segment.name));
         segment
     }
 }
@@ -306,7 +353,14 @@ pub(super) fn new_segment(base: u64, previous: Hash, now: Timestamp) -> (NewSegm
     let header =
         SegmentHeader { version: frame::FORMAT_VERSION, segment, base, created_at: now, previous }
             .encode();
-    let place =
-        Place { segment, end: SEGMENT_HEADER as u64, sequence: 0, previous: frame::hash(&header) };
+    let header_hash = frame::hash(&header);
+    let place = Place {
+        segment,
+        base,
+        header_hash,
+        end: SEGMENT_HEADER as u64,
+        sequence: 0,
+        previous: header_hash,
+    };
     (NewSegment { name: segment_name(base), header }, place)
 }

@@ -55,6 +55,8 @@ enum Undo {
 
 struct State {
     files: BTreeMap<String, Stored>,
+    /// What files without a name any more have for those who opened them before.
+    removed: BTreeMap<String, Vec<u8>>,
     /// Since the directory was synced, oldest first.
     undo: Vec<Undo>,
     rng: Rng,
@@ -62,6 +64,8 @@ struct State {
     epoch: u64,
     /// What goes wrong, after how many writes and syncs to which it applies.
     armed: Option<(Fault, u64)>,
+    /// Errors do not strike files in folders of the log; a crash always may.
+    spares_folders: bool,
     operations: u64,
 }
 
@@ -83,10 +87,12 @@ impl Disk {
     pub(super) fn new(seed: u64) -> Self {
         let state = Arc::new(Mutex::new(State {
             files: BTreeMap::new(),
+            removed: BTreeMap::new(),
             undo: Vec::new(),
             rng: Rng::from_seed(seed),
             epoch: 0,
             armed: None,
+            spares_folders: false,
             operations: 0,
         }));
         Self { state, prefix: String::new() }
@@ -94,6 +100,16 @@ impl Disk {
 
     pub(super) fn arm(&self, fault: Fault, after: u64) {
         self.state().armed = Some((fault, after));
+    }
+
+    /// Whether errors strike the files of the index and of sealed parts as well.
+    pub(super) fn strike_folders(&self, strike: bool) {
+        self.state().spares_folders = !strike;
+    }
+
+    /// How often the machine stopped.
+    pub(super) fn crashes(&self) -> u64 {
+        self.state().epoch
     }
 
     /// Nothing goes wrong any more. Tells whether something would have.
@@ -117,10 +133,11 @@ impl Disk {
 
 impl State {
     /// The fault that strikes now, of those that this operation can have.
-    fn fault(&mut self, possible: &[Fault]) -> Option<Fault> {
+    fn fault(&mut self, name: &str, possible: &[Fault]) -> Option<Fault> {
         self.operations += 1;
         let (fault, after) = self.armed?;
-        if !possible.contains(&fault) {
+        let is_spared = self.spares_folders && fault != Fault::Crash && name.contains('/');
+        if is_spared || !possible.contains(&fault) {
             return None;
         }
         if after > 0 {
@@ -135,6 +152,7 @@ impl State {
 
     fn crash(&mut self) {
         self.epoch += 1;
+        self.removed.clear();
         let undone = self.rng.below(self.undo.len() as u64 + 1);
         for _ in 0..undone {
             match self.undo.pop() {
@@ -231,6 +249,17 @@ impl Handle {
         }
         work(&mut state, &self.name)
     }
+
+    /// Reads of the contents, also where the name is gone.
+    fn look<T>(&self, work: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+        let state = self.disk.state();
+        if state.epoch != self.epoch {
+            return Err(gone());
+        }
+        let there = state.files.get(&self.name).map(|file| &file.cache);
+        let bytes = there.or_else(|| state.removed.get(&self.name)).ok_or_else(gone)?;
+        Ok(work(bytes))
+    }
 }
 
 fn file<'a>(files: &'a mut BTreeMap<String, Stored>, name: &str) -> io::Result<&'a mut Stored> {
@@ -239,16 +268,15 @@ fn file<'a>(files: &'a mut BTreeMap<String, Stored>, name: &str) -> io::Result<&
 
 impl SegmentFile for Handle {
     fn size(&self) -> io::Result<u64> {
-        self.with(|state, name| Ok(file(&mut state.files, name)?.cache.len() as u64))
+        self.look(|bytes| bytes.len() as u64)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.with(|state, name| {
-            let cache = &file(&mut state.files, name)?.cache;
-            let rest = cache.get(usize::try_from(offset).expect("small")..).unwrap_or_default();
+        self.look(|bytes| {
+            let rest = bytes.get(usize::try_from(offset).expect("small")..).unwrap_or_default();
             let len = rest.len().min(buffer.len());
             buffer[..len].copy_from_slice(&rest[..len]);
-            Ok(len)
+            len
         })
     }
 
@@ -256,7 +284,7 @@ impl SegmentFile for Handle {
         use Fault::{Crash, Full, ShortWrite, TornWrite, WriteError};
         let at = usize::try_from(offset).expect("small");
         self.with(|state, name| {
-            let fault = state.fault(&[WriteError, Full, ShortWrite, TornWrite, Crash]);
+            let fault = state.fault(name, &[WriteError, Full, ShortWrite, TornWrite, Crash]);
             let part = usize::try_from(state.rng.below(bytes.len() as u64)).expect("small");
             let file = file(&mut state.files, name)?;
             let grows = at + bytes.len() > file.cache.len();
@@ -285,7 +313,7 @@ impl SegmentFile for Handle {
     fn set_size(&self, size: u64) -> io::Result<()> {
         let size = usize::try_from(size).expect("small");
         self.with(|state, name| {
-            if state.fault(&[Fault::Crash]).is_some() {
+            if state.fault(name, &[Fault::Crash]).is_some() {
                 state.crash();
                 return Err(gone());
             }
@@ -298,7 +326,7 @@ impl SegmentFile for Handle {
 
     fn sync(&self) -> io::Result<()> {
         self.with(|state, name| {
-            let fault = state.fault(&[Fault::SyncError, Fault::Crash]);
+            let fault = state.fault(name, &[Fault::SyncError, Fault::Crash]);
             let State { files, rng, .. } = state;
             let file = file(files, name)?;
             match fault {
@@ -346,7 +374,7 @@ impl Storage for Disk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut state = self.state();
-        if state.fault(&[Fault::Crash]).is_some() {
+        if state.fault("", &[Fault::Crash]).is_some() {
             state.crash();
             return Err(gone());
         }
@@ -359,12 +387,13 @@ impl Storage for Disk {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.state();
-        if state.fault(&[Fault::Crash]).is_some() {
+        if state.fault("", &[Fault::Crash]).is_some() {
             state.crash();
             return Err(gone());
         }
         let name = self.name(name);
         let file = state.files.remove(&name).ok_or(io::ErrorKind::NotFound)?;
+        state.removed.insert(name.clone(), file.cache.clone());
         state.undo.push(Undo::Remove { name, file });
         Ok(())
     }
@@ -376,7 +405,7 @@ impl Storage for Disk {
 
     fn sync_directory(&self) -> io::Result<()> {
         let mut state = self.state();
-        if state.fault(&[Fault::Crash]).is_some() {
+        if state.fault("", &[Fault::Crash]).is_some() {
             state.crash();
             return Err(gone());
         }

@@ -2,6 +2,7 @@ use super::disk::{Disk, Fault};
 use super::*;
 
 fn open_on(disk: &Disk, options: LogOptions) -> (EmbeddedLog, OpenReport) {
+    disk.strike_folders(false);
     EmbeddedLog::open_with(Arc::new(disk.clone()), options, clock()).expect("a log")
 }
 
@@ -124,6 +125,7 @@ async fn appends_go_on_until_the_disk_is_really_full() {
 #[tokio::test]
 async fn opening_fails_clearly_where_the_repair_cannot_be_made_durable() {
     let disk = Disk::new(3);
+    disk.strike_folders(false);
     let (log, _) = open_on(&disk, small());
     append(&log, "a", 0..2).await;
     drop(log);

@@ -2,7 +2,7 @@ use super::disk::Disk;
 use super::reopen::frames;
 use super::*;
 use crate::event_log::index::Index;
-use crate::event_log::load::Loader;
+use crate::event_log::load::{Loader, Purpose};
 
 /// A disk of which the first reads see a frame half written and the one after it whole: a
 /// reader whose pages were fetched while the writer was at work.
@@ -103,12 +103,12 @@ async fn a_reader_is_not_misled_by_a_frame_that_is_being_written() {
             reads: Arc::new(AtomicI64::new(reads)),
         };
         let mut index = Index::default();
-        let mut loader = Loader::new(Arc::new(racing(2)), false, true);
+        let mut loader = Loader::new(Arc::new(racing(2)), Purpose::Verify);
         loader.advance(&mut index).expect("a look at it again, when it is whole");
         assert_eq!(index.next, 4);
         // What does not become whole is damage, and a writer does not wait for it.
-        for (reads, write) in [(i64::MAX, false), (1, true)] {
-            let mut loader = Loader::new(Arc::new(racing(reads)), write, false);
+        for (reads, purpose) in [(i64::MAX, Purpose::Read), (2, Purpose::Write)] {
+            let mut loader = Loader::new(Arc::new(racing(reads)), purpose);
             let refused = loader.advance(&mut Index::default());
             assert!(matches!(refused, Err(OpenError::Corrupt(_))), "{refused:?}");
         }
