@@ -18,11 +18,12 @@ use super::contract::{
 use super::inbox::{Answer, Granted, Inbox};
 use super::index::Index;
 use super::keeper::{Care, Keeper};
-use super::load::{self, Loader, OpenError, Purpose};
+use super::load::{Loader, OpenError, Purpose, Tail};
 use super::lock::FolderLock;
 use super::metrics::{Asked, LogMetrics};
 use super::parts::Parts;
 use super::record::size_bound;
+use super::rescan;
 use super::shared::{HeadState, Shared};
 use super::storage::{DiskStorage, Storage, WriteFailure, read_full, write_full};
 use super::stream_rules::{TOMBSTONE_TYPE, check_name};
@@ -186,7 +187,7 @@ impl EmbeddedLog {
         let mut index = Index::default();
         let mut loader = Loader::new(storage.clone(), Purpose::Write);
         loader.advance(&mut index)?;
-        if let Err(error) = load::remember_recent(&*storage, &mut index) {
+        if let Err(error) = rescan::remember_recent(&*storage, &mut index) {
             // What is missing is what a bounded memory may have forgotten.
             tracing::warn!(%error, "fewer recent events are remembered");
         }
@@ -550,7 +551,7 @@ fn repair(
 
 /// Cuts a torn tail, and writes the last frame once more: the crash may have come after its
 /// write and before its sync, or after a sync that failed, and then it is in the page cache only.
-fn settle(tail: &load::Tail) -> std::io::Result<()> {
+fn settle(tail: &Tail) -> std::io::Result<()> {
     if tail.torn > 0 {
         tail.file.set_size(tail.end)?;
         tail.file.sync()?;

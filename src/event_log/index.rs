@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::frame::Hash;
-use super::load;
 use super::recent::Recent;
+use super::rescan;
 use super::sealed::SealedPart;
 use super::segment_table::{SegmentFacts, SegmentTable};
 use super::stream_runs::{HotStreams, StreamKey};
@@ -183,7 +183,7 @@ impl Index {
             }
             Part::Sealed(sealed) => {
                 let segment = sealed.record().segments.iter().find(|one| one.end == end)?;
-                let hash = load::from_hex(&segment.last_frame);
+                let hash = rescan::from_hex(&segment.last_frame);
                 hash.first_chunk().copied()
             }
         })

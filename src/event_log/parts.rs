@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::cache_file::IndexError;
 use super::contract::ReadError;
 use super::index::{Part, RawPart};
-use super::load;
 use super::record::{self, Stamp};
+use super::rescan;
 use super::sealed::SealedPart;
 use super::segment_table::{SegmentFacts, SegmentTable, load_table};
 use super::shared::Shared;
@@ -229,7 +229,7 @@ impl Parts {
         let stored = self.caches.as_ref().and_then(|caches| load_table(&**caches, facts).ok());
         let table = match stored {
             Some(table) => table,
-            None => load::table_of(&*self.storage, raw)?,
+            None => rescan::table_of(&*self.storage, raw)?,
         };
         let table = Arc::new(table);
         self.tables.put(raw.base, table.clone());

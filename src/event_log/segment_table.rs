@@ -113,6 +113,7 @@ impl SegmentTable {
     }
 
     /// The position after its last event.
+    #[cfg(test)]
     pub(super) fn next(&self) -> u64 {
         self.base + self.ends.len() as u64
     }
@@ -129,11 +130,6 @@ impl SegmentTable {
             *self.ends.get(number.checked_sub(1)? as usize)?
         };
         Some(RecordPlace { offset, len: end.checked_sub(offset)?, recorded_at: frame.recorded_at })
-    }
-
-    /// Bytes of memory it takes.
-    pub(super) fn memory(&self) -> usize {
-        self.frames.capacity() * size_of::<FramePlace>() + self.ends.capacity() * size_of::<u32>()
     }
 }
 

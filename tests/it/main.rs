@@ -15,5 +15,9 @@ mod kurrentdb;
 mod lake;
 mod sipp;
 #[cfg(any(feature = "analytics", feature = "kurrentdb"))]
+#[cfg_attr(
+    not(feature = "analytics"),
+    allow(dead_code, unused_imports, reason = "the tests without SQL need a part of it")
+)]
 mod support;
 mod tidy;
