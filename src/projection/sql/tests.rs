@@ -141,7 +141,7 @@ async fn verify_finds_a_row_that_was_tampered_with() {
     let place = batch.schema().index_of("attempts").expect("a column");
     let mut columns = batch.columns().to_vec();
     let counts = datafusion::arrow::array::Int64Array::from(vec![99_i64; batch.num_rows()]);
-    columns[place] = std::sync::Arc::new(counts);
+    columns[place] = Arc::new(counts);
     let schema = batch.schema();
     let forged = datafusion::arrow::record_batch::RecordBatch::try_new(schema, columns);
     let start = *stored.windows.keys().next().expect("a window");
