@@ -6,6 +6,7 @@
 mod calls;
 mod disk;
 mod log;
+mod seal;
 mod soak;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ pub(crate) struct Args {
 enum Command {
     /// Append to, read and open an event log, next to bare writes and syncs on the same disk.
     Log(log::Args),
+    /// Seal simulated calls into Parquet and read them back.
+    Seal(seal::Args),
     /// Fill a log with a day of calls, kill the process, and open what is left.
     Soak(soak::Args),
 }
@@ -34,6 +37,7 @@ enum Command {
 pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Log(args) => log::run(common, &args),
+        Command::Seal(args) => seal::run(common, &args),
         Command::Soak(args) => soak::run(common, &args),
     }
 }

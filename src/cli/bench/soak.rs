@@ -25,6 +25,8 @@ use crate::runtime::clock::SystemClock;
 
 /// Events in the air.
 const OUTSTANDING: usize = 4_096;
+/// Raw bytes that stay as they are where segments are sealed.
+const SEAL_AFTER: u64 = 256 << 20;
 /// Reports in one run.
 const REPORTS: u64 = 50;
 /// 2026-11-21T00:00:00Z.
@@ -40,6 +42,9 @@ pub(crate) struct Args {
     /// measured.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     kills: u32,
+    /// Seal finished segments into Parquet while this goes on.
+    #[arg(long)]
+    seal: bool,
     /// What the moments of the kills are drawn from.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -105,7 +110,7 @@ impl Clock for DayClock {
 /// Where the disk fails or is full, or the second process ends by itself.
 pub(crate) fn run(common: &Common, args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &args.writer {
-        return write(folder, args.events);
+        return write(folder, args.events, args.seal);
     }
     let dir = match &args.dir {
         Some(dir) => dir.clone(),
@@ -129,7 +134,7 @@ fn measure(folder: &Path, args: &Args) -> anyhow::Result<Figures> {
     let mut rng = Rng::from_seed(args.seed);
     let mut before = 0;
     for kill in 1..args.kills {
-        let reports = write_and_kill(&log_folder, args.events, rng.between(1, REPORTS - 1))?;
+        let reports = write_and_kill(&log_folder, args, rng.between(1, REPORTS - 1))?;
         let acknowledged = before + reports.last().map_or(0, |report| report.events);
         let clock = Arc::new(SystemClock::new());
         let (log, _) = EmbeddedLog::open(&log_folder, LogOptions::default(), clock)?;
@@ -143,7 +148,7 @@ fn measure(folder: &Path, args: &Args) -> anyhow::Result<Figures> {
         );
         before = found;
     }
-    let reports = write_and_kill(&log_folder, args.events, u64::MAX)?;
+    let reports = write_and_kill(&log_folder, args, u64::MAX)?;
     let last = *reports.last().context("the writing process ended before its first report")?;
 
     let started = now();
@@ -178,11 +183,13 @@ fn measure(folder: &Path, args: &Args) -> anyhow::Result<Figures> {
 
 /// Starts the second process and kills it after so many of its reports, or when it has written
 /// enough.
-fn write_and_kill(log_folder: &Path, events: u64, after: u64) -> anyhow::Result<Vec<Progress>> {
+fn write_and_kill(log_folder: &Path, args: &Args, after: u64) -> anyhow::Result<Vec<Progress>> {
+    let events = args.events;
     let program = std::env::current_exe().context("find this program")?;
     let mut child = Command::new(program)
         .args(["bench", "soak", "--events", &events.to_string(), "--writer"])
         .arg(log_folder)
+        .args(args.seal.then_some("--seal"))
         .stdout(Stdio::piped())
         .spawn()
         .context("start the writing process")?;
@@ -201,10 +208,12 @@ fn write_and_kill(log_folder: &Path, events: u64, after: u64) -> anyhow::Result<
 }
 
 /// The second process: appends a day of calls, and goes on until it is killed.
-fn write(folder: &Path, events: u64) -> anyhow::Result<ExitCode> {
+fn write(folder: &Path, events: u64, seal: bool) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
     let clock = Arc::new(DayClock(AtomicI64::new(MIDNIGHT)));
-    let (log, _) = EmbeddedLog::open(folder, LogOptions::default(), clock.clone())?;
+    let seal_after_bytes = seal.then_some(SEAL_AFTER);
+    let options = LogOptions { seal_after_bytes, ..LogOptions::default() };
+    let (log, _) = EmbeddedLog::open(folder, options, clock.clone())?;
     let log = Arc::new(log);
     let seen = Arc::new(AtomicU64::new(0));
     let mut feed = log.subscribe_all(None);
