@@ -75,6 +75,9 @@ pub(super) struct Disk {
     state: Arc<Mutex<State>>,
     /// What every name of this folder begins with.
     prefix: String,
+    /// Since which crash it is held; whoever held it before can do nothing more. None outlives
+    /// them all.
+    epoch: Option<u64>,
 }
 
 struct Handle {
@@ -95,7 +98,7 @@ impl Disk {
             spares_folders: false,
             operations: 0,
         }));
-        Self { state, prefix: String::new() }
+        Self { state, prefix: String::new(), epoch: None }
     }
 
     pub(super) fn arm(&self, fault: Fault, after: u64) {
@@ -120,6 +123,20 @@ impl Disk {
     /// Stops the machine and starts it again.
     pub(super) fn crash(&self) {
         self.state().crash();
+    }
+
+    /// The disk as a program sees it that starts now: gone for it with the next crash.
+    pub(super) fn started(&self) -> Self {
+        Self { epoch: Some(self.state().epoch), ..self.clone() }
+    }
+
+    /// The state, unless the machine stopped since.
+    fn running(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.state();
+        if self.epoch.is_some_and(|epoch| epoch != state.epoch) {
+            return Err(gone());
+        }
+        Ok(state)
     }
 
     fn name(&self, name: &str) -> String {
@@ -347,14 +364,14 @@ impl SegmentFile for Handle {
 
 impl Storage for Disk {
     fn list(&self) -> io::Result<Vec<String>> {
-        let state = self.state();
+        let state = self.running()?;
         let paths = state.files.keys().filter_map(|name| name.strip_prefix(&self.prefix));
         let names: BTreeSet<_> = paths.filter_map(|path| path.split('/').next()).collect();
         Ok(names.into_iter().map(str::to_owned).collect())
     }
 
     fn open(&self, name: &str, _write: bool) -> io::Result<Arc<dyn SegmentFile>> {
-        let state = self.state();
+        let state = self.running()?;
         let name = self.name(name);
         if !state.files.contains_key(&name) {
             return Err(io::ErrorKind::NotFound.into());
@@ -363,7 +380,7 @@ impl Storage for Disk {
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn SegmentFile>> {
-        let mut state = self.state();
+        let mut state = self.running()?;
         let name = self.name(name);
         if state.files.contains_key(&name) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -373,7 +390,7 @@ impl Storage for Disk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.running()?;
         if state.fault("", &[Fault::Crash]).is_some() {
             state.crash();
             return Err(gone());
@@ -386,7 +403,7 @@ impl Storage for Disk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.running()?;
         if state.fault("", &[Fault::Crash]).is_some() {
             state.crash();
             return Err(gone());
@@ -400,11 +417,11 @@ impl Storage for Disk {
 
     fn folder(&self, name: &str) -> io::Result<Arc<dyn Storage>> {
         let prefix = format!("{}{name}/", self.prefix);
-        Ok(Arc::new(Self { state: self.state.clone(), prefix }))
+        Ok(Arc::new(Self { state: self.state.clone(), prefix, epoch: self.epoch }))
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.running()?;
         if state.fault("", &[Fault::Crash]).is_some() {
             state.crash();
             return Err(gone());

@@ -79,7 +79,7 @@ impl World {
             if attempt < 3 && self.rng.below(3) == 0 {
                 self.disk.arm(Fault::Crash, self.rng.below(6));
             }
-            let storage = Arc::new(self.disk.clone());
+            let storage = Arc::new(self.disk.started());
             let before = self.disk.crashes();
             let opened = EmbeddedLog::open_with(storage, self.options.clone(), clock());
             self.disk.disarm();

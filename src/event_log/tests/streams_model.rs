@@ -456,7 +456,7 @@ async fn run(seed: u64) -> History {
         outcomes: BTreeMap::new(),
     };
     for _ in 0..6 {
-        let storage = Arc::new(history.disk.clone());
+        let storage = Arc::new(history.disk.started());
         // A byte is a group of its own, built while the one before is on its way to the disk.
         let group_bytes = [1, 1, 4 << 20][history.rng.below(3) as usize];
         let options = LogOptions { group_bytes, ..small() };
