@@ -10,7 +10,8 @@ the rounds. The first call makes a virtual environment with the peers under targ
 
 `ledgerline` is what one BatchAppend stream of KurrentDB's protocol carries, one event a request,
 with the messages that the package kurrentdbclient ships; `ledgerline (kurrentdbclient)` is that
-package's own `append_to_stream`, one thread for each outstanding append.
+package's own `append_to_stream`, one thread for each outstanding append. Both are Python all the
+way, while the client of UmaDB is compiled; `ledgerline (eventstore crate)` is the compiled one.
 """
 
 import argparse
@@ -71,8 +72,18 @@ def wait_for(port, process, name):
     raise SystemExit(f"bench: {name} does not listen on port {port}")
 
 
+def figures(waits, span):
+    """Events a second, and the waits in ms that a half and 99 in 100 did not exceed."""
+    ordered = sorted(waits)
+
+    def percentile(share):
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
+
+    return len(ordered) / span, percentile(0.5), percentile(0.99)
+
+
 def in_threads(outstanding, seconds, make):
-    """Calls `make()()` from as many threads; gives the calls made and the time each took."""
+    """Calls `make()()` from as many threads; gives what `figures` gives."""
     waits = [[] for _ in range(outstanding)]
     calls = [make() for _ in range(outstanding)]
     begin = threading.Barrier(outstanding + 1)
@@ -95,7 +106,7 @@ def in_threads(outstanding, seconds, make):
     begin.wait()
     for thread in threads:
         thread.join()
-    return [wait for own in waits for wait in own], time.monotonic() - started
+    return figures([wait for own in waits for wait in own], time.monotonic() - started)
 
 
 class Ledgerline:
@@ -158,7 +169,7 @@ class Ledgerline:
             free.release()
         span = time.monotonic() - started
         channel.close()
-        return waits, span
+        return figures(waits, span)
 
 
 class LedgerlineClient:
@@ -191,6 +202,27 @@ class LedgerlineClient:
         found = in_threads(outstanding, seconds, make)
         client.close()
         return found
+
+
+class LedgerlineRust:
+    """The same server through the eventstore crate, as the platform uses it."""
+
+    name = "ledgerline (eventstore crate)"
+
+    def __init__(self, server, binary):
+        self.port = server.port
+        self.binary = binary
+        self.process = None
+
+    def run(self, outstanding, seconds):
+        done = subprocess.run(
+            [self.binary, "bench", "appends", "--outstanding", str(outstanding),
+             "--seconds", str(seconds), "--log", f"esdb://127.0.0.1:{self.port}?tls=false",
+             "--format", "json"],
+            check=True, capture_output=True, text=True, cwd=tempfile.gettempdir(),
+        )
+        found = json.loads(done.stdout)
+        return found["events_per_second"], found["ack_p50_ms"], found["ack_p99_ms"]
 
 
 class UmaDb:
@@ -260,17 +292,12 @@ class Nats:
         await asyncio.gather(*(work(task) for task in range(outstanding)))
         span = time.monotonic() - started
         await connection.close()
-        return waits, span
-
-
-def percentile(waits, share):
-    ordered = sorted(waits)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
+        return figures(waits, span)
 
 
 def measure(arguments, folder):
     ours = Ledgerline(folder, arguments.binary)
-    peers = [ours, LedgerlineClient(ours), UmaDb(folder, None), Nats(folder, None)]
+    peers = [ours, LedgerlineClient(ours), LedgerlineRust(ours, arguments.binary), UmaDb(folder, None), Nats(folder, None)]
     rows = []
     try:
         for outstanding in arguments.outstanding:
@@ -279,9 +306,7 @@ def measure(arguments, folder):
                 for peer in peers:
                     print(f"bench: {outstanding} outstanding, round {number + 1}, {peer.name}   ",
                           end="\r", file=sys.stderr, flush=True)
-                    waits, span = peer.run(outstanding, arguments.seconds)
-                    rounds[peer.name].append(
-                        (len(waits) / span, percentile(waits, 0.5), percentile(waits, 0.99)))
+                    rounds[peer.name].append(peer.run(outstanding, arguments.seconds))
             base = statistics.median(rate for rate, _, _ in rounds[ours.name])
             for peer in peers:
                 rates, middle, tail = zip(*rounds[peer.name])

@@ -3,6 +3,7 @@
 //! In: how long, and where. Out: figures with what they were measured against in the same run.
 //! Deliberately absent: judging them.
 
+mod appends;
 mod calls;
 mod disk;
 mod log;
@@ -24,6 +25,8 @@ pub(crate) struct Args {
 enum Command {
     /// Append to, read and open an event log, next to bare writes and syncs on the same disk.
     Log(log::Args),
+    /// Append to the KurrentDB server that --log names.
+    Appends(appends::Args),
     /// Seal simulated calls into Parquet and read them back.
     Seal(seal::Args),
     /// Fill a log with a day of calls, kill the process, and open what is left.
@@ -37,6 +40,7 @@ enum Command {
 pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Log(args) => log::run(common, &args),
+        Command::Appends(args) => appends::run(common, &args),
         Command::Seal(args) => seal::run(common, &args),
         Command::Soak(args) => soak::run(common, &args),
     }

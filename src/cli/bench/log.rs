@@ -111,18 +111,18 @@ struct Opening {
 
 /// Events and how long each waited.
 #[derive(Default)]
-struct Timed {
-    span: Duration,
-    waits: Vec<Duration>,
+pub(super) struct Timed {
+    pub(super) span: Duration,
+    pub(super) waits: Vec<Duration>,
 }
 
 impl Timed {
-    fn per_second(&self) -> f64 {
+    pub(super) fn per_second(&self) -> f64 {
         per_second(self.waits.len() as u64, self.span)
     }
 
     /// The wait that this share of all did not exceed.
-    fn percentile_ms(&mut self, percent: usize) -> f64 {
+    pub(super) fn percentile_ms(&mut self, percent: usize) -> f64 {
         self.waits.sort_unstable();
         let at = (self.waits.len() * percent).div_ceil(100).saturating_sub(1);
         self.waits.get(at).map_or(0.0, |wait| wait.as_secs_f64() * 1_000.0)
