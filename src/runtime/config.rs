@@ -58,6 +58,9 @@ pub struct Config {
     /// The KurrentDB server that keeps the log; without one, the log lies in the data folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogAddress>,
+    /// When segments of the log in the data folder become Parquet.
+    #[serde(default)]
+    pub sealing: SealingConfig,
     /// The console's server.
     #[serde(default)]
     pub http: HttpConfig,
@@ -73,6 +76,17 @@ pub struct Config {
     /// Campaigns.
     #[serde(default)]
     pub campaigns: Vec<CampaignConfig>,
+}
+
+/// When segments of the log in the data folder become Parquet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SealingConfig {
+    /// Finished segments are sealed, oldest first, while they are more than this. Units: MiB.
+    pub after_mib: u64,
+    /// Segments are finished once their oldest event is older than this, and sealed once their
+    /// newest is. Units: hours.
+    pub after_hours: u64,
 }
 
 /// The console's server.
@@ -227,12 +241,19 @@ impl Default for Config {
             node: default_node(),
             data_dir: default_data_dir(),
             log: None,
+            sealing: SealingConfig::default(),
             http: HttpConfig::default(),
             sip: SipConfig::default(),
             carriers: Vec::new(),
             agents: Vec::new(),
             campaigns: Vec::new(),
         }
+    }
+}
+
+impl Default for SealingConfig {
+    fn default() -> Self {
+        Self { after_mib: 512, after_hours: 24 }
     }
 }
 

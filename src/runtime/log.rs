@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::config::{Config, LogAddress};
 use crate::base::Clock;
@@ -47,6 +48,17 @@ pub(crate) struct OpenLog {
     _hold: Option<FolderLock>,
 }
 
+/// How a log in the data folder uses its files.
+pub fn log_options(config: &Config) -> LogOptions {
+    let age = Duration::from_secs(config.sealing.after_hours * 3_600);
+    LogOptions {
+        seal_after_bytes: Some(config.sealing.after_mib << 20),
+        seal_after_age: Some(age),
+        roll_after_age: Some(age),
+        ..LogOptions::default()
+    }
+}
+
 /// Opens the log to write to it.
 ///
 /// # Errors
@@ -54,7 +66,7 @@ pub(crate) struct OpenLog {
 pub(crate) async fn open_log(config: &Config, clock: Arc<dyn Clock>) -> Result<OpenLog, LogError> {
     let Some(address) = &config.log else {
         let folder = config.data_dir.join("log");
-        let (log, report) = EmbeddedLog::open(&folder, LogOptions::default(), clock)?;
+        let (log, report) = EmbeddedLog::open(&folder, log_options(config), clock)?;
         let torn_tail_bytes = report.torn_tail_bytes;
         return Ok(OpenLog { log: Arc::new(log), torn_tail_bytes, _hold: None });
     };

@@ -15,9 +15,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::{Common, Format, output, runtime};
-use crate::event_log::{EmbeddedLog, LogOptions};
+use crate::event_log::EmbeddedLog;
 use crate::kurrentdb::server::{self, APPEND_MAX, Access, ServeOptions, Tls};
 use crate::runtime::clock::SystemClock;
+use crate::runtime::log_options;
 
 /// Where users come from when there is no file: lines `name:role:password`.
 const USERS: &str = "LEDGERLINE_LOG_USERS";
@@ -55,7 +56,8 @@ pub(super) struct Args {
 /// Where the log is held by another process, the port is taken, or users or certificate cannot
 /// be used; each says what would be right.
 pub(super) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
-    let folder = common.load()?.data_dir.join("log");
+    let config = common.load()?;
+    let folder = config.data_dir.join("log");
     let options = options(&args)?;
     let has_tls = options.tls.is_some();
     if !has_tls && !args.listen.ip().is_loopback() && !args.insecure_anywhere {
@@ -71,7 +73,7 @@ pub(super) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
             .await
             .with_context(|| format!("listen on {}", args.listen))?;
         let address = listener.local_addr().context("listen")?;
-        let (log, _) = EmbeddedLog::open(&folder, LogOptions::default(), clock.clone())?;
+        let (log, _) = EmbeddedLog::open(&folder, log_options(&config), clock.clone())?;
         let log = Arc::new(log);
         let mut terminate = signal(SignalKind::terminate()).context("listen for signals")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for signals")?;

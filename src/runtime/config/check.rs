@@ -7,7 +7,7 @@ use std::fmt;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{AgentConfig, CampaignConfig, CarrierConfig, Config, SipConfig};
+use super::{AgentConfig, CampaignConfig, CarrierConfig, Config, SealingConfig, SipConfig};
 use crate::base::PhoneNumber;
 
 /// A longest wait that makes sense: an hour. Units: ms.
@@ -85,6 +85,8 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
         let mut table = Table { name: "node", number: 0, faults: &mut faults };
         table.fault(&[], "wanted 1 to 64 bytes without control characters");
     }
+    let mut table = Table { name: "sealing", number: 0, faults: &mut faults };
+    check_sealing(&config.sealing, &mut table);
     check_sip(&config.sip, &mut Table { name: "sip", number: 0, faults: &mut faults });
     let mut seen = BTreeSet::new();
     for (number, carrier) in config.carriers.iter().enumerate() {
@@ -105,6 +107,11 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
         check_campaign(campaign, &mut table);
     }
     faults
+}
+
+fn check_sealing(sealing: &SealingConfig, table: &mut Table<'_>) {
+    table.range(&["after_mib"], sealing.after_mib, 64, 1 << 20);
+    table.range(&["after_hours"], sealing.after_hours, 1, 8_760);
 }
 
 fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {

@@ -72,6 +72,8 @@ fn a_number_out_of_range_names_its_line_and_what_is_allowed() {
             format!("line 11, column 19: campaigns.ring_timeout_ms: {wrong}; wanted 1000 to");
         check(&campaign(&format!("ring_timeout_ms = {wrong}")), &line);
     }
+    check("[sealing]\nafter_mib = 1\n", "line 2, column 13: sealing.after_mib: 1; wanted 64 to");
+    check("[sealing]\nafter_hours = 0\n", "sealing.after_hours: 0; wanted 1 to 8760");
     check(&campaign("seed = -1"), "line 11, column 8: invalid value: integer `-1`, expected 0 to");
     check(&campaign("seed = 1.5"), "line 11, column 8: invalid type: floating point `1.5`");
     check(&campaign(&RETRY.replace("= 3", "= 0")), "max_attempts: 0; wanted 1 to 100");
