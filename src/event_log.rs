@@ -35,6 +35,7 @@ mod lock;
 mod metrics;
 mod open_error;
 mod parts;
+mod reader;
 mod recent;
 mod record;
 mod rescan;
@@ -43,10 +44,6 @@ mod segment_table;
 mod shared;
 mod storage;
 mod stream_rules;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "tests check every byte; a reader does not follow merges yet")
-)]
 mod stream_runs;
 mod stream_state;
 mod subscription;

@@ -128,11 +128,11 @@ impl Actor {
 pub enum ExpectedRevision {
     /// Whatever is there.
     Any,
-    /// Nothing was ever written.
+    /// It has no event, or was deleted; its revisions go on where they were then.
     NoStream,
-    /// Something was written.
+    /// It has an event, or metadata, and was not deleted.
     StreamExists,
-    /// The last event has this revision.
+    /// The last event has this revision, also where it is hidden.
     Exact(u64),
 }
 

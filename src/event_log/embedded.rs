@@ -22,6 +22,7 @@ use super::load::{Loader, OpenError, Purpose, Tail};
 use super::lock::FolderLock;
 use super::metrics::{Asked, LogMetrics};
 use super::parts::Parts;
+use super::reader::{self, Follower};
 use super::record::size_bound;
 use super::rescan;
 use super::shared::{HeadState, Shared};
@@ -96,8 +97,6 @@ pub struct EmbeddedLog {
     /// None in a reader.
     inbox: Option<Arc<Inbox>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// Where a reader is in files that another process writes.
-    reader: Option<Mutex<Loader>>,
 }
 
 /// Frees the folder and says so, whatever ended the writer's thread.
@@ -199,7 +198,7 @@ impl EmbeddedLog {
         let inbox = Arc::new(Inbox::new(options.queue_appends, options.queue_bytes));
         let started =
             |source| io_error("start the threads of", Path::new("the log's writer"), source);
-        let keeper = match &shared.parts.runs {
+        let keeper = match shared.parts.runs.get() {
             Some(_) => {
                 let care = Care {
                     shared: shared.clone(),
@@ -235,8 +234,7 @@ impl EmbeddedLog {
                 writer.run();
             })
             .map_err(started)?;
-        let log =
-            Self { shared, inbox: Some(inbox), thread: Mutex::new(Some(thread)), reader: None };
+        let log = Self { shared, inbox: Some(inbox), thread: Mutex::new(Some(thread)) };
         Ok((log, report))
     }
 
@@ -248,40 +246,22 @@ impl EmbeddedLog {
     /// See [`OpenError`].
     pub fn open_read_only(folder: &Path) -> Result<(Self, OpenReport), OpenError> {
         let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
-        let mut index = Index::default();
-        let mut loader = Loader::new(storage.clone(), Purpose::Read);
-        loader.advance(&mut index)?;
+        let (mut loader, index) = reader::load(&storage, None)?;
         let report = report(&loader, &index);
         let parts = Parts::new(storage, loader.caches.clone(), loader.runs.take());
-        let log = Self {
-            shared: Arc::new(Shared::new(index, parts)),
-            inbox: None,
-            thread: Mutex::new(None),
-            reader: Some(Mutex::new(loader)),
-        };
-        Ok((log, report))
+        let shared = Arc::new(Shared::new(index, parts));
+        drop(shared.follower.set(Follower::new(loader)));
+        Ok((Self { shared, inbox: None, thread: Mutex::new(None) }, report))
     }
 
-    /// Reads what another process has written since; does nothing in a log that writes itself.
-    /// Returns the head.
+    /// Reads what another process has written since, and lets go of what that process has
+    /// sealed or merged; does nothing in a log that writes itself. Returns the head. A read that
+    /// finds a file gone does the same by itself.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub fn refresh(&self) -> Result<Option<u64>, OpenError> {
-        if let Some(reader) = &self.reader {
-            let mut loader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-            let next = {
-                let mut index = self.shared.index_mut();
-                loader.advance(&mut index)?;
-                index.next
-            };
-            self.shared.metrics.durable(next);
-            self.shared.head.send_if_modified(|head| {
-                let grown = head.next < next;
-                head.next = next;
-                grown
-            });
-        }
+        self.shared.refresh()?;
         Ok(self.head())
     }
 

@@ -8,7 +8,6 @@
 //! Memory: what [`HotStreams`], [`SegmentTable`] and [`Recent`] say, for the segments that are
 //! not covered; some 300 bytes for every other one.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::frame::Hash;
@@ -59,8 +58,6 @@ pub(super) struct Index {
     /// The streams of the events that no run covers.
     pub(super) hot: HotStreams,
     pub(super) recent: Recent,
-    /// Of a walk that believes no file but the segments: the length of every stream.
-    lengths: Option<HashMap<StreamKey, u64>>,
     /// The position the next event gets.
     pub(super) next: u64,
 }
@@ -72,18 +69,12 @@ impl Default for Index {
             active: SegmentTable::new(0),
             hot: HotStreams::new(0),
             recent: Recent::new(0),
-            lengths: None,
             next: 0,
         }
     }
 }
 
 impl Index {
-    /// One that compares revisions and keeps no place.
-    pub(super) fn of_lengths() -> Self {
-        Self { lengths: Some(HashMap::new()), ..Self::default() }
-    }
-
     /// Goes on behind what the runs cover and the parts before.
     pub(super) fn covered_until(&mut self, covered: u64) {
         self.hot = HotStreams::new(covered);
@@ -107,18 +98,10 @@ impl Index {
         offset: u64,
         len: usize,
     ) -> Result<(), &'static str> {
-        if let Some(lengths) = &mut self.lengths {
-            let length = lengths.entry(key).or_default();
-            if *length != revision {
-                return Err("record has a wrong revision");
-            }
-            *length += 1;
-        } else {
-            if self.hot.next() == self.next {
-                self.hot.insert(key, revision)?;
-            }
-            self.recent.push(self.next, key.low(), event_id, revision);
+        if self.hot.next() == self.next {
+            self.hot.insert(key, revision)?;
         }
+        self.recent.push(self.next, key.low(), event_id, revision);
         self.active.record(offset, len)?;
         self.next += 1;
         Ok(())
@@ -131,18 +114,10 @@ impl Index {
         revision: u64,
         event_id: EventId,
     ) -> Result<(), &'static str> {
-        if let Some(lengths) = &mut self.lengths {
-            let length = lengths.entry(key).or_default();
-            if *length != revision {
-                return Err("record has a wrong revision");
-            }
-            *length += 1;
-        } else {
-            if self.hot.next() == self.next {
-                self.hot.insert(key, revision)?;
-            }
-            self.recent.push(self.next, key.low(), event_id, revision);
+        if self.hot.next() == self.next {
+            self.hot.insert(key, revision)?;
         }
+        self.recent.push(self.next, key.low(), event_id, revision);
         self.next += 1;
         Ok(())
     }
@@ -208,6 +183,21 @@ impl Index {
             Some(Part::Raw(raw)) => Some(raw),
             _ => None,
         }
+    }
+
+    /// Where the finished parts begin that a sealed part from `base` to `end` stands for; nothing
+    /// where they are not all known, or it is known itself.
+    pub(super) fn replaced_by(&self, base: u64, end: u64) -> Option<Vec<u64>> {
+        let first = self.parts.binary_search_by_key(&base, Part::base).ok()?;
+        let last = self.parts.partition_point(|part| part.base() < end);
+        let parts = self.parts.get(first..last).filter(|parts| !parts.is_empty())?;
+        let next = self.parts.get(last).map_or(self.next, Part::base);
+        let is_known = matches!(parts, [Part::Sealed(part)] if part.end() == end);
+        let is_finished = parts.iter().all(|part| match part {
+            Part::Raw(raw) => raw.facts.is_some(),
+            Part::Sealed(_) => true,
+        });
+        (next == end && is_finished && !is_known).then(|| parts.iter().map(Part::base).collect())
     }
 
     /// Puts a sealed part in the place of the raw ones it covers.

@@ -162,7 +162,8 @@ impl Care {
     /// Writes what is due to the index.
     fn keep(&self, stop: &AtomicBool) -> Result<(), IndexError> {
         let shared = &self.shared;
-        let (Some(runs), Some(caches)) = (&shared.parts.runs, &shared.parts.caches) else {
+        let (Some(runs), Some(caches)) = (shared.parts.runs.get(), shared.parts.caches.get())
+        else {
             return Ok(());
         };
         let finished = shared.finished.load(Ordering::Acquire);
@@ -203,7 +204,7 @@ impl Care {
             // Opening the log removes what cannot be removed now.
             drop(parts.storage.remove(&raw.name));
             drop(parts.storage.sync_directory());
-            if let Some(caches) = &parts.caches {
+            if let Some(caches) = parts.caches.get() {
                 drop(caches.remove(&table_name(raw.base)));
             }
         }
@@ -223,7 +224,7 @@ impl Care {
     /// The oldest raw segment, if it is finished and its time has come.
     fn next_to_seal(&self) -> Option<RawPart> {
         let finished = self.shared.finished.load(Ordering::Acquire);
-        let covered = self.shared.parts.runs.as_ref().map_or(0, StreamRuns::covered_until);
+        let covered = self.shared.parts.runs.get().map_or(0, StreamRuns::covered_until);
         let index = self.shared.index();
         let mut raws = index.parts.iter().filter_map(|part| match part {
             Part::Raw(raw) => Some((raw, raw.facts?)),

@@ -55,8 +55,6 @@ pub(super) enum Purpose {
     Write,
     /// Beside a process that writes.
     Read,
-    /// To compare every checksum and every link, believing no file of the index.
-    Verify,
 }
 
 /// The parts of a log in the order they were written, read as far as they are whole.
@@ -112,21 +110,10 @@ pub(super) fn segment_base(name: &str) -> Option<u64> {
 impl Loader {
     /// The folders of index and sealed parts are made where they are missing, but by a reader.
     pub(super) fn new(storage: Arc<dyn Storage>, purpose: Purpose) -> Self {
-        let names = match purpose {
-            Purpose::Write => Vec::new(),
-            Purpose::Read | Purpose::Verify => storage.list().unwrap_or_default(),
-        };
-        let folder = |name: &str| {
-            let there = purpose == Purpose::Write || names.iter().any(|known| known == name);
-            // The index is a cache: a log without one is slower, that is all.
-            if there { storage.folder(name).ok() } else { None }
-        };
-        let caches = if purpose == Purpose::Verify { None } else { folder("index") };
-        let sealed = folder("sealed").map(SealedStore::local);
-        Self {
-            caches,
+        let mut loader = Self {
+            caches: None,
             runs: None,
-            sealed,
+            sealed: None,
             storage,
             purpose,
             begun: false,
@@ -136,7 +123,36 @@ impl Loader {
             frames: 0,
             bytes: 0,
             recorded_at: Timestamp::from_micros(i64::MIN),
-        }
+        };
+        loader.find_folders();
+        loader
+    }
+
+    /// Looks for the folders that are not known yet.
+    pub(super) fn find_folders(&mut self) {
+        let names = match self.purpose {
+            Purpose::Write => Vec::new(),
+            Purpose::Read => self.storage.list().unwrap_or_default(),
+        };
+        let folder = |name: &str| {
+            let there = self.purpose == Purpose::Write || names.iter().any(|known| known == name);
+            // The index is a cache: a log without one is slower, that is all.
+            if there { self.storage.folder(name).ok() } else { None }
+        };
+        let caches = self.caches.take().or_else(|| folder("index"));
+        let sealed = self.sealed.take().or_else(|| folder("sealed").map(SealedStore::local));
+        (self.caches, self.sealed) = (caches, sealed);
+    }
+
+    /// Whether the file that is read from is one of these.
+    pub(super) fn tail_is_among(&self, names: &[String]) -> bool {
+        self.tail.as_ref().is_none_or(|tail| names.contains(&tail.name))
+    }
+
+    /// Where the part begins that is read from, and the hash of the frame before; `next` is the
+    /// position of the next event.
+    pub(super) fn link(&self, next: u64) -> (u64, Hash) {
+        (self.tail.as_ref().map_or(next, |tail| tail.base), self.previous)
     }
 
     /// Reads on from where it is, to the last whole frame.
@@ -158,6 +174,7 @@ impl Loader {
             self.go_on(index, names.is_empty())?;
         }
         let found = if self.begun {
+            names.retain(|(base, _)| *base >= index.next);
             names.into_iter().map(|(base, name)| Found { base, name, known: None }).collect()
         } else {
             self.begun = true;
@@ -255,13 +272,13 @@ impl Loader {
         part: Arc<SealedPart>,
         hash: Hash,
     ) -> Result<(), OpenError> {
-        if self.purpose == Purpose::Verify {
-            let end = part.verify(self.previous).map_err(OpenError::SealedDamage)?;
-            debug_assert_eq!(end, hash);
+        if part.base() != index.next {
+            let name = format!("sealed/{}", part.record().name());
+            return Err(self.corrupt(&name, 0, index.next, "a part before this one is missing"));
         }
         let end = part.end();
         index.parts.push(Part::Sealed(part.clone()));
-        if self.purpose == Purpose::Verify || end > index.hot.next() {
+        if end > index.hot.next() {
             let mut wrong = None;
             part.keys(&mut |key| {
                 let stream = StreamKey::of(key.stream.as_str());
@@ -467,9 +484,6 @@ impl Loader {
                     tail.last_frame = tail.end;
                     tail.end += done.len() as u64;
                     tail.sequence += 1;
-                    if self.purpose == Purpose::Verify {
-                        tail.previous = frame::hash(newest);
-                    }
                 }
                 Err(bad) => break Some(bad),
             }
@@ -519,9 +533,7 @@ impl Loader {
         if header.sequence != tail.sequence {
             return wrong(80, "frame is out of order");
         }
-        if (self.purpose == Purpose::Verify || tail.sequence == 0)
-            && header.previous != tail.previous
-        {
+        if tail.sequence == 0 && header.previous != tail.previous {
             return wrong(40, "frame does not follow the one before");
         }
         if let Err(what) = index.begin_frame(tail.end, header.recorded_at) {

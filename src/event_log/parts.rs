@@ -7,7 +7,7 @@
 //! Memory: [`TABLES`] tables of about 0.7 MB and [`FILES`] open files.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::cache_file::IndexError;
 use super::contract::ReadError;
@@ -64,6 +64,10 @@ impl<T> Kept<T> {
         kept.retain(|(known, _)| *known != base);
     }
 
+    fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn put(&self, base: u64, value: Arc<T>) {
         self.remove(base);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,8 +82,9 @@ impl<T> Kept<T> {
 pub(super) struct Parts {
     pub(super) storage: Arc<dyn Storage>,
     /// The folder of the index; none for a reader of a log that has none.
-    pub(super) caches: Option<Arc<dyn Storage>>,
-    pub(super) runs: Option<StreamRuns>,
+    pub(super) caches: OnceLock<Arc<dyn Storage>>,
+    /// Not there where there is no folder of the index; a reader may find one later.
+    pub(super) runs: OnceLock<StreamRuns>,
     tables: Kept<SegmentTable>,
     files: Kept<Arc<dyn SegmentFile>>,
 }
@@ -97,6 +102,8 @@ impl Parts {
         caches: Option<Arc<dyn Storage>>,
         runs: Option<StreamRuns>,
     ) -> Self {
+        let caches = caches.map_or_else(OnceLock::new, OnceLock::from);
+        let runs = runs.map_or_else(OnceLock::new, OnceLock::from);
         Self { storage, caches, runs, tables: Kept::new(TABLES), files: Kept::new(FILES) }
     }
 
@@ -138,6 +145,9 @@ impl Parts {
                 {
                     events.truncate(before);
                     looks += 1;
+                    // A reader has to look where it is now; what is wrong there, the next try
+                    // says as well as it can.
+                    drop(shared.refresh());
                 }
                 Err(error) => return Err(error),
             }
@@ -218,6 +228,18 @@ impl Parts {
         self.tables.remove(base);
     }
 
+    /// Segment files that are open.
+    #[cfg(test)]
+    pub(super) fn open_files(&self) -> usize {
+        self.files.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Lets go of every file.
+    pub(super) fn forget_all(&self) {
+        self.files.clear();
+        self.tables.clear();
+    }
+
     /// The table of a finished segment: from memory, from its file, or made again.
     fn table(&self, raw: &RawPart, facts: &SegmentFacts) -> Result<Arc<SegmentTable>, ReadError> {
         if let Some(table) = &raw.table {
@@ -226,7 +248,7 @@ impl Parts {
         if let Some(table) = self.tables.get(raw.base) {
             return Ok(table);
         }
-        let stored = self.caches.as_ref().and_then(|caches| load_table(&**caches, facts).ok());
+        let stored = self.caches.get().and_then(|caches| load_table(&**caches, facts).ok());
         let table = match stored {
             Some(table) => table,
             None => rescan::table_of(&*self.storage, raw)?,
@@ -238,7 +260,7 @@ impl Parts {
 
     /// The last revision of a stream that the runs know, and its position.
     pub(super) fn run_last(&self, key: StreamKey) -> Result<Option<(u64, u64)>, ReadError> {
-        self.runs.as_ref().map_or(Ok(None), |runs| runs.snapshot().last(key).map_err(unreadable))
+        self.runs.get().map_or(Ok(None), |runs| runs.snapshot().last(key).map_err(unreadable))
     }
 
     /// The positions of revisions that the runs know.
@@ -248,7 +270,7 @@ impl Parts {
         revisions: std::ops::Range<u64>,
     ) -> Result<Vec<u64>, ReadError> {
         let mut positions = Vec::new();
-        if let Some(runs) = &self.runs {
+        if let Some(runs) = self.runs.get() {
             runs.snapshot().positions(key, revisions, &mut positions).map_err(unreadable)?;
         }
         Ok(positions)

@@ -9,6 +9,7 @@ use super::contract::{AllRead, Direction, ReadError, StreamInfo, StreamRead};
 use super::index::{Index, Part};
 use super::metrics::LogMetrics;
 use super::parts::Parts;
+use super::reader::Follower;
 use super::storage::WriteFailure;
 use super::stream_runs::StreamKey;
 use super::stream_state::ReaderStates;
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     pub(super) clock: OnceLock<Arc<dyn Clock>>,
     pub(super) head: watch::Sender<Head>,
     pub(super) metrics: Arc<LogMetrics>,
+    /// Of a reader.
+    pub(super) follower: OnceLock<Follower>,
     /// Segments that end here or before are finished, and will be after a crash.
     pub(super) finished: AtomicU64,
 }
@@ -57,6 +60,7 @@ impl Shared {
             parts,
             states: ReaderStates::default(),
             clock: OnceLock::new(),
+            follower: OnceLock::new(),
             head: watch::Sender::new(head),
         }
     }

@@ -98,19 +98,6 @@ impl Snapshot {
         Ok(None)
     }
 
-    /// The position of a stream's revision 0.
-    ///
-    /// # Errors
-    /// Where a file cannot be read or fails a check.
-    pub(super) fn first(&self, key: StreamKey) -> Result<Option<u64>, IndexError> {
-        for run in self.0.iter() {
-            if let Some(entry) = run.find(key)? {
-                return Ok(Some(entry.first));
-            }
-        }
-        Ok(None)
-    }
-
     /// Adds the positions of revisions to `out`, as far as there are any, oldest first.
     ///
     /// # Errors
@@ -151,11 +138,13 @@ impl Snapshot {
     }
 
     /// Runs there are.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Bytes of memory that the runs take.
+    #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
         self.0.iter().map(|run| run.memory()).sum()
     }
@@ -164,6 +153,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The first one that does not fit.
+    #[cfg(test)]
     pub(super) fn check(&self) -> Result<(), IndexError> {
         self.0.iter().try_for_each(|run| run.check())
     }
@@ -191,10 +181,22 @@ impl StreamRuns {
     /// Where the folder or a file cannot be read; then everything stays as it was.
     pub(super) fn refresh(&self, belongs: Belongs<'_>) -> Result<u64, IndexError> {
         let (runs, _) = survey(&*self.storage, self.log, belongs, &self.snapshot().0)?;
-        let snapshot = Snapshot(runs.into());
-        let covered = snapshot.covered_until();
-        self.replace(|_| Some(snapshot.0));
-        Ok(covered)
+        self.accept(Snapshot(runs.into()));
+        Ok(self.covered_until())
+    }
+
+    /// Takes the runs that were opened anew, unless they cover less.
+    pub(super) fn take(&self, found: &Self) {
+        self.accept(found.snapshot());
+    }
+
+    /// A listing in the midst of a merge may miss files that are still open here.
+    fn accept(&self, found: Snapshot) {
+        let end = found.covered_until();
+        self.replace(|known| {
+            let covered = known.last().map_or(0, |run| run.identity().end);
+            (end >= covered).then_some(found.0)
+        });
     }
 
     /// The runs as they are now, for several look-ups that belong together.
@@ -278,28 +280,6 @@ impl StreamRuns {
             }
         }
         Ok(replaced)
-    }
-
-    /// Forgets and removes every run that goes beyond a position, so that they can be made again
-    /// from there: what to do after a look-up found a damaged file. Returns what stays covered.
-    ///
-    /// # Errors
-    /// What the disk refuses. The runs are forgotten all the same.
-    pub(super) fn retract(&self, position: u64) -> Result<u64, IndexError> {
-        let _only = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut gone = Vec::new();
-        self.replace(|runs| {
-            let keep = runs.partition_point(|run| run.identity().end <= position);
-            let (kept, rest) = runs.split_at_checked(keep)?;
-            gone.extend(rest.iter().map(|run| run.identity().name()));
-            Some(kept.to_vec().into())
-        });
-        // The newest first: a crash in between leaves no gap.
-        for name in gone.iter().rev() {
-            self.remove(name)?;
-        }
-        self.sync()?;
-        Ok(self.covered_until())
     }
 
     /// Removes files that are of no use. Only who writes the log may do that.

@@ -10,6 +10,7 @@ mod histories;
 mod proof;
 mod race;
 mod read;
+mod readers;
 mod reopen;
 mod sealed;
 mod segment_table;

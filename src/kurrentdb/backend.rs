@@ -255,7 +255,7 @@ impl KurrentLog {
         let options = self.connection.signed(options, AppendToStreamOptions::authenticated);
         self.connection
             .ask(async |client| {
-                drop(client.append_to_stream(stream.as_str(), &options, Vec::new()).await?);
+                client.append_to_stream(stream.as_str(), &options, Vec::new()).await?;
                 Ok(())
             })
             .await

@@ -171,6 +171,7 @@ impl Fence {
         (low + within).checked_sub(1)
     }
 
+    #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
         self.firsts.capacity() * 16
             + self.offsets.capacity() * 8

@@ -60,6 +60,10 @@ pub(super) struct Entry {
     key: u128,
     pub(super) first_revision: u64,
     pub(super) count: u64,
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "only a check of the whole file compares it")
+    )]
     pub(super) first: u64,
     pub(super) last: u64,
     spot: Spot,
@@ -283,6 +287,7 @@ impl Run {
         self.fence.len()
     }
 
+    #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
         self.fence.memory()
     }
@@ -414,6 +419,7 @@ impl Run {
     ///
     /// # Errors
     /// Where the file cannot be read or fails a check.
+    #[cfg(test)]
     pub(super) fn check(&self) -> Result<(), IndexError> {
         let mut last = None;
         let (mut keys, mut events) = (0, 0);
@@ -439,6 +445,7 @@ impl Run {
         Ok(())
     }
 
+    #[cfg(test)]
     fn check_entry(&self, entry: &Entry) -> Result<(), IndexError> {
         let mut positions = Vec::new();
         let mut before = None;

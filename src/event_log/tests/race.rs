@@ -103,7 +103,7 @@ async fn a_reader_is_not_misled_by_a_frame_that_is_being_written() {
             reads: Arc::new(AtomicI64::new(reads)),
         };
         let mut index = Index::default();
-        let mut loader = Loader::new(Arc::new(racing(2)), Purpose::Verify);
+        let mut loader = Loader::new(Arc::new(racing(2)), Purpose::Read);
         loader.advance(&mut index).expect("a look at it again, when it is whole");
         assert_eq!(index.next, 4);
         // What does not become whole is damage, and a writer does not wait for it.

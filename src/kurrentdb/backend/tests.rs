@@ -12,7 +12,7 @@ const ANY: ExpectedRevision = ExpectedRevision::Any;
 
 async fn events_of(log: &dyn EventLog, name: &StreamName) -> Vec<u64> {
     let read = log.read_stream(name, StreamRead::Start, Direction::Forwards, 10_000).await;
-    read.expect("readable").iter().map(|event| rig::number(event)).collect()
+    read.expect("readable").iter().map(rig::number).collect()
 }
 
 async fn positions(

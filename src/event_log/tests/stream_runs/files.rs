@@ -102,22 +102,6 @@ fn storage_end(name: &str) -> u64 {
     name[29..49].parse().expect("a position")
 }
 
-#[test]
-fn runs_from_a_position_on_can_be_made_again() {
-    let storage: Arc<dyn Storage> = Arc::new(Disk::new(1));
-    let mut rng = Rng::from_seed(3);
-    let (runs, model) = filled(&storage, &mut rng, 5);
-    let end = storage_end(&storage.list().expect("names")[2]);
-    assert_eq!(runs.retract(end + 1).expect("retracted"), end);
-    let kept = model.until(end);
-    kept.expect(&runs, &mut rng);
-    assert_eq!(open(&storage).1, []);
-    let (mut again, mut hot) = (kept, HotStreams::new(end));
-    again.segment(&mut hot, &mut rng, 90);
-    add(&runs, &mut hot).expect("added");
-    again.expect(&open(&storage).0, &mut rng);
-}
-
 /// A disk that counts how often it is read.
 struct Counted(DiskStorage, Arc<AtomicU64>);
 struct CountedFile(Arc<dyn SegmentFile>, Arc<AtomicU64>);
