@@ -130,6 +130,7 @@ fn serve(care: &Care, bell: &Bell) {
         if let Err(error) = care.seal_due(&bell.stop) {
             tracing::warn!(%error, "old segments stay unsealed for now");
         }
+        care.count_unsealed();
     }
 }
 
@@ -219,6 +220,18 @@ impl Care {
             }
         }
         Ok(())
+    }
+
+    /// Tells the metrics what is finished and not sealed.
+    fn count_unsealed(&self) {
+        let index = self.shared.index();
+        let raws = index.parts.iter().filter_map(|part| match part {
+            Part::Raw(raw) => raw.facts,
+            Part::Sealed(_) => None,
+        });
+        let (segments, bytes) =
+            raws.fold((0, 0), |(segments, bytes), facts| (segments + 1, bytes + facts.end));
+        self.shared.metrics.unsealed(segments, bytes);
     }
 
     /// The oldest raw segment, if it is finished and its time has come.
