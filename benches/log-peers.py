@@ -307,7 +307,7 @@ def measure(arguments, folder):
                     print(f"bench: {outstanding} outstanding, round {number + 1}, {peer.name}   ",
                           end="\r", file=sys.stderr, flush=True)
                     rounds[peer.name].append(peer.run(outstanding, arguments.seconds))
-            base = statistics.median(rate for rate, _, _ in rounds[ours.name])
+            base = statistics.median(rate for rate, _, _ in rounds[LedgerlineRust.name])
             for peer in peers:
                 rates, middle, tail = zip(*rounds[peer.name])
                 rate = statistics.median(rates)
@@ -319,7 +319,7 @@ def measure(arguments, folder):
                     "highest": round(max(rates)),
                     "ack_p50_ms": round(statistics.median(middle), 3),
                     "ack_p99_ms": round(statistics.median(tail), 3),
-                    "ledgerline_is_times": round(base / rate, 2),
+                    "eventstore_crate_is_times": round(base / rate, 2),
                 })
     finally:
         print(" " * 78, end="\r", file=sys.stderr)
@@ -357,11 +357,11 @@ def main():
     print(f"{os.cpu_count()} processors, load {load:.1f}, {arguments.rounds} rounds of "
           f"{arguments.seconds} s, {DATA_BYTES} bytes of data an event")
     print(f"{'':28} {'in flight':>9} {'events/s':>9} {'lowest':>8} {'highest':>8} "
-          f"{'p50 ms':>8} {'p99 ms':>8} {'ours is':>8}")
+          f"{'p50 ms':>8} {'p99 ms':>8} {'crate is':>8}")
     for row in rows:
         print(f"{row['peer']:28} {row['outstanding']:>9} {row['events_per_second']:>9} "
               f"{row['lowest']:>8} {row['highest']:>8} {row['ack_p50_ms']:>8.2f} "
-              f"{row['ack_p99_ms']:>8.2f} {row['ledgerline_is_times']:>7.2f}x")
+              f"{row['ack_p99_ms']:>8.2f} {row['eventstore_crate_is_times']:>7.2f}x")
 
 
 if __name__ == "__main__":
