@@ -23,6 +23,7 @@ mod backup;
 mod cache_file;
 mod commit;
 mod contract;
+mod damage;
 mod embedded;
 mod frame;
 mod hash;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::damage::first_bad;
 use super::frame::{self, FRAME_HEADER, Fault, Hash, SEGMENT_HEADER, SegmentHeader};
 use super::index::{Index, Part};
 use super::keeper;
@@ -587,24 +588,4 @@ fn enter_record(
 ) -> Result<(), &'static str> {
     let key = StreamKey::of(record.tail.stream);
     index.enter(key, record.revision, record.event_id, offset, record.len)
-}
-
-/// The first record of a damaged frame whose own checksum fails, where the records before it
-/// are whole; else the frame's first byte and event.
-pub(super) fn first_bad(bytes: &[u8], base: u64) -> (usize, u64) {
-    let Some(claim) = frame::claim(bytes) else { return (0, base) };
-    let end = FRAME_HEADER.saturating_add(claim.body).min(bytes.len());
-    let (mut at, mut position) = (FRAME_HEADER, base);
-    for _ in 0..claim.count {
-        let body = bytes.get(at..end).unwrap_or_default();
-        match record::decode(body, Stamp { position, recorded_at: claim.recorded_at }) {
-            Ok(record) => {
-                at += record.len;
-                position += 1;
-            }
-            Err(_) if position > base && !frame::is_blank(body) => return (at, position),
-            Err(_) => break,
-        }
-    }
-    (0, base)
 }

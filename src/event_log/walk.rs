@@ -12,8 +12,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::contract::ReadError;
+use super::damage::first_bad;
 use super::frame::{self, FRAME_HEADER, Fault, FrameView, Hash, SEGMENT_HEADER, SegmentHeader};
-use super::load::{Damage, OpenError, first_bad, segment_base};
+use super::load::{Damage, OpenError, segment_base};
 use super::record::{self, Stamp};
 use super::sealed::{SealedPart, SealedStore};
 use super::storage::{SegmentFile, Storage, read_full};
