@@ -9,6 +9,7 @@ mod agents;
 mod carrier;
 mod desk;
 mod endpoint;
+pub mod history;
 mod person;
 mod population;
 

@@ -111,7 +111,7 @@ impl Journal {
         for draft in drafts {
             let event_id = EventId::generate(draft.at, &mut self.ids);
             ids.push(event_id);
-            let stream = self.stream_of(&draft.event);
+            let stream = stream_of(&self.node, &draft.event);
             let event =
                 NewEvent::of(&draft.event, event_id, draft.at, draft.actor).because_of(draft.cause);
             match batch.iter_mut().find(|part| part.stream == stream) {
@@ -136,40 +136,40 @@ impl Journal {
         }
         Ok(ids)
     }
+}
 
-    /// The stream a fact belongs to.
-    fn stream_of(&self, event: &Event) -> StreamName {
-        let category = match event.family() {
-            Family::Platform => return StreamName::of("platform", &self.node),
-            Family::Compliance => return StreamName::of("compliance", &"do_not_call"),
-            Family::Campaign => "campaign",
-            Family::Subject => "subject",
-            Family::Lead => "lead",
-            Family::Call => "call",
-            Family::Agent => "agent",
-            Family::Carrier => "carrier",
-        };
-        match event {
-            Event::CampaignCreated(fact) => StreamName::of(category, &fact.campaign_id),
-            Event::CampaignStarted(fact) => StreamName::of(category, &fact.campaign_id),
-            Event::CampaignPaused(fact) => StreamName::of(category, &fact.campaign_id),
-            Event::CampaignResumed(fact) => StreamName::of(category, &fact.campaign_id),
-            Event::CampaignCompleted(fact) => StreamName::of(category, &fact.campaign_id),
-            Event::LeadsImported(fact) => StreamName::of(category, &fact.campaign_id),
-            Event::LeadRowRejected(fact) => StreamName::of(category, &fact.campaign_id),
-            Event::SubjectRegistered(fact) => StreamName::of(category, &fact.subject_id),
-            Event::LeadImported(fact) => StreamName::of(category, &fact.lead_id),
-            Event::DialRefused(fact) => StreamName::of(category, &fact.lead_id),
-            Event::AgentSignedIn(fact) => StreamName::of(category, &fact.agent_id),
-            Event::AgentStateChanged(fact) => StreamName::of(category, &fact.agent_id),
-            Event::AgentSignedOut(fact) => StreamName::of(category, &fact.agent_id),
-            Event::CarrierAdded(fact) => StreamName::of(category, &fact.carrier_id),
-            Event::CarrierFailed(fact) => StreamName::of(category, &fact.carrier_id),
-            Event::CarrierRecovered(fact) => StreamName::of(category, &fact.carrier_id),
-            Event::LineSampled(fact) => StreamName::of(category, &fact.carrier_id),
-            other => other
-                .call_id()
-                .map_or_else(|| StreamName::of("platform", &self.node), StreamName::call),
-        }
+/// The stream a fact belongs to.
+pub(crate) fn stream_of(node: &str, event: &Event) -> StreamName {
+    let category = match event.family() {
+        Family::Platform => return StreamName::of("platform", &node),
+        Family::Compliance => return StreamName::of("compliance", &"do_not_call"),
+        Family::Campaign => "campaign",
+        Family::Subject => "subject",
+        Family::Lead => "lead",
+        Family::Call => "call",
+        Family::Agent => "agent",
+        Family::Carrier => "carrier",
+    };
+    match event {
+        Event::CampaignCreated(fact) => StreamName::of(category, &fact.campaign_id),
+        Event::CampaignStarted(fact) => StreamName::of(category, &fact.campaign_id),
+        Event::CampaignPaused(fact) => StreamName::of(category, &fact.campaign_id),
+        Event::CampaignResumed(fact) => StreamName::of(category, &fact.campaign_id),
+        Event::CampaignCompleted(fact) => StreamName::of(category, &fact.campaign_id),
+        Event::LeadsImported(fact) => StreamName::of(category, &fact.campaign_id),
+        Event::LeadRowRejected(fact) => StreamName::of(category, &fact.campaign_id),
+        Event::SubjectRegistered(fact) => StreamName::of(category, &fact.subject_id),
+        Event::LeadImported(fact) => StreamName::of(category, &fact.lead_id),
+        Event::DialRefused(fact) => StreamName::of(category, &fact.lead_id),
+        Event::AgentSignedIn(fact) => StreamName::of(category, &fact.agent_id),
+        Event::AgentStateChanged(fact) => StreamName::of(category, &fact.agent_id),
+        Event::AgentSignedOut(fact) => StreamName::of(category, &fact.agent_id),
+        Event::CarrierAdded(fact) => StreamName::of(category, &fact.carrier_id),
+        Event::CarrierFailed(fact) => StreamName::of(category, &fact.carrier_id),
+        Event::CarrierRecovered(fact) => StreamName::of(category, &fact.carrier_id),
+        Event::LineSampled(fact) => StreamName::of(category, &fact.carrier_id),
+        other => other
+            .call_id()
+            .map_or_else(|| StreamName::of("platform", &node), StreamName::call),
     }
 }

@@ -57,11 +57,7 @@ impl LiveState {
     /// # Errors
     /// [`OutOfOrder`] where the fact is not after the last one.
     pub fn apply(&mut self, recorded: &Recorded) -> Result<Option<Event>, OutOfOrder> {
-        if let Some(last) = self.position.filter(|last| recorded.position <= *last) {
-            return Err(OutOfOrder { last, got: recorded.position });
-        }
-        self.position = Some(recorded.position);
-        self.recorded_at = recorded.recorded_at;
+        self.step(recorded.position, recorded.recorded_at)?;
         if recorded.is_system() {
             return Ok(None);
         }
@@ -76,10 +72,39 @@ impl LiveState {
                 return Ok(None);
             }
         };
-        self.compliance.apply(&event);
-        self.dialing.apply(&event, recorded.occurred_at);
-        self.routing.apply(&event, recorded.occurred_at);
-        self.board.apply(&event, recorded.occurred_at);
+        self.fold(&event, recorded.occurred_at);
         Ok(Some(event))
+    }
+
+    /// Takes a fact in that is decoded already, as its writer has it.
+    ///
+    /// # Errors
+    /// [`OutOfOrder`] where the fact is not after the last one.
+    pub fn take(
+        &mut self,
+        position: u64,
+        recorded_at: Timestamp,
+        occurred_at: Timestamp,
+        event: &Event,
+    ) -> Result<(), OutOfOrder> {
+        self.step(position, recorded_at)?;
+        self.fold(event, occurred_at);
+        Ok(())
+    }
+
+    fn step(&mut self, position: u64, recorded_at: Timestamp) -> Result<(), OutOfOrder> {
+        if let Some(last) = self.position.filter(|last| position <= *last) {
+            return Err(OutOfOrder { last, got: position });
+        }
+        self.position = Some(position);
+        self.recorded_at = recorded_at;
+        Ok(())
+    }
+
+    fn fold(&mut self, event: &Event, occurred_at: Timestamp) {
+        self.compliance.apply(event);
+        self.dialing.apply(event, occurred_at);
+        self.routing.apply(event, occurred_at);
+        self.board.apply(event, occurred_at);
     }
 }
