@@ -1,5 +1,7 @@
 //! `ledgerline sim`: the other side of the wire, as processes of their own.
 
+mod history;
+
 use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -32,6 +34,9 @@ enum Command {
     Carrier(Carrier),
     /// Human agents, a desk phone each.
     Agents(Agents),
+    /// Days of calls in virtual time, into the empty log of the data folder. Nobody is called:
+    /// decisions are the platform's own, people and carriers are made up.
+    History(history::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -73,13 +78,18 @@ struct Agents {
 }
 
 /// Prints one line of JSON once it listens, in either format: programs read it.
-pub(crate) fn run(_common: &Common, args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     let until_eof = args.until_eof;
-    super::runtime()?.block_on(async {
+    let runtime = super::runtime()?;
+    if let Command::History(history) = args.command {
+        return runtime.block_on(history::run(common, history));
+    }
+    runtime.block_on(async {
         let work = async {
             match args.command {
                 Command::Carrier(carrier) => run_as_carrier(carrier).await,
                 Command::Agents(agents) => run_as_agents(agents).await,
+                Command::History(_) => Ok(()),
             }
         };
         tokio::select! {

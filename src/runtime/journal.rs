@@ -168,8 +168,8 @@ pub(crate) fn stream_of(node: &str, event: &Event) -> StreamName {
         Event::CarrierFailed(fact) => StreamName::of(category, &fact.carrier_id),
         Event::CarrierRecovered(fact) => StreamName::of(category, &fact.carrier_id),
         Event::LineSampled(fact) => StreamName::of(category, &fact.carrier_id),
-        other => other
-            .call_id()
-            .map_or_else(|| StreamName::of("platform", &node), StreamName::call),
+        other => {
+            other.call_id().map_or_else(|| StreamName::of("platform", &node), StreamName::call)
+        }
     }
 }

@@ -58,7 +58,6 @@ struct Leg {
 pub(super) struct Talking {
     call: Call,
     campaign: usize,
-    person: usize,
     reach: Reach,
     mind: Mind,
     plan: VecDeque<Act>,
@@ -116,7 +115,6 @@ impl Stage<'_> {
         let talking = Talking {
             call,
             campaign: number,
-            person: place,
             reach,
             mind,
             plan,
@@ -145,8 +143,7 @@ impl Stage<'_> {
                 if let CallInput::Answered { leg_id, .. } = &input {
                     talking.answered(*leg_id, now);
                 }
-                let has_answered =
-                    matches!(&input, CallInput::Answered { leg_id, .. } if talking.customer == Some(*leg_id));
+                let has_answered = matches!(&input, CallInput::Answered { leg_id, .. } if talking.customer == Some(*leg_id));
                 talking.call.handle(now, input);
                 if has_answered {
                     self.says_hello(serial);
@@ -222,7 +219,8 @@ impl Stage<'_> {
                 CallOutput::Command(command) => commands.push_back(command),
             }
         }
-        let events: Vec<Event> = drafts.iter().filter(|it| is_of_note(&it.event)).map(|it| it.event.clone()).collect();
+        let events: Vec<Event> =
+            drafts.iter().filter(|it| is_of_note(&it.event)).map(|it| it.event.clone()).collect();
         self.journal.append(drafts, now).await?;
         for event in events {
             *has_leg_ended |= matches!(event, Event::LegEnded(_));

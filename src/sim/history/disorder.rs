@@ -15,7 +15,14 @@ use crate::runtime::Draft;
 
 /// How late, by evenly spaced quantiles: five minutes to a day and a half. Units: ms.
 const LATE_MS: [u64; 9] = [
-    300_000, 600_000, 1_200_000, 2_700_000, 5_400_000, 10_800_000, 28_800_000, 64_800_000,
+    300_000,
+    600_000,
+    1_200_000,
+    2_700_000,
+    5_400_000,
+    10_800_000,
+    28_800_000,
+    64_800_000,
     129_600_000,
 ];
 /// How soon the same comes again, by evenly spaced quantiles. Units: ms.

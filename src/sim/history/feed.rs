@@ -199,10 +199,9 @@ impl Stage<'_> {
     fn registered(&mut self, place: usize) -> Result<SubjectRegistered, HistoryError> {
         let number = phone(place as u64)?;
         let (subject_id, language) = match self.people.get(place) {
-            Some(person) => (
-                person.subject_id,
-                super::world::market(usize::from(person.home)).language,
-            ),
+            Some(person) => {
+                (person.subject_id, super::world::market(usize::from(person.home)).language)
+            }
             None => return Err(HistoryError::Options("a person is missing")),
         };
         let rng = &mut self.people_rng;

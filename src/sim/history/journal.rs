@@ -124,17 +124,17 @@ impl<'a> Journal<'a> {
             batch.push(part);
         }
         self.waiting.push((begin, batch));
-        let since = *self.waiting_since.get_or_insert(now);
-        let is_many = self.next - self.waiting_from >= GROUP as u64;
-        if is_many || now.since(since) >= GATHER {
+        self.waiting_since.get_or_insert(now);
+        if self.next - self.waiting_from >= GROUP as u64 {
             self.flush(now).await?;
         }
         Ok(first)
     }
 
-    /// Whether facts wait that should not any more.
-    pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
-        self.waiting_since.is_some_and(|since| now.since(since) >= GATHER)
+    /// When what waits has to go, where that was before now.
+    pub(super) fn overdue(&self, now: Timestamp) -> Option<Timestamp> {
+        let due = self.waiting_since?.plus(GATHER);
+        (due <= now).then_some(due)
     }
 
     /// Hands what waits to the log, once it has what it was handed before.

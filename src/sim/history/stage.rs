@@ -1,7 +1,7 @@
 //! The simulated world and its loop: the next thing due happens, facts follow.
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use super::calendar::{Shift, Slot, shifts, slots};
@@ -200,8 +200,8 @@ impl<'a> Stage<'a> {
         let mut shown = 0;
         while let Some((at, due)) = self.queue.take() {
             self.now = self.now.max(at);
-            if self.journal.is_overdue(self.now) {
-                self.journal.flush(self.now).await?;
+            if let Some(due) = self.journal.overdue(self.now) {
+                self.journal.flush(due).await?;
             }
             self.happens(due).await?;
             self.put_late();
@@ -289,10 +289,8 @@ impl<'a> Stage<'a> {
     }
 
     async fn end(mut self) -> Result<HistoryReport, HistoryError> {
-        let fact = PlatformStopped {
-            node: "history".to_owned(),
-            up_ms: self.now.since(self.started),
-        };
+        let fact =
+            PlatformStopped { node: "history".to_owned(), up_ms: self.now.since(self.started) };
         self.say(vec![Draft::new(fact, self.now, "runtime")]).await?;
         self.journal.flush(self.now).await?;
         self.journal.settle().await?;
@@ -472,7 +470,8 @@ fn campaigns(options: &HistoryOptions, rng: &Rng) -> Result<Vec<Campaign>, Histo
     let peak_of_all: u64 = plans.iter().map(|(_, _, slots, _)| peak(slots)).sum();
     let offers = OFFERS.iter().cycle();
     let mut campaigns = Vec::with_capacity(count);
-    for (number, ((market, shifts, slots, seed), offer)) in plans.into_iter().zip(offers).enumerate()
+    for (number, ((market, shifts, slots, seed), offer)) in
+        plans.into_iter().zip(offers).enumerate()
     {
         let (script, script_hash) = offer.script(market.language)?;
         // So many ring at a time in all campaigns, and so many talk in this one, with a third

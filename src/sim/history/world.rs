@@ -186,9 +186,8 @@ pub(super) fn name(number: u64, language: Language) -> PersonName {
 /// Slugs of carriers; more get a number.
 const CARRIERS: [&str; 6] = ["atlas", "borealis", "cobalt", "delta", "ember", "fjord"];
 /// Slugs of agents; more get a number.
-const AGENTS: [&str; 12] = [
-    "alex", "bo", "chen", "dana", "eli", "fang", "gale", "hui", "indra", "jun", "kim", "lin",
-];
+const AGENTS: [&str; 12] =
+    ["alex", "bo", "chen", "dana", "eli", "fang", "gale", "hui", "indra", "jun", "kim", "lin"];
 
 /// The nth carrier's slug.
 pub(super) fn carrier_slug(number: usize) -> String {
