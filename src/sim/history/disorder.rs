@@ -71,11 +71,6 @@ impl Disorder {
                 index += 1;
                 continue;
             }
-            if self.rng.chance(self.duplicate) {
-                let after = span(&mut self.rng, &AGAIN_MS);
-                self.due.push((now.plus(after), vec![draft.clone()]));
-                disturbed.duplicates += 1;
-            }
             if let Some(held) = draft.event.call_id().and_then(|id| self.held.get_mut(&id)) {
                 held.push(drafts.remove(index));
                 disturbed.late += 1;
@@ -84,6 +79,11 @@ impl Disorder {
                 self.due.push((now.plus(after), vec![drafts.remove(index)]));
                 disturbed.late += 1;
             } else {
+                if self.rng.chance(self.duplicate) {
+                    let after = span(&mut self.rng, &AGAIN_MS);
+                    self.due.push((now.plus(after), vec![draft.clone()]));
+                    disturbed.duplicates += 1;
+                }
                 index += 1;
             }
         }
