@@ -28,7 +28,7 @@ mod talk;
 mod world;
 
 pub use clock::VirtualClock;
-pub use outcomes::{Outcomes, OutcomesError, Segment};
+pub use outcomes::{Outcomes, OutcomesError, Stratum};
 
 use self::stage::Stage;
 use crate::base::{IdError, PhoneNumberError, Ppm, Rng, Timestamp};

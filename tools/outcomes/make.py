@@ -1,4 +1,4 @@
-"""Counts outcomes by segment for `ledgerline sim history`.
+"""Counts outcomes by stratum for `ledgerline sim history`.
 
 Usage: python3 tools/outcomes/make.py bank-additional.csv > src/sim/history/outcomes.csv
 
@@ -17,12 +17,12 @@ def main(path):
     contacts, sales = collections.Counter(), collections.Counter()
     with open(path, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file, delimiter=";"):
-            segment = tuple(row[column] for column in COLUMNS)
-            contacts[segment] += 1
-            sales[segment] += row["y"] == "yes"
+            stratum = tuple(row[column] for column in COLUMNS)
+            contacts[stratum] += 1
+            sales[stratum] += row["y"] == "yes"
     print("job,previous_outcome,contact_type,contacts,sales")
-    for segment in sorted(contacts):
-        print(*segment, contacts[segment], sales[segment], sep=",")
+    for stratum in sorted(contacts):
+        print(*stratum, contacts[stratum], sales[stratum], sep=",")
 
 
 if __name__ == "__main__":

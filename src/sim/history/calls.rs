@@ -83,9 +83,9 @@ impl Stage<'_> {
         let Some(person) = self.people.get(place).copied() else { return Ok(()) };
         let lead = self.journal.live.dialing.leads().get(&started.lead_id);
         let outcomes = &self.options.outcomes;
-        let segment = usize::from(person.segment);
+        let stratum = usize::from(person.stratum);
         let is_cellular =
-            outcomes.segments().get(segment).is_some_and(|it| it.contact_type == "cellular");
+            outcomes.strata().get(stratum).is_some_and(|it| it.contact_type == "cellular");
         let rng = &mut self.world_rng;
         let answering = super::calendar::answering(self.now, campaign.market);
         let reach = if person.is_invalid {
@@ -93,7 +93,7 @@ impl Stage<'_> {
         } else {
             talk::reach(is_cellular, answering, rng)
         };
-        let mind = talk::mind(|rng| outcomes.buys(segment, rng), rng);
+        let mind = talk::mind(|rng| outcomes.buys(stratum, rng), rng);
         let plan = talk::plan(mind, rng);
         let setup = CallSetup {
             call_id: started.call_id,

@@ -21,6 +21,15 @@ const BAD_ROW_ONE_IN: u64 = 12;
 /// Facts in one append of an import, as in the runtime: leads, twice as many facts.
 const CHUNK: u64 = 500;
 
+/// What the dialer decided.
+enum Decided {
+    /// A call begins: the next decision has to know of it.
+    Call,
+    /// Somebody must not be called: the next lead's turn.
+    Refusal,
+    Nothing,
+}
+
 impl Stage<'_> {
     /// A campaign's day begins.
     pub(super) async fn opens(&mut self, number: usize) -> Result<(), HistoryError> {
@@ -254,29 +263,31 @@ impl Stage<'_> {
         }
         self.dial_at = None;
         for number in 0..self.campaigns.len() {
-            while self.decide_dial(number).await? {
-                if self.dial_at.is_some() {
-                    return Ok(());
+            loop {
+                match self.decide_dial(number).await? {
+                    Decided::Call => return Ok(()),
+                    Decided::Refusal => {}
+                    Decided::Nothing => break,
                 }
             }
         }
         Ok(())
     }
 
-    /// Takes one decision. Whether another may follow.
-    async fn decide_dial(&mut self, number: usize) -> Result<bool, HistoryError> {
+    /// Takes one decision.
+    async fn decide_dial(&mut self, number: usize) -> Result<Decided, HistoryError> {
         let Some(campaign) = self.campaigns.get(number).filter(|one| one.is_open) else {
-            return Ok(false);
+            return Ok(Decided::Nothing);
         };
         if self.attempts >= self.options.calls {
             self.pause(number, "calls_made").await?;
-            return Ok(false);
+            return Ok(Decided::Nothing);
         }
         let live = &self.journal.live;
         let known = live.dialing.campaigns().get(&campaign.id);
         if known.is_none_or(|known| known.closed_leads >= known.leads) {
             // More leads come: the list is not over.
-            return Ok(false);
+            return Ok(Decided::Nothing);
         }
         let (now, position) = (self.now, self.journal.position());
         let call_id = CallId::generate(now, &mut self.dial_rng);
@@ -299,7 +310,7 @@ impl Stage<'_> {
                 let pause = self.dial_rng.between(DIAL_MS.0, DIAL_MS.1);
                 self.want_dial(now.plus(Millis(pause)));
                 self.begin_call(number, &started, cause).await?;
-                Ok(true)
+                Ok(Decided::Call)
             }
             DialDecision::Refuse(refused) => {
                 let lead = live.dialing.leads().get(&refused.lead_id);
@@ -309,14 +320,14 @@ impl Stage<'_> {
                 if let Some(campaign) = self.campaigns.get_mut(number) {
                     campaign.dialled(attempt);
                 }
-                Ok(true)
+                Ok(Decided::Refusal)
             }
-            DialDecision::Complete(CampaignCompleted { .. }) => Ok(false),
+            DialDecision::Complete(CampaignCompleted { .. }) => Ok(Decided::Nothing),
             DialDecision::Wait(Wait::Until(due)) => {
                 self.want_dial(due);
-                Ok(false)
+                Ok(Decided::Nothing)
             }
-            DialDecision::Wait(_) => Ok(false),
+            DialDecision::Wait(_) => Ok(Decided::Nothing),
         }
     }
 

@@ -1,9 +1,9 @@
-//! What came of real calls, by segment: how many people there are of each kind, and how many of
+//! What came of real calls, by stratum: how many people there are of each kind, and how many of
 //! those that were talked to bought.
 //!
 //! In: `outcomes.csv`, counts made by `tools/outcomes/make.py` of the Bank Marketing data set
 //! (`bank-additional`; S. Moro, P. Cortez, P. Rita, 2014, UCI Machine Learning Repository,
-//! <https://archive.ics.uci.edu/dataset/222/bank+marketing>, licence CC BY 4.0). Out: segments
+//! <https://archive.ics.uci.edu/dataset/222/bank+marketing>, licence CC BY 4.0). Out: strata
 //! drawn as often as they occur, and their chances. Invariant: a chance is a share of contacts
 //! that were the right person, never of dials.
 
@@ -11,7 +11,7 @@ use super::draw::weighted;
 use crate::base::{Ppm, Rng};
 
 const CSV: &str = include_str!("outcomes.csv");
-/// A small segment leans on all others of its earlier outcome and kind of phone, as if that many
+/// A small stratum leans on all others of its earlier outcome and kind of phone, as if that many
 /// of its contacts were theirs.
 const PRIOR: u64 = 50;
 /// Appointments for each sale, in tenths: more agree to meet than buy.
@@ -19,7 +19,7 @@ const MEETINGS_PER_SALE_TENTHS: u64 = 22;
 
 /// People alike in what the data know of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Segment {
+pub struct Stratum {
     /// Their job.
     pub job: String,
     /// How an earlier campaign ended for them: `success`, `failure` or `nonexistent`.
@@ -34,10 +34,10 @@ pub struct Segment {
     pub appointment: Ppm,
 }
 
-/// All segments.
+/// All strata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcomes {
-    segments: Vec<Segment>,
+    strata: Vec<Stratum>,
 }
 
 /// The table cannot be used.
@@ -57,7 +57,7 @@ impl Outcomes {
         Self::parse(CSV)
     }
 
-    /// Reads a table: a head, then one segment per line.
+    /// Reads a table: a head, then one stratum per line.
     ///
     /// # Errors
     /// [`OutcomesError`] with the line.
@@ -79,14 +79,14 @@ impl Outcomes {
         if rows.iter().all(|(_, contacts, _)| *contacts == 0) {
             return Err(OutcomesError { line: 1, problem: "no contacts" });
         }
-        let segments = rows.iter().map(|([job, outcome, phone], contacts, sales)| {
+        let strata = rows.iter().map(|([job, outcome, phone], contacts, sales)| {
             let alike = rows.iter().filter(|(keys, ..)| keys[1] == *outcome && keys[2] == *phone);
             let (all, sold) = alike.fold((0, 0), |(all, sold), row| (all + row.1, sold + row.2));
             let prior = PRIOR * u64::from(Ppm::ratio(sold, all).0);
             let sale = (sales * 1_000_000 + prior) / (contacts + PRIOR).max(1);
             let appointment = (sale * MEETINGS_PER_SALE_TENTHS / 10).min(950_000).max(sale);
             let ppm = |share: u64| Ppm(u32::try_from(share).unwrap_or(Ppm::ONE.0));
-            Segment {
+            Stratum {
                 job: (*job).to_owned(),
                 previous_outcome: (*outcome).to_owned(),
                 contact_type: (*phone).to_owned(),
@@ -95,23 +95,23 @@ impl Outcomes {
                 appointment: ppm(appointment),
             }
         });
-        Ok(Self { segments: segments.collect() })
+        Ok(Self { strata: strata.collect() })
     }
 
     /// All of them.
-    pub fn segments(&self) -> &[Segment] {
-        &self.segments
+    pub fn strata(&self) -> &[Stratum] {
+        &self.strata
     }
 
-    /// A segment's place, drawn as often as it occurs.
+    /// A stratum's place, drawn as often as it occurs.
     pub(super) fn draw(&self, rng: &mut Rng) -> usize {
-        weighted(rng, self.segments.iter().map(|segment| segment.contacts))
+        weighted(rng, self.strata.iter().map(|stratum| stratum.contacts))
     }
 
-    /// Whether somebody of a segment agrees to a meeting, and then buys.
-    pub(super) fn buys(&self, segment: usize, rng: &mut Rng) -> (bool, bool) {
-        let Some(segment) = self.segments.get(segment) else { return (false, false) };
+    /// Whether somebody of a stratum agrees to a meeting, and then buys.
+    pub(super) fn buys(&self, stratum: usize, rng: &mut Rng) -> (bool, bool) {
+        let Some(stratum) = self.strata.get(stratum) else { return (false, false) };
         let drawn = rng.below(1_000_000);
-        (drawn < u64::from(segment.appointment.0), drawn < u64::from(segment.sale.0))
+        (drawn < u64::from(stratum.appointment.0), drawn < u64::from(stratum.sale.0))
     }
 }

@@ -270,24 +270,24 @@ fn whoever_is_drawn_buys_as_often_as_the_data_say() {
     let mut rng = Rng::from_seed(11);
     let draws = 40_000;
     let mut inside = 0;
-    for (number, segment) in outcomes.segments().iter().enumerate() {
+    for (number, stratum) in outcomes.strata().iter().enumerate() {
         let sold = (0..draws).filter(|_| outcomes.buys(number, &mut rng).1).count();
-        let off = (sold as f64 * 1e6 / draws as f64 - f64::from(segment.sale.0)).abs();
-        assert!(off <= interval(segment.sale.0, draws, 2.0), "{segment:?}: {sold} of {draws}");
-        inside += usize::from(off <= interval(segment.sale.0, draws, 1.0));
+        let off = (sold as f64 * 1e6 / draws as f64 - f64::from(stratum.sale.0)).abs();
+        assert!(off <= interval(stratum.sale.0, draws, 2.0), "{stratum:?}: {sold} of {draws}");
+        inside += usize::from(off <= interval(stratum.sale.0, draws, 1.0));
     }
-    assert!(inside * 100 >= outcomes.segments().len() * 88, "{inside} inside");
+    assert!(inside * 100 >= outcomes.strata().len() * 88, "{inside} inside");
 }
 
 #[test]
-fn segments_and_small_ones_lean_on_the_data() {
+fn strata_and_small_ones_lean_on_the_data() {
     let outcomes = Outcomes::shipped().expect("a good table");
     let find = |job: &str, outcome: &str, phone: &str| {
-        let mut all = outcomes.segments().iter();
+        let mut all = outcomes.strata().iter();
         all.find(|it| it.job == job && it.previous_outcome == outcome && it.contact_type == phone)
-            .expect("a segment")
+            .expect("a stratum")
     };
-    let contacts: u64 = outcomes.segments().iter().map(|segment| segment.contacts).sum();
+    let contacts: u64 = outcomes.strata().iter().map(|stratum| stratum.contacts).sum();
     assert_eq!(contacts, 32_950);
     // 389 of 4,541 are 8.57 %; fifty more contacts at 8.02 % move that by little.
     let admin = find("admin.", "nonexistent", "cellular");
@@ -341,7 +341,7 @@ fn conversion_in_the_log_is_that_of_the_data() {
     let found = conversion(&events);
     assert_eq!(found.len(), 2, "{found:?}");
     for (phone, (contacts, sales)) in found {
-        let alike = outcomes.segments().iter().filter(|it| it.contact_type == phone);
+        let alike = outcomes.strata().iter().filter(|it| it.contact_type == phone);
         let (all, sold) = alike.fold((0, 0), |(all, sold), it| {
             (all + it.contacts, sold + it.contacts * u64::from(it.sale.0))
         });

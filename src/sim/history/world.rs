@@ -97,7 +97,7 @@ const INVALID_ONE_IN: u64 = 40;
 pub(super) struct Person {
     pub(super) subject_id: SubjectId,
     /// Place in the outcome table.
-    pub(super) segment: u16,
+    pub(super) stratum: u16,
     region: u8,
     industry: u8,
     age: u8,
@@ -117,9 +117,9 @@ impl Person {
         outcomes: &Outcomes,
         rng: &mut Rng,
     ) -> Self {
-        let segment = outcomes.draw(rng);
-        let known = outcomes.segments().get(segment);
-        let job = known.map_or("", |segment| segment.job.as_str());
+        let stratum = outcomes.draw(rng);
+        let known = outcomes.strata().get(stratum);
+        let job = known.map_or("", |stratum| stratum.job.as_str());
         let ages: &[u64] = match job {
             "student" => &STUDENTS,
             "retired" => &RETIRED,
@@ -129,7 +129,7 @@ impl Person {
         let region = weighted(rng, market(home).regions.iter().map(|(_, weight)| *weight));
         Self {
             subject_id,
-            segment: u16::try_from(segment).unwrap_or(0),
+            stratum: u16::try_from(stratum).unwrap_or(0),
             region: u8::try_from(region).unwrap_or(0),
             industry: u8::try_from(weighted(rng, INDUSTRIES.iter().map(|(_, many)| *many)))
                 .unwrap_or(0),
@@ -156,10 +156,10 @@ impl Person {
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into();
-        if let Some(segment) = outcomes.segments().get(usize::from(self.segment)) {
-            portrait.insert("job".to_owned(), segment.job.clone());
-            portrait.insert("contact_type".to_owned(), segment.contact_type.clone());
-            portrait.insert("previous_outcome".to_owned(), segment.previous_outcome.clone());
+        if let Some(stratum) = outcomes.strata().get(usize::from(self.stratum)) {
+            portrait.insert("job".to_owned(), stratum.job.clone());
+            portrait.insert("contact_type".to_owned(), stratum.contact_type.clone());
+            portrait.insert("previous_outcome".to_owned(), stratum.previous_outcome.clone());
         }
         portrait
     }
