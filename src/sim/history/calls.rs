@@ -419,10 +419,10 @@ impl Stage<'_> {
         let rng = &mut self.world_rng;
         match act {
             Act::Listen => {}
-            Act::Key(digit) => {
+            Act::Key(digit) | Act::Cut(digit) => {
                 let reaction = span(rng, &REACTION_MS);
                 // Who knows what they want does not hear it out.
-                let at = if rng.chance(Ppm(450_000)) {
+                let at = if act == Act::Cut(digit) || rng.chance(Ppm(450_000)) {
                     Millis(WIRE.0 + long.0 * rng.between(35, 98) / 100)
                 } else {
                     Millis(ends.0 + reaction.0)

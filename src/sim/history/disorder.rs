@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::draw::span;
-use crate::base::{CallId, Millis, Ppm, Rng, Timestamp};
+use crate::base::{CallId, Ppm, Rng, Timestamp};
 use crate::event::Event;
 use crate::runtime::Draft;
 
@@ -116,6 +116,3 @@ const fn can_wait(event: &Event) -> bool {
             | Event::LineSampled(_)
     )
 }
-
-/// How late a fact comes at least, where it comes late.
-pub(super) const LATE_MIN: Millis = Millis(LATE_MS[0]);

@@ -49,7 +49,11 @@ pub(super) enum Mind {
 /// What a person does about one prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
+    /// Presses a key, during the prompt or after it.
     Key(char),
+    /// Presses a key during the prompt: after it the script goes on by itself, and the key would
+    /// mean something else.
+    Cut(char),
     Listen,
     Speak(Millis),
     HangUp,
@@ -106,22 +110,22 @@ pub(super) fn mind(buys: impl FnOnce(&mut Rng) -> (bool, bool), rng: &mut Rng) -
 
 /// What somebody does about the robot's prompts, one after the other; then they listen.
 pub(super) fn plan(mind: Mind, rng: &mut Rng) -> VecDeque<Act> {
-    use Act::{HangUp, Key, Listen, Speak};
+    use Act::{Cut, HangUp, Key, Listen, Speak};
     const QUESTIONS: [char; 4] = ['2', '3', '4', '5'];
     let question = one(rng, &QUESTIONS).copied().unwrap_or('2');
     // A yes to the hook, then the pitch is heard, or cut short.
-    let pitch = if rng.chance(Ppm(350_000)) { Key('1') } else { Listen };
+    let pitch = if rng.chance(Ppm(350_000)) { Cut('1') } else { Listen };
     let later = rng.chance(Ppm(500_000));
     match mind {
         Mind::Agrees { .. } => match rng.below(5) {
-            0 => vec![Key('1'), pitch, Key(question), Key('1')],
-            1 => vec![Key('1'), pitch, Key('2'), Key('6'), Key('1')],
-            2 => vec![Key('1'), pitch, Key('3'), Key('2'), Key('1')],
+            0 => vec![Key('1'), pitch, Key(question), Cut('1')],
+            1 => vec![Key('1'), pitch, Key('2'), Cut('6'), Key('1')],
+            2 => vec![Key('1'), pitch, Key('3'), Cut('2'), Cut('1')],
             _ => vec![Key('1'), pitch, Key('1')],
         },
         Mind::Refuses => match rng.below(4) {
             0 => vec![Key('1'), pitch, Key('7')],
-            1 => vec![Key('1'), pitch, Key(question), Key('7')],
+            1 => vec![Key('1'), pitch, Key(question), Cut('7')],
             _ => vec![Key('7')],
         },
         Mind::HangsUp => match rng.below(6) {
@@ -132,7 +136,7 @@ pub(super) fn plan(mind: Mind, rng: &mut Rng) -> VecDeque<Act> {
         },
         Mind::Asks if later => vec![Key('1'), pitch, Key(question), Key('#')],
         Mind::Asks => vec![Key('1'), pitch, Key(question), Listen, Key('4'), HangUp],
-        Mind::Hesitates => vec![Key('1'), pitch, Key(question), Key('6'), HangUp],
+        Mind::Hesitates => vec![Key('1'), pitch, Key(question), Cut('6'), HangUp],
         Mind::Later if later => vec![Key('6')],
         Mind::Later => vec![Key('1'), Key('6')],
         Mind::WantsPerson if later => vec![Key('0')],
