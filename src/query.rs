@@ -15,6 +15,7 @@ mod saved;
 
 use std::path::{Path, PathBuf};
 
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::ParamValues;
 use datafusion::error::DataFusionError;
@@ -25,7 +26,7 @@ use tokio::sync::Mutex;
 
 pub use self::answer::Answer;
 pub use self::reference::markdown;
-pub use self::saved::{Param, SavedQuery, saved_queries};
+pub use self::saved::{Kpi, Param, SavedQuery, saved_queries};
 use crate::projection::front_matter::FrontMatterError;
 use crate::projection::live::LiveState;
 use crate::projection::sql::{self, LogReader, Refreshed, View, ViewStatus, refresh_all, views};
@@ -203,22 +204,9 @@ impl Engine {
         &self,
         text: &str,
         params: Vec<(String, String)>,
-    ) -> Result<(datafusion::arrow::datatypes::SchemaRef, Vec<RecordBatch>), Error> {
+    ) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
         let context = Box::pin(self.context()).await?;
-        let plan = context.state().create_logical_plan(text).await?;
-        let options = SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false);
-        options.verify_plan(&plan).map_err(|_| Error::ReadOnly)?;
-        let mut frame = context.execute_logical_plan(plan).await?;
-        if !params.is_empty() {
-            let values = params.into_iter().map(|(name, value)| (name, ScalarValue::from(value)));
-            frame = frame.with_param_values(ParamValues::from(values.collect::<Vec<_>>()))?;
-        }
-        let schema = frame.schema().inner().clone();
-        let batches = frame.collect().await?;
-        Ok((schema, batches))
+        Box::pin(answer_in(&context, text, params)).await
     }
 
     /// The engine with every table in it.
@@ -237,6 +225,26 @@ impl Engine {
         state.context = Some(context.clone());
         Ok(context)
     }
+}
+
+/// Answers a question with the tables of one engine.
+async fn answer_in(
+    context: &SessionContext,
+    text: &str,
+    params: Vec<(String, String)>,
+) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
+    let plan = context.state().create_logical_plan(text).await?;
+    let options =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    options.verify_plan(&plan).map_err(|_| Error::ReadOnly)?;
+    let mut frame = context.execute_logical_plan(plan).await?;
+    if !params.is_empty() {
+        let values = params.into_iter().map(|(name, value)| (name, ScalarValue::from(value)));
+        frame = frame.with_param_values(ParamValues::from(values.collect::<Vec<_>>()))?;
+    }
+    let schema = frame.schema().inner().clone();
+    let batches = frame.collect().await?;
+    Ok((schema, batches))
 }
 
 #[cfg(test)]

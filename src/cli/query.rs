@@ -56,6 +56,13 @@ fn list(common: &Common) -> anyhow::Result<()> {
                 "description": query.description,
                 "params": params.collect::<Vec<_>>(),
                 "example": query.example,
+                "kpi": query.kpi.as_ref().map(|kpi| json!({
+                    "numerator": kpi.numerator,
+                    "denominator": kpi.denominator,
+                    "exclusions": kpi.exclusions,
+                    "unit": kpi.unit,
+                    "source": kpi.source,
+                })),
             })
         });
         return output::json(&list.collect::<Vec<_>>());
@@ -63,6 +70,9 @@ fn list(common: &Common) -> anyhow::Result<()> {
     for query in &queries {
         output::line(&query.name)?;
         output::line(format!("    {}", query.description))?;
+        if let Some(kpi) = &query.kpi {
+            output::line(format!("    {}: {} over {}", kpi.unit, kpi.numerator, kpi.denominator))?;
+        }
         output::line(format!("    {}", query.example))?;
     }
     Ok(())
