@@ -4,7 +4,8 @@
 -- numerator: INVITEs to customers that ended with 408, 500, 503 or 504; our own timeout
 --   counts as 408 and a transport error as 503 (RFC 3261 §8.1.3.1)
 -- denominator: INVITEs to customers
--- exclusions: INVITEs under way; 3xx and 401, 402, 407 stay in the denominator here
+-- exclusions: INVITEs under way; a challenge that our credentials answered is part of the
+--   same leg. 3xx and 401, 402, 407 stay in the denominator here
 -- unit: parts per million
 -- source: RFC 6076 §4.8
 -- params: campaign_id =, carrier_id =, from =, until =

@@ -3,8 +3,8 @@
 --   a BYE and not lost.
 -- numerator: INVITEs to customers with a session that ended by a BYE of either side
 -- denominator: INVITEs to customers
--- exclusions: INVITEs under way. Whether the BYE was answered is not in the log, so it is not
---   asked for
+-- exclusions: INVITEs under way; a challenge that our credentials answered is part of the
+--   same leg. Whether the BYE was answered is not in the log, so it is not asked for
 -- unit: parts per million
 -- source: RFC 6076 §4.9
 -- params: campaign_id =, carrier_id =, from =, until =

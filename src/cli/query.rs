@@ -71,7 +71,7 @@ fn list(common: &Common) -> anyhow::Result<()> {
         output::line(&query.name)?;
         output::line(format!("    {}", query.description))?;
         if let Some(kpi) = &query.kpi {
-            output::line(format!("    {}: {} over {}", kpi.unit, kpi.numerator, kpi.denominator))?;
+            output::line(format!("    Unit: {}; {}.", kpi.unit, kpi.source))?;
         }
         output::line(format!("    {}", query.example))?;
     }

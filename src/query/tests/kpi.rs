@@ -150,6 +150,32 @@ async fn a_call_that_is_recorded_late_counts_where_it_belongs() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn kpis_agree_with_the_saved_questions_that_give_them_too() {
+    let folder = folder();
+    append(folder.path(), &campaign(7, 60)).await;
+    let engine = engine(&folder).await;
+    let head = engine.saved("headline", &[]).await.expect("answers");
+    for (kpi, value, column) in [
+        ("kpi_connect_rate", "connect_rate_ppm", "connect_ppm"),
+        ("kpi_contact_rate", "contact_rate_ppm", "contact_ppm"),
+        ("kpi_acd", "acd_ms", "talk_mean_ms"),
+    ] {
+        let answer = engine.saved(kpi, &[]).await.expect("answers");
+        assert!(answer.count(0, value) > 0, "{kpi}");
+        assert_eq!(answer.value(0, value), head.value(0, column), "{kpi}");
+    }
+    let carriers = engine.saved("carrier_quality", &[]).await.expect("answers");
+    assert_eq!(carriers.rows.len(), 2);
+    for row in 0..carriers.rows.len() {
+        let carrier = [("carrier_id".to_owned(), carriers.text(row, "carrier_id"))];
+        for (kpi, column) in [("kpi_asr", "asr_ppm"), ("kpi_ner", "ner_ppm")] {
+            let answer = engine.saved(kpi, &carrier).await.expect("answers");
+            assert_eq!(answer.value(0, column), carriers.value(row, column), "{kpi} {carrier:?}");
+        }
+    }
+}
+
 /// The cells of the list in `docs/kpi.md`.
 fn listed() -> Vec<Vec<String>> {
     let page = std::fs::read_to_string(source("docs/kpi.md")).expect("docs/kpi.md is there");
