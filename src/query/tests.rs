@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use super::*;
 use crate::projection::history::{append, campaign, moment};
 
+mod session;
+
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
 }
