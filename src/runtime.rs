@@ -11,6 +11,8 @@ pub mod config;
 mod directory;
 mod engine;
 mod erase;
+#[cfg(feature = "kurrentdb")]
+pub mod front;
 mod import;
 mod journal;
 mod log;
