@@ -12,6 +12,7 @@
 pub mod backend;
 pub mod codec;
 mod filter;
+pub mod intake;
 pub mod messages;
 mod persistent;
 pub mod server;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::config::{Breach, KurrentdbConfig, Names};
+use super::intake::Inbox;
 use super::wire::ListenError;
 use crate::base::Clock;
 use crate::event_log::EventLog;
@@ -78,7 +79,7 @@ pub fn serve_options(
         (None, None) if config.insecure => Access::open(),
         (None, None) => return Err(FrontError::Nobody(names)),
     };
-    Ok(ServeOptions { access, tls, append_bytes_max: config.max_append_bytes })
+    Ok(ServeOptions { access, tls, append_bytes_max: config.max_append_bytes, intake: None })
 }
 
 /// A port with clients to come.
@@ -131,8 +132,14 @@ impl Front {
         server::serve(log, self.listener, clock, self.options, stop).await
     }
 
-    /// Serves a log beside what else is done.
-    pub(super) fn start(self, log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Serving {
+    /// Serves the log of a platform that runs, beside what else is done, and offers it leads.
+    pub(super) fn start(
+        mut self,
+        log: Arc<dyn EventLog>,
+        clock: Arc<dyn Clock>,
+        inbox: Inbox,
+    ) -> Serving {
+        self.options.intake = Some(Arc::new(inbox));
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             let served = self.serve(log, clock, async move {

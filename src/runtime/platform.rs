@@ -14,6 +14,7 @@ use super::engine::{Engine, EngineError, Parts, Voices};
 #[cfg(feature = "kurrentdb")]
 use super::front::{Front, FrontError, USERS};
 use super::import::{Import, ImportError, ImportReport, import};
+use super::intake::Inbox;
 use super::journal::{Draft, Journal, JournalError};
 use super::log::{LogError, OpenLog, open_log};
 use super::recovery::{Recovered, recover};
@@ -81,6 +82,7 @@ pub enum StartError {
 pub struct Platform {
     engine: Engine,
     log: OpenLog,
+    inbox: Inbox,
     #[cfg(feature = "kurrentdb")]
     front: Option<Front>,
     sip: SocketAddr,
@@ -153,10 +155,12 @@ impl Platform {
             clock,
             until_complete,
         };
-        let engine = Engine::new(parts, sip.ip());
+        let (inbox, offers) = Inbox::new();
+        let engine = Engine::new(parts, sip.ip(), offers);
         Ok(Self {
             engine,
             log,
+            inbox,
             #[cfg(feature = "kurrentdb")]
             front,
             sip,
@@ -174,6 +178,11 @@ impl Platform {
     /// The log, to follow.
     pub fn log(&self) -> Arc<dyn EventLog> {
         self.log.log.clone()
+    }
+
+    /// Where leads are offered while it runs.
+    pub fn inbox(&self) -> Inbox {
+        self.inbox.clone()
     }
 
     /// Where SIP is spoken.
@@ -210,8 +219,9 @@ impl Platform {
     /// See [`EngineError`]; calls were hung up.
     pub async fn run(self, stop: oneshot::Receiver<()>) -> Result<(), EngineError> {
         #[cfg(feature = "kurrentdb")]
-        let serving =
-            self.front.map(|front| front.start(self.log.log.clone(), Arc::new(SystemClock::new())));
+        let serving = self.front.map(|front| {
+            front.start(self.log.log.clone(), Arc::new(SystemClock::new()), self.inbox)
+        });
         let result = Box::pin(self.engine.run(stop)).await;
         #[cfg(feature = "kurrentdb")]
         if let Some(serving) = serving {
