@@ -6,6 +6,7 @@
 
 mod backend;
 mod groups;
+mod intake;
 mod peer;
 mod server;
 
