@@ -271,7 +271,7 @@ proptest! {
                     .iter()
                     .map(|(id, number)| (*id, match number {
                         0 => "{}".to_owned(),
-                        number => format!(r#"{{"phone":"+1212555017{number}"}}"#),
+                        number => r#"{"phone":"+12125550170"}"#.replace("70\"", &format!("7{number}\"")),
                     }))
                     .collect();
                 let offers: Vec<_> = texts.iter().map(|(id, text)| (*id, text.as_str())).collect();
