@@ -37,11 +37,11 @@ impl Directory {
                 let listed = self.listed.entry(fact.campaign_id.clone()).or_default();
                 listed.insert(fact.subject_id);
             }
-            Event::LeadOffered(fact) => {
-                if recorded.stream == StreamName::of(INBOX, &fact.campaign_id) {
-                    let offers = self.offers.entry(fact.campaign_id.clone()).or_default();
-                    offers.insert(recorded.event_id, recorded.revision);
-                }
+            Event::LeadOffered(fact)
+                if recorded.stream == StreamName::of(INBOX, &fact.campaign_id) =>
+            {
+                let offers = self.offers.entry(fact.campaign_id.clone()).or_default();
+                offers.insert(recorded.event_id, recorded.revision);
             }
             Event::LeadsImported(fact) => {
                 self.files.insert((fact.campaign_id.clone(), fact.file_hash.clone()));

@@ -30,7 +30,7 @@ fn pages_of_short_events_grow_and_of_long_ones_shrink() {
     assert_eq!(size.events(), first, "neither grows nor shrinks");
 }
 
-/// A clock that stands still: nothing here asks how late it is.
+/// A clock that stands still: nothing here depends on what it says.
 #[derive(Debug)]
 struct Noon;
 
