@@ -8,7 +8,10 @@ use uuid::Uuid;
 use super::*;
 use crate::base::Clock;
 use crate::event::{Actor, CampaignCompleted, ContentType, Event, Recorded, examples};
-use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog, LogOptions};
+use crate::event_log::{
+    AllRead, BoxFuture, Direction, EmbeddedLog, EventLog, LogOptions, ReadError, StreamAppend,
+    StreamInfo, StreamRead, Subscription,
+};
 use crate::runtime::clock::{SystemClock, system_random, system_rng};
 use crate::runtime::config::Config;
 use crate::runtime::{Platform, Voices, import_only};
@@ -332,4 +335,110 @@ async fn a_complete_campaign_starts_again_and_dials_who_was_offered() {
     let late = inbox.offer(stream, ExpectedRevision::Any, vec![offered(2, GOOD)]).await;
     assert!(matches!(late, Err(OfferError::Stopping)), "{late:?}");
     drop(folder);
+}
+
+/// A log before which the power goes, and which looks at the keys on disk just then.
+struct PowerCut {
+    log: Arc<dyn EventLog>,
+    keys: std::path::PathBuf,
+}
+
+impl EventLog for PowerCut {
+    fn append(
+        &self,
+        _: StreamName,
+        _: ExpectedRevision,
+        _: Vec<NewEvent>,
+    ) -> BoxFuture<'_, Result<Appended, AppendError>> {
+        Box::pin(async { Err(AppendError::Closed) })
+    }
+
+    fn append_many(
+        &self,
+        batch: Vec<StreamAppend>,
+    ) -> BoxFuture<'_, Result<Vec<Appended>, AppendError>> {
+        let vault = Vault::open(&self.keys, &mut system_random).expect("keys");
+        let facts = batch.iter().flat_map(|part| &part.events);
+        let people = facts.filter(|fact| fact.event_type == "SubjectRegistered").map(|fact| {
+            let fact: SubjectRegistered = serde_json::from_slice(&fact.data).expect("fields");
+            vault.open_sealed(fact.subject_id, &fact.ciphertext).expect("its key is on disk");
+        });
+        assert_eq!(people.count(), 1, "somebody is looked at");
+        Box::pin(async { Err(AppendError::Closed) })
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamName,
+        from: StreamRead,
+        direction: Direction,
+        max: usize,
+    ) -> BoxFuture<'a, Result<Vec<Recorded>, ReadError>> {
+        self.log.read_stream(stream, from, direction, max)
+    }
+
+    fn read_all(
+        &self,
+        from: AllRead,
+        direction: Direction,
+        max: usize,
+    ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
+        self.log.read_all(from, direction, max)
+    }
+
+    fn check(
+        &self,
+        stream: StreamName,
+        expected: ExpectedRevision,
+    ) -> BoxFuture<'_, Result<Option<u64>, AppendError>> {
+        self.log.check(stream, expected)
+    }
+
+    fn stream<'a>(
+        &'a self,
+        stream: &'a StreamName,
+    ) -> BoxFuture<'a, Result<StreamInfo, ReadError>> {
+        self.log.stream(stream)
+    }
+
+    fn delete(
+        &self,
+        stream: StreamName,
+        expected: ExpectedRevision,
+    ) -> BoxFuture<'_, Result<u64, AppendError>> {
+        self.log.delete(stream, expected)
+    }
+
+    fn tombstone(
+        &self,
+        stream: StreamName,
+        expected: ExpectedRevision,
+    ) -> BoxFuture<'_, Result<u64, AppendError>> {
+        self.log.tombstone(stream, expected)
+    }
+
+    fn head(&self) -> Option<u64> {
+        self.log.head()
+    }
+
+    fn subscribe_all(&self, after: Option<u64>) -> Subscription {
+        self.log.subscribe_all(after)
+    }
+}
+
+#[tokio::test]
+async fn a_power_cut_between_keys_and_log_leaves_no_fact_and_the_lead_comes_in_again() {
+    let mut rig = Rig::new().await;
+    let events = rig.events().await.len();
+    let keys = rig.folder.path().join("keys");
+    let cut: Arc<dyn EventLog> = Arc::new(PowerCut { log: rig.log.clone(), keys });
+    let clock = Arc::new(SystemClock::new());
+    let journal = Journal::open(cut, clock, system_rng(), "node-1".to_owned()).await;
+    rig.journal = journal.expect("events");
+    let error = rig.offer(&[(1, GOOD)]).await.expect_err("the power is gone");
+    assert!(error.is_fatal(), "{error}");
+    assert_eq!(rig.events().await.len(), events);
+    let mut rig = rig.again().await;
+    assert!(!rig.offer(&[(1, GOOD)]).await.expect("taken").is_repeat);
+    assert_eq!((rig.count("LeadImported").await, rig.count("SubjectRegistered").await), (1, 1));
 }
