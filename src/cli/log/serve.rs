@@ -14,12 +14,11 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::{Common, Format, output, runtime};
-use crate::event_log::EmbeddedLog;
 use crate::kurrentdb::server::APPEND_MAX;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::config::{KurrentdbConfig, Names};
 use crate::runtime::front::{Front, USERS};
-use crate::runtime::log_options;
+use crate::runtime::open_embedded;
 
 /// Serve the log to clients of KurrentDB.
 #[derive(Debug, clap::Args)]
@@ -70,7 +69,7 @@ pub(super) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
         let is_anywhere = args.insecure_anywhere;
         let front = Front::open(&wanted, users.as_deref(), is_anywhere, Names::OPTIONS).await?;
         let clock = Arc::new(SystemClock::new());
-        let (log, _) = EmbeddedLog::open(&folder, log_options(&config), clock.clone())?;
+        let (log, _) = open_embedded(&config, clock.clone()).await?;
         let log = Arc::new(log);
         let mut terminate = signal(SignalKind::terminate()).context("listen for signals")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for signals")?;
