@@ -41,6 +41,7 @@ mod recent;
 mod record;
 mod rescan;
 mod sealed;
+mod secondary;
 mod segment_table;
 mod shared;
 mod storage;
@@ -75,6 +76,7 @@ pub use sealed::{
     LocalFiles, RawSegment, RowGroupEntry, SealError, SealOptions, SealRecord, SealedDamage,
     SealedEventKey, SealedFile, SealedPart, SealedSegment, SealedStore, merge, mergeable, seal,
 };
+pub use secondary::LINK_TYPE;
 pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
 pub use survey::{Survey, survey};

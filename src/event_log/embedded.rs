@@ -25,6 +25,7 @@ use super::parts::Parts;
 use super::reader::{self, Follower};
 use super::record::size_bound;
 use super::rescan;
+use super::secondary::{self, is_system_stream};
 use super::shared::{HeadState, Shared};
 use super::storage::{DiskStorage, Storage, WriteFailure, read_full, write_full};
 use super::stream_rules::{TOMBSTONE_TYPE, check_name};
@@ -361,7 +362,12 @@ impl EventLog for EmbeddedLog {
         direction: Direction,
         max: usize,
     ) -> BoxFuture<'a, Result<Vec<Recorded>, ReadError>> {
-        Box::pin(async move { self.shared.read_stream(stream, from, direction, max) })
+        Box::pin(async move {
+            if is_system_stream(stream.as_str()) {
+                return secondary::read(&self.shared, stream, from, direction, max).await;
+            }
+            self.shared.read_stream(stream, from, direction, max)
+        })
     }
 
     /// Reads on the calling thread: mostly from the page cache.
@@ -378,7 +384,12 @@ impl EventLog for EmbeddedLog {
         &'a self,
         stream: &'a StreamName,
     ) -> BoxFuture<'a, Result<StreamInfo, ReadError>> {
-        Box::pin(async move { self.shared.info(stream) })
+        Box::pin(async move {
+            if is_system_stream(stream.as_str()) {
+                return secondary::info(&self.shared, stream).await;
+            }
+            self.shared.info(stream)
+        })
     }
 
     fn check(
