@@ -8,6 +8,7 @@ mod backend;
 mod groups;
 mod peer;
 mod server;
+mod system;
 
 use self::peer::{Peer, expect_checks};
 use self::server::{Security, Server};

@@ -1,3 +1,5 @@
+mod links;
+
 use super::read::PageSize;
 
 #[test]
