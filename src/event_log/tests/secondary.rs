@@ -404,3 +404,32 @@ async fn a_link_stays_when_its_event_is_gone() {
     assert_eq!(entries(&log, "$et-$deleted").await.len(), 2);
     assert_eq!(entries(&log, "$et-$metadata").await, []);
 }
+
+#[tokio::test]
+async fn a_file_takes_a_few_bytes_an_event() {
+    const EVENTS: u64 = 40_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path(), LogOptions { segment_bytes: 1 << 20, ..LogOptions::default() });
+    // Calls of twelve events of some types, many of them at once.
+    let mut number = 0;
+    while number < EVENTS {
+        let mut batch = BTreeMap::<_, Vec<_>>::new();
+        for event in number..number + 600 {
+            let name = stream(&format!("call-{}", event / 600 * 50 + event % 50));
+            let event_type = format!("Call{}", (event / 50 + event % 50 / 7) % 17);
+            batch.entry(name).or_default().push(typed(event, &event_type, "{}"));
+        }
+        let part =
+            |(stream, events)| StreamAppend { stream, expected: ExpectedRevision::Any, events };
+        log.append_many(batch.into_iter().map(part).collect()).await.expect("appended");
+        number += 600;
+    }
+    log.shared.secondary.set_block_events(8_000);
+    assert_eq!(entries(&log, "$ce-call").await.len() as u64, number);
+    let files = files(folder.path());
+    let bytes: u64 = files.iter().map(|path| std::fs::metadata(path).expect("a file").len()).sum();
+    let name = files.last().expect("a file").file_stem().expect("a name").to_string_lossy();
+    let covered: u64 = name.rsplit('-').next().expect("a position").parse().expect("a number");
+    assert!(covered > EVENTS / 2, "{covered}");
+    assert!(bytes < 5 * covered, "{bytes} bytes for {covered} events");
+}
