@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::disk::{Disk, Fault};
 use super::*;
 
 const STREAMS: &[&str] = &["call-1", "call-2", "lead-a-b", "plain", "-odd", "$own-1"];
@@ -432,4 +433,43 @@ async fn a_file_takes_a_few_bytes_an_event() {
     let covered: u64 = name.rsplit('-').next().expect("a position").parse().expect("a number");
     assert!(covered > EVENTS / 2, "{covered}");
     assert!(bytes < 5 * covered, "{bytes} bytes for {covered} events");
+}
+
+fn open_on(disk: &Disk) -> EmbeddedLog {
+    let options = LogOptions { segment_bytes: 1_500, ..small() };
+    let storage = Arc::new(disk.started());
+    let log = EmbeddedLog::open_with(storage, options, clock()).expect("a log").0;
+    log.shared.secondary.set_block_events(12);
+    log
+}
+
+/// What cannot be written stays in memory, and a half file is none.
+#[tokio::test]
+async fn a_failing_disk_costs_no_entry() {
+    use Fault::{Crash, Full, ShortWrite, SyncError, TornWrite, WriteError};
+    let mut held = 0;
+    for fault in [WriteError, Full, ShortWrite, TornWrite, SyncError, Crash] {
+        for after in 0..8 {
+            let disk = Disk::new(after);
+            let log = open_on(&disk);
+            for number in 0..90 {
+                append(&log, &format!("call-{}", number / 4), number..number + 1).await;
+            }
+            disk.arm(fault, after);
+            let name = stream("$ce-call");
+            let read = log.read_stream(&name, StreamRead::Start, Direction::Forwards, 100).await;
+            if fault != Crash {
+                assert_eq!(read.expect("entries").len(), 90, "{fault:?} {after}");
+                compare(&log).await;
+                held += log.shared.secondary.blocks().1;
+            }
+            disk.disarm();
+            drop(log);
+            disk.crash();
+            let log = open_on(&disk);
+            compare(&log).await;
+            assert_eq!(log.shared.secondary.blocks().1, 0, "{fault:?} {after}: all are files");
+        }
+    }
+    assert!(held > 0, "no fault struck a file");
 }
