@@ -25,6 +25,7 @@ mod commit;
 mod contract;
 mod damage;
 mod embedded;
+mod folder;
 mod frame;
 mod hash;
 mod head;
@@ -39,6 +40,8 @@ mod parts;
 mod reader;
 mod recent;
 mod record;
+#[cfg(feature = "s3")]
+mod remote;
 mod rescan;
 mod sealed;
 mod secondary;
@@ -66,18 +69,19 @@ pub use contract::{
     StreamInfo, StreamRead,
 };
 pub use embedded::{EmbeddedLog, LogOptions, OpenReport, PendingAppend};
+pub use folder::LogFolder;
 pub use head::{HeadError, HeadKey, SignedHead, public_key};
 pub use load::{Damage, OpenError};
 pub use lock::FolderLock;
 pub use metrics::{Asked, LogMetrics, OPEN_METRICS, SubscriberMetrics};
 #[cfg(feature = "s3")]
-pub use sealed::{CachedFile, Objects, RemoteFiles, S3Options};
+pub use remote::{Objects, RemoteStorage, S3Options};
 pub use sealed::{
-    LocalFiles, RawSegment, RowGroupEntry, SealError, SealOptions, SealRecord, SealedDamage,
-    SealedEventKey, SealedFile, SealedPart, SealedSegment, SealedStore, merge, mergeable, seal,
+    RawSegment, RowGroupEntry, SealError, SealOptions, SealRecord, SealedDamage, SealedEventKey,
+    SealedFile, SealedPart, SealedSegment, SealedStore, StreamEvent, merge, mergeable, seal,
 };
 pub use secondary::LINK_TYPE;
-pub use storage::{DiskStorage, SegmentFile, Storage, WriteFailure};
+pub use storage::{DiskStorage, SegmentFile, Storage, StoreUnavailable, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
 pub use survey::{Survey, survey};
 pub use verify::{

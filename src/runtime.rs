@@ -24,7 +24,7 @@ pub use engine::{EngineError, Voices};
 pub use erase::{EraseError, Erased, erase};
 pub use import::{ImportError, ImportReport};
 pub use journal::JournalError;
-pub use log::{LogError, log_options, read_log};
+pub use log::{LogError, log_folder, open_embedded, read_log};
 pub use platform::{Platform, StartError, import_only};
 pub use recovery::Recovered;
 pub use scripts::{ScriptFileError, read_script};

@@ -19,8 +19,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::{Common, Format, output};
-use crate::event_log::EventLog;
-use crate::runtime::read_log;
+use crate::event_log::{EventLog, LogFolder};
+use crate::runtime::{log_folder, read_log};
 
 /// Look into the event log, prove it, back it up.
 #[derive(Debug, clap::Args)]
@@ -78,16 +78,16 @@ async fn open(common: &Common) -> anyhow::Result<Arc<dyn EventLog>> {
 }
 
 /// The folder of the log, which must have one, and the data folder it is in.
-fn folders(common: &Common) -> anyhow::Result<(PathBuf, PathBuf)> {
-    let data_dir = common.load()?.data_dir;
-    let folder = data_dir.join("log");
+fn folders(common: &Common) -> anyhow::Result<(LogFolder, PathBuf)> {
+    let config = common.load()?;
+    let folder = config.data_dir.join("log");
     if !has_log(&folder) {
         anyhow::bail!(
             "read log: there is no event log in {}; name the data folder with --data-dir, such as demo-data after `ledgerline demo`",
             folder.display()
         );
     }
-    Ok((folder, data_dir))
+    Ok((log_folder(&config)?, config.data_dir))
 }
 
 /// Whether there is at least one segment.

@@ -15,6 +15,7 @@ use super::contract::{
     AllRead, AppendError, Appended, BoxFuture, Direction, EventLog, ReadError, StreamAppend,
     StreamInfo, StreamRead,
 };
+use super::folder::LogFolder;
 use super::inbox::{Answer, Granted, Inbox};
 use super::index::Index;
 use super::keeper::{Care, Keeper};
@@ -27,7 +28,7 @@ use super::record::size_bound;
 use super::rescan;
 use super::secondary::{self, is_system_stream};
 use super::shared::{HeadState, Shared};
-use super::storage::{DiskStorage, Storage, WriteFailure, read_full, write_full};
+use super::storage::{Storage, WriteFailure, read_full, write_full};
 use super::stream_rules::{TOMBSTONE_TYPE, check_name};
 use super::stream_runs::StreamRuns;
 use super::stream_state::{Work, WriterStates};
@@ -141,18 +142,20 @@ impl Future for PendingAppend {
 
 impl EmbeddedLog {
     /// Opens the log in a folder, which is made where it is missing, and holds it against
-    /// other processes.
+    /// other processes. Blocks, for long where the index is lost and a store has what is sealed.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub fn open(
-        folder: &Path,
+        folder: impl Into<LogFolder>,
         options: LogOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, OpenReport), OpenError> {
-        std::fs::create_dir_all(folder).map_err(|source| io_error("create", folder, source))?;
-        let lock = FolderLock::take(&folder.join("lock"))?;
-        Self::open_locked(Arc::new(DiskStorage::new(folder)), options, clock, Some(lock))
+        let folder = folder.into();
+        let path = folder.path();
+        std::fs::create_dir_all(path).map_err(|source| io_error("create", path, source))?;
+        let lock = FolderLock::take(&path.join("lock"))?;
+        Self::open_locked(folder.storage(), options, clock, Some(lock))
     }
 
     /// Opens the log on any storage. The caller sees to it that nobody else writes there.
@@ -245,8 +248,8 @@ impl EmbeddedLog {
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub fn open_read_only(folder: &Path) -> Result<(Self, OpenReport), OpenError> {
-        let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
+    pub fn open_read_only(folder: impl Into<LogFolder>) -> Result<(Self, OpenReport), OpenError> {
+        let storage = folder.into().storage();
         let (mut loader, index) = reader::load(&storage, None)?;
         let report = report(&loader, &index);
         let parts = Parts::new(storage, loader.caches.clone(), loader.runs.take());
@@ -354,7 +357,8 @@ impl EventLog for EmbeddedLog {
         Box::pin(async move { self.submit(batch).await?.await })
     }
 
-    /// Reads on the calling thread: mostly from the page cache.
+    /// Reads on the calling thread, mostly from the page cache; on one for blocking work where a
+    /// store has what is sealed.
     fn read_stream<'a>(
         &'a self,
         stream: &'a StreamName,
@@ -362,34 +366,39 @@ impl EventLog for EmbeddedLog {
         direction: Direction,
         max: usize,
     ) -> BoxFuture<'a, Result<Vec<Recorded>, ReadError>> {
-        Box::pin(async move {
-            if is_system_stream(stream.as_str()) {
-                return secondary::read(&self.shared, stream, from, direction, max).await;
-            }
-            self.shared.read_stream(stream, from, direction, max)
-        })
+        if is_system_stream(stream.as_str()) {
+            return Box::pin(secondary::read(&self.shared, stream, from, direction, max));
+        }
+        let stream = stream.clone();
+        let read = move |shared: &Shared| shared.read_stream(&stream, from, direction, max);
+        Box::pin(self.shared.ask(0, read))
     }
 
-    /// Reads on the calling thread: mostly from the page cache.
+    /// As [`Self::read_stream`].
     fn read_all(
         &self,
         from: AllRead,
         direction: Direction,
         max: usize,
     ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
-        Box::pin(async move { self.shared.read_all(from, direction, max) })
+        let lowest = match (from, direction) {
+            (AllRead::Position(from), Direction::Forwards) => from,
+            (AllRead::End, Direction::Backwards) => self.shared.end().saturating_sub(max as u64),
+            _ => 0,
+        };
+        let read = move |shared: &Shared| shared.read_all(from, direction, max);
+        Box::pin(self.shared.ask(lowest, read))
     }
 
     fn stream<'a>(
         &'a self,
         stream: &'a StreamName,
     ) -> BoxFuture<'a, Result<StreamInfo, ReadError>> {
-        Box::pin(async move {
-            if is_system_stream(stream.as_str()) {
-                return secondary::info(&self.shared, stream).await;
-            }
-            self.shared.info(stream)
-        })
+        if is_system_stream(stream.as_str()) {
+            return Box::pin(secondary::info(&self.shared, stream));
+        }
+        let stream = stream.clone();
+        Box::pin(self.shared.ask(0, move |shared| shared.info(&stream)))
     }
 
     fn check(

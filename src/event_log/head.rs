@@ -16,13 +16,13 @@ use std::io::{self, Read as _, Write as _};
 use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
+use super::folder::LogFolder;
 use super::load::OpenError;
-use super::storage::{DiskStorage, Storage};
+use super::storage::Storage;
 use super::walk::{Walked, segment_names, walk};
 use crate::base::{Clock, Timestamp, hex, unhex};
 
@@ -175,11 +175,12 @@ impl HeadKey {
     /// [`HeadError::Log`] where it is damaged or cannot be read, [`HeadError::NoLog`].
     pub fn head(
         &self,
-        folder: &Path,
+        folder: impl Into<LogFolder>,
         clock: &dyn Clock,
         progress: &mut dyn FnMut(u64),
     ) -> Result<SignedHead, HeadError> {
-        let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
+        let folder = folder.into();
+        let storage = folder.storage();
         let mut bytes = 0;
         let walked = walk(&storage, &mut |step| {
             if let super::walk::Seen::Frame { frame, .. } = step {
@@ -189,8 +190,8 @@ impl HeadKey {
             ControlFlow::Continue(())
         })
         .map_err(HeadError::Log)?;
-        settle(folder, &*storage).map_err(HeadError::Log)?;
-        self.sign(&walked, clock.now()).ok_or_else(|| HeadError::NoLog(folder.to_owned()))
+        settle(folder.path(), &*storage).map_err(HeadError::Log)?;
+        self.sign(&walked, clock.now()).ok_or_else(|| HeadError::NoLog(folder.path().to_owned()))
     }
 
     /// Signs what was walked over. Nothing where that was nothing.

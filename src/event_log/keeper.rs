@@ -34,6 +34,9 @@ pub(super) const HOT_BYTES_MAX: usize = 48 << 20;
 const SMALL_PART: u64 = 8 << 20;
 /// Small neighbours that become one part.
 const MERGED_PARTS: usize = 8;
+/// How long sealing is left alone after it failed, the first time and at most.
+const REST: Duration = Duration::from_secs(2);
+const REST_MAX: Duration = Duration::from_secs(300);
 /// How often the age of segments is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -104,6 +107,7 @@ fn serve(care: &Care, bell: &Bell) {
     {
         tracing::warn!(%error, "what an interrupted sealing left behind stays");
     }
+    let mut rest = Rest::default();
     loop {
         {
             let mut rung = bell.rung.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,10 +131,38 @@ fn serve(care: &Care, bell: &Bell) {
         if let Err(error) = care.keep(&bell.stop) {
             tracing::warn!(%error, "the index of the log stays in memory for now");
         }
-        if let Err(error) = care.seal_due(&bell.stop) {
-            tracing::warn!(%error, "old segments stay unsealed for now");
+        if rest.is_over(care.now()) {
+            match care.seal_due(&bell.stop) {
+                Ok(()) => rest = Rest::default(),
+                Err(error) => {
+                    let seconds = rest.prolong(care.now()).as_secs();
+                    tracing::warn!(%error, seconds, "old segments stay unsealed until the next try");
+                }
+            }
         }
         care.count_unsealed();
+    }
+}
+
+/// The time after sealing failed: each longer than the one before.
+#[derive(Default)]
+struct Rest {
+    /// When it began, and how long it is.
+    since: Option<(Timestamp, Duration)>,
+}
+
+impl Rest {
+    /// A clock that was set back ends it.
+    fn is_over(&self, now: Option<Timestamp>) -> bool {
+        let (Some(now), Some((since, rest))) = (now, self.since) else { return true };
+        let passed = u64::try_from(now.as_micros().saturating_sub(since.as_micros()));
+        passed.map_or(true, |passed| Duration::from_micros(passed) >= rest)
+    }
+
+    fn prolong(&mut self, now: Option<Timestamp>) -> Duration {
+        let rest = self.since.map_or(REST, |(_, before)| (before * 2).min(REST_MAX));
+        self.since = now.map(|now| (now, rest));
+        rest
     }
 }
 
@@ -139,11 +171,14 @@ impl Care {
         self.options.seal_after_age.is_some() || self.options.seal_after_bytes.is_some()
     }
 
+    fn now(&self) -> Option<Timestamp> {
+        self.shared.clock.get().map(|clock| clock.now())
+    }
+
     /// What was recorded before this is older than an age.
     fn before(&self, age: Duration) -> Option<Timestamp> {
         let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-        let now = self.shared.clock.get()?.now();
-        Some(Timestamp::from_micros(now.as_micros().saturating_sub(age)))
+        Some(Timestamp::from_micros(self.now()?.as_micros().saturating_sub(age)))
     }
 
     /// Asks the writer to begin a new segment where the last one has old events.

@@ -141,7 +141,7 @@ impl Loader {
             if there { self.storage.folder(name).ok() } else { None }
         };
         let caches = self.caches.take().or_else(|| folder("index"));
-        let sealed = self.sealed.take().or_else(|| folder("sealed").map(SealedStore::local));
+        let sealed = self.sealed.take().or_else(|| folder("sealed").map(SealedStore::new));
         (self.caches, self.sealed) = (caches, sealed);
     }
 

@@ -24,8 +24,6 @@ mod merge;
 mod part;
 mod raw;
 mod rebuild;
-#[cfg(feature = "s3")]
-mod remote;
 mod seal_record;
 mod shape;
 mod store;
@@ -37,18 +35,24 @@ use bytes::Bytes;
 
 use super::contract::ReadError;
 use super::storage::{Storage, WriteFailure};
-use crate::event::CATALOG;
+use super::stream_rules::{TOMBSTONE_TYPE, original_of};
+use crate::base::hex;
+use crate::event::{CATALOG, ContentType};
 
 use encode::Plan;
 use raw::Scan;
 
-pub use merge::{merge, mergeable};
-pub use part::{LocalFiles, SealedEventKey, SealedPart};
-pub use rebuild::SealedDamage;
 #[cfg(feature = "s3")]
-pub use remote::{CachedFile, Objects, RemoteFiles, S3Options};
-pub use seal_record::{RowGroupEntry, SealRecord, SealedFile, SealedSegment};
+pub(super) use cache::Cache;
+pub use merge::{merge, mergeable};
+pub use part::{SealedEventKey, SealedPart};
+pub use rebuild::SealedDamage;
+pub use seal_record::{RowGroupEntry, SealRecord, SealedFile, SealedSegment, StreamEvent};
 pub use store::SealedStore;
+
+/// Events about streams that a seal record lists at most, and bytes of their data.
+const STREAM_EVENTS: usize = 4_096;
+const STREAM_EVENTS_BYTES: usize = 256 << 10;
 
 /// How sealed files are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,13 +157,19 @@ pub fn seal(
     }
     let at = |number: usize| scan.event(number).map(|raw| raw.event.recorded_at.as_micros());
     let record = SealRecord {
-        format: SealRecord::FORMAT,
+        format: if store.remote().is_some() {
+            SealRecord::FORMAT_STORE
+        } else {
+            SealRecord::FORMAT
+        },
         base: scan.base,
         end: scan.next(),
         first_recorded_at: at(0)?,
         last_recorded_at: at(scan.len() - 1)?,
         segments: scan.entries.clone(),
         files,
+        store: store.remote().map(str::to_owned),
+        stream_events: if store.remote().is_some() { stream_events(&scan)? } else { None },
     };
     drop(scan);
     prove(store, &record, segments)?;
@@ -184,6 +194,30 @@ fn plans(scan: &Scan<'_>) -> Result<Vec<Plan>, SealError> {
         Plan { path, day, family: String::from(family), rows }
     };
     Ok(files.into_iter().map(plan).collect())
+}
+
+/// Tombstones and metadata of streams, where they are few enough to be kept beside.
+fn stream_events(scan: &Scan<'_>) -> Result<Option<Vec<StreamEvent>>, SealError> {
+    let mut events = Vec::new();
+    let mut bytes = 0;
+    for number in 0..scan.len() {
+        let event = scan.event(number)?.event;
+        let is_metadata = original_of(event.stream.as_str()).is_some();
+        if !is_metadata && event.event_type != TOMBSTONE_TYPE {
+            continue;
+        }
+        bytes += event.data.len();
+        if bytes > STREAM_EVENTS_BYTES || events.len() == STREAM_EVENTS {
+            return Ok(None);
+        }
+        events.push(StreamEvent {
+            position: event.position,
+            is_json: event.content_type == ContentType::Json,
+            data: hex(&event.data),
+            event_type: event.event_type,
+        });
+    }
+    Ok(Some(events))
 }
 
 /// The family of an event by its type: one of the catalogue, `system` for the log's own events,

@@ -18,7 +18,7 @@ mod names;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cache_file::{IndexError, TEMPORARY};
 use super::contract::{Direction, ReadError, StreamInfo, StreamRead};
@@ -83,9 +83,12 @@ struct BadBlock(usize, IndexError);
 ///
 /// # Errors
 /// See [`ReadError`].
-pub(super) async fn info(shared: &Shared, stream: &StreamName) -> Result<StreamInfo, ReadError> {
+pub(super) async fn info(
+    shared: &Arc<Shared>,
+    stream: &StreamName,
+) -> Result<StreamInfo, ReadError> {
     let key = NameKey::of(stream.as_str());
-    let length = ask(shared, |state| state.length(key)).await?;
+    let length = look_up(shared, |state| state.length(key)).await?;
     Ok(StreamInfo { last_revision: length.checked_sub(1), ..StreamInfo::default() })
 }
 
@@ -94,7 +97,7 @@ pub(super) async fn info(shared: &Shared, stream: &StreamName) -> Result<StreamI
 /// # Errors
 /// See [`ReadError`].
 pub(super) async fn read(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     stream: &StreamName,
     from: StreamRead,
     direction: Direction,
@@ -106,12 +109,14 @@ pub(super) async fn read(
         StreamRead::Revision(revision) => Some(revision),
         StreamRead::End => None,
     };
-    let (first, positions) = ask(shared, |state| {
+    let (first, positions) = look_up(shared, |state| {
         let (first, last) = stretch(from, direction, max, 0, state.length(key)?);
         Ok((first, state.positions(key, first..last)?))
     })
     .await?;
-    let events = shared.read(&positions, Direction::Forwards)?;
+    let lowest = positions.first().copied().unwrap_or(u64::MAX);
+    let read = move |shared: &Shared| shared.read(&positions, Direction::Forwards);
+    let events = shared.ask(lowest, read).await?;
     let entry = |(revision, event): (u64, &Recorded)| link::entry(stream, revision, event);
     let mut entries: Vec<_> = (first..).zip(&events).map(entry).collect();
     if direction == Direction::Backwards {
@@ -122,13 +127,14 @@ pub(super) async fn read(
 
 /// Asks the index once it has everything that is durable now. In steps, so that a long build
 /// does not hold up the other tasks of a thread; whoever waits does steps.
-async fn ask<T>(
-    shared: &Shared,
+async fn look_up<T>(
+    shared: &Arc<Shared>,
     mut question: impl FnMut(&mut State) -> Result<T, BadBlock>,
 ) -> Result<T, ReadError> {
     let end = shared.end();
     loop {
-        if shared.secondary.step(shared, end)? {
+        let next = shared.secondary.next();
+        if shared.ask(next, move |shared| shared.secondary.step(shared, end)).await? {
             let mut state = shared.secondary.lock();
             if let Some(state) = state.as_mut().filter(|state| state.gathered.next() >= end) {
                 match question(state) {
@@ -145,6 +151,11 @@ impl SecondaryIndex {
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<State>> {
         // A panic between two events leaves what was entered before it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The position it goes on at.
+    fn next(&self) -> u64 {
+        self.lock().as_ref().map_or(0, |state| state.gathered.next())
     }
 
     /// Enters some events; true where it has all before position `end`.

@@ -79,6 +79,32 @@ impl Shared {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Answers a question about positions from a lowest one on. Where a store may have to be
+    /// asked for it, that is done on a thread for blocking work.
+    pub(super) async fn ask<T: Send + 'static>(
+        self: &Arc<Self>,
+        lowest: u64,
+        question: impl FnOnce(&Self) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let is_remote = self.parts.storage.remote().is_some() && {
+            let index = self.index();
+            let part = index.part_at(lowest).and_then(|number| index.parts.get(number));
+            matches!(part, Some(Part::Sealed(_)))
+        };
+        if !is_remote {
+            return question(self);
+        }
+        let shared = self.clone();
+        let answer = tokio::task::spawn_blocking(move || question(&shared)).await;
+        answer.unwrap_or_else(|ended| match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(ReadError::Unavailable {
+                server: "the log".to_owned(),
+                what: "was asked while the program ended".to_owned(),
+            }),
+        })
+    }
+
     /// The position after the last durable one.
     pub(super) fn end(&self) -> u64 {
         self.head.borrow().next

@@ -49,6 +49,30 @@ pub trait Storage: Send + Sync + 'static {
     fn sync_directory(&self) -> io::Result<()>;
     /// How a file is named in messages.
     fn path(&self, name: &str) -> PathBuf;
+    /// Where finished files go that are not kept on this machine, such as `s3://bucket/prefix`:
+    /// reading one may take seconds, and fail with [`StoreUnavailable`] inside.
+    fn remote(&self) -> Option<&str> {
+        None
+    }
+    /// Drops what is kept here of a file that is elsewhere, since it is damaged here: the next
+    /// opening fetches it anew. Says whether there was anything to drop.
+    fn forget(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+}
+
+/// A store that is not on this machine does not answer, or refuses: the source of an
+/// [`io::Error`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{server} {what}")]
+pub struct StoreUnavailable {
+    /// The store, without credentials.
+    pub server: String,
+    /// What it does not do.
+    pub what: String,
+    /// It gave no answer, rather than one that refuses.
+    pub is_down: bool,
 }
 
 /// One open file.

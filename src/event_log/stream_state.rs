@@ -12,8 +12,11 @@ use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
+
 use super::contract::{AppendError, ReadError, StreamAppend};
 use super::inbox::PartView;
+use super::index::Part;
 use super::shared::Shared;
 use super::stream_rules::{
     DELETED, METADATA_TYPE, Past, StreamMetadata, StreamState, TOMBSTONE_TYPE, Verdict,
@@ -21,8 +24,8 @@ use super::stream_rules::{
     with_truncate_before,
 };
 use super::stream_runs::{KeyHasher, StreamKey};
-use crate::base::{EventId, Timestamp};
-use crate::event::{Actor, ContentType, ExpectedRevision, NewEvent, StreamName};
+use crate::base::{EventId, Timestamp, unhex};
+use crate::event::{Actor, ContentType, ExpectedRevision, NewEvent, Recorded, StreamName};
 
 /// Streams that are known to have nothing special kept at most; in tests few, too.
 const PLAIN_STREAMS: usize = if cfg!(test) { 2 } else { 262_144 };
@@ -71,6 +74,13 @@ struct Known {
     state: StreamState,
     /// The data of the last metadata event, where they are JSON.
     document: Option<Vec<u8>>,
+}
+
+/// What an event may say of its stream.
+struct Said {
+    event_type: String,
+    content_type: ContentType,
+    data: Bytes,
 }
 
 /// Of which events something is known: positions of the last one of the stream and of its
@@ -129,13 +139,36 @@ impl Shared {
     fn read_known(&self, ends: Ends) -> Result<Known, ReadError> {
         let mut known = Known::default();
         if let Some(last) = ends.0 {
-            known.state.is_tombstoned = self.read_one(last)?.event_type == TOMBSTONE_TYPE;
+            let event = self.said_of_stream(last)?;
+            known.state.is_tombstoned = event.is_some_and(|said| said.event_type == TOMBSTONE_TYPE);
         }
-        if let Some(metadata) = ends.1 {
-            let event = self.read_one(metadata)?;
-            known.learn(event.content_type, &event.data);
+        if let Some(metadata) = ends.1
+            && let Some(said) = self.said_of_stream(metadata)?
+        {
+            known.learn(said.content_type, &said.data);
         }
         Ok(known)
+    }
+
+    /// An event that may say something of its stream: as the seal record knows it, so that no
+    /// store is asked, else from the files. None where it says nothing.
+    fn said_of_stream(&self, position: u64) -> Result<Option<Said>, ReadError> {
+        let part = {
+            let index = self.index();
+            match index.part_at(position).and_then(|number| index.parts.get(number)) {
+                Some(Part::Sealed(part)) => Some(part.clone()),
+                Some(Part::Raw(_)) | None => None,
+            }
+        };
+        if let Some(known) = part.as_ref().and_then(|part| part.record().stream_event(position)) {
+            return Ok(known.map(|event| Said {
+                event_type: event.event_type.clone(),
+                content_type: if event.is_json { ContentType::Json } else { ContentType::Binary },
+                data: unhex(&event.data).unwrap_or_default().into(),
+            }));
+        }
+        let Recorded { event_type, content_type, data, .. } = self.read_one(position)?;
+        Ok(Some(Said { event_type, content_type, data }))
     }
 }
 

@@ -131,7 +131,11 @@ impl Embedded {
             }
             let head = self.head.borrow_and_update().clone();
             if self.next < head.next {
-                self.page = self.shared.read_on(self.next, PAGE_EVENTS, PAGE_BYTES)?.into();
+                let next = self.next;
+                let page = self
+                    .shared
+                    .ask(next, move |shared| shared.read_on(next, PAGE_EVENTS, PAGE_BYTES));
+                self.page = page.await?.into();
                 let last = self.page.back().map_or(self.next, |event| event.position + 1);
                 assert!(last > self.next, "a durable position can be read");
                 self.next = last;

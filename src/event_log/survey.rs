@@ -6,12 +6,11 @@
 //! Deliberately absent: checking them (that is `verify`), and anything about streams and types.
 
 use std::ops::ControlFlow;
-use std::path::Path;
-use std::sync::Arc;
 
+use super::folder::LogFolder;
 use super::frame::{Fault, SEGMENT_HEADER, SegmentHeader};
 use super::load::OpenError;
-use super::storage::{DiskStorage, Storage, read_full};
+use super::storage::{Storage, read_full};
 use super::walk::{LogPart, Seen, Walked, parts, segment_names};
 use crate::base::Timestamp;
 
@@ -51,8 +50,8 @@ pub struct Survey {
 ///
 /// # Errors
 /// [`OpenError`] where its ends cannot be read.
-pub fn survey(folder: &Path) -> Result<Survey, OpenError> {
-    let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
+pub fn survey(folder: impl Into<LogFolder>) -> Result<Survey, OpenError> {
+    let storage = folder.into().storage();
     let mut found = Survey::default();
     let mut sealed_end = 0;
     for part in parts(&storage)? {

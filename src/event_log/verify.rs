@@ -8,12 +8,12 @@
 //! Deliberately absent: judging what events say (that is `audit`), and who holds the key.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::Arc;
 
+use super::folder::LogFolder;
 use super::head::SignedHead;
 use super::load::{Damage, OpenError};
-use super::storage::{DiskStorage, Storage};
+use super::storage::Storage;
 use super::walk::{Seen, Walked, walk};
 use crate::base::hex;
 
@@ -88,7 +88,7 @@ pub struct HeadCheck {
 ///
 /// # Errors
 /// [`VerifyError`] with the first byte that cannot be explained.
-pub fn verify(folder: &Path) -> Result<VerifyReport, VerifyError> {
+pub fn verify(folder: impl Into<LogFolder>) -> Result<VerifyReport, VerifyError> {
     verify_with(folder, &mut |_| {})
 }
 
@@ -97,10 +97,10 @@ pub fn verify(folder: &Path) -> Result<VerifyReport, VerifyError> {
 /// # Errors
 /// As [`verify`].
 pub fn verify_with(
-    folder: &Path,
+    folder: impl Into<LogFolder>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<VerifyReport, VerifyError> {
-    let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
+    let storage = folder.into().storage();
     run(&storage, progress, &mut |_| ControlFlow::Continue(()))
 }
 
@@ -110,11 +110,11 @@ pub fn verify_with(
 /// # Errors
 /// [`VerifyError::Unreadable`] only; damage is part of the answer.
 pub fn verify_head(
-    folder: &Path,
+    folder: impl Into<LogFolder>,
     head: &SignedHead,
     progress: &mut dyn FnMut(u64),
 ) -> Result<HeadCheck, VerifyError> {
-    let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
+    let storage = folder.into().storage();
     let mut log = None;
     let mut at_head = None;
     let mut seen = 0;

@@ -143,7 +143,7 @@ fn sealed_store(storage: &Arc<dyn Storage>) -> Result<Option<SealedStore>, OpenE
     if !storage.list().map_err(failed)?.iter().any(|name| name == SEALED) {
         return Ok(None);
     }
-    Ok(Some(SealedStore::local(storage.folder(SEALED).map_err(failed)?)))
+    Ok(Some(SealedStore::new(storage.folder(SEALED).map_err(failed)?)))
 }
 
 /// What reading a sealed part says, as opening would say it.

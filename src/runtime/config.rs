@@ -87,6 +87,26 @@ pub struct SealingConfig {
     /// Segments are finished once their oldest event is older than this, and sealed once their
     /// newest is. Units: hours.
     pub after_hours: u64,
+    /// The S3-compatible store where Parquet files go, `s3://bucket/prefix`; without one, they
+    /// lie in the data folder. Credentials come from the environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// The store's address, such as `https://storage.example.com`; without one, that of AWS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The store's region; without one, `AWS_REGION` of the environment, or `us-east-1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Whether the bucket stands in the endpoint's host name and not in the path.
+    #[serde(skip_serializing_if = "is_false")]
+    pub virtual_hosted: bool,
+    /// What is kept on the disk of files fetched from the store. Units: MiB.
+    pub cache_mib: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The console's server.
@@ -253,7 +273,15 @@ impl Default for Config {
 
 impl Default for SealingConfig {
     fn default() -> Self {
-        Self { after_mib: 512, after_hours: 24 }
+        Self {
+            after_mib: 512,
+            after_hours: 24,
+            store: None,
+            endpoint: None,
+            region: None,
+            virtual_hosted: false,
+            cache_mib: 4_096,
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::config::{Config, LogAddress};
 use crate::base::Clock;
-use crate::event_log::{EmbeddedLog, EventLog, FolderLock, LogOptions, OpenError};
+use crate::event_log::{
+    EmbeddedLog, EventLog, FolderLock, LogFolder, LogOptions, OpenError, OpenReport,
+};
 
 /// The log cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,10 @@ pub enum LogError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The store for sealed files cannot be used.
+    #[cfg(feature = "s3")]
+    #[error("sealing.store: {0}")]
+    Store(#[from] crate::event_log::StoreUnavailable),
     /// The server cannot be used.
     #[cfg(feature = "kurrentdb")]
     #[error(transparent)]
@@ -49,7 +55,7 @@ pub(crate) struct OpenLog {
 }
 
 /// How a log in the data folder uses its files.
-pub fn log_options(config: &Config) -> LogOptions {
+fn log_options(config: &Config) -> LogOptions {
     let age = Duration::from_secs(config.sealing.after_hours * 3_600);
     LogOptions {
         seal_after_bytes: Some(config.sealing.after_mib << 20),
@@ -65,8 +71,7 @@ pub fn log_options(config: &Config) -> LogOptions {
 /// See [`LogError`]; where another process writes to it from this data folder, too.
 pub(crate) async fn open_log(config: &Config, clock: Arc<dyn Clock>) -> Result<OpenLog, LogError> {
     let Some(address) = &config.log else {
-        let folder = config.data_dir.join("log");
-        let (log, report) = EmbeddedLog::open(&folder, log_options(config), clock)?;
+        let (log, report) = open_embedded(config, clock).await?;
         let torn_tail_bytes = report.torn_tail_bytes;
         return Ok(OpenLog { log: Arc::new(log), torn_tail_bytes, _hold: None });
     };
@@ -89,7 +94,63 @@ pub async fn read_log(config: &Config) -> Result<Arc<dyn EventLog>, LogError> {
     if !folder.is_dir() {
         return Err(LogError::Missing(folder));
     }
-    Ok(Arc::new(EmbeddedLog::open_read_only(&folder)?.0))
+    let folder = log_folder(config)?;
+    // A store may have to be asked, and is waited for.
+    let opened = tokio::task::spawn_blocking(move || EmbeddedLog::open_read_only(folder)).await;
+    Ok(Arc::new(done(opened)?.0))
+}
+
+/// Opens the log in the data folder to write to it.
+///
+/// # Errors
+/// See [`LogError`].
+pub async fn open_embedded(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+) -> Result<(EmbeddedLog, OpenReport), LogError> {
+    let path = config.data_dir.join("log");
+    std::fs::create_dir_all(&path)
+        .map_err(|source| LogError::Folder { path: path.clone(), source })?;
+    let (folder, options) = (log_folder(config)?, log_options(config));
+    let opened = tokio::task::spawn_blocking(move || EmbeddedLog::open(folder, options, clock));
+    Ok(done(opened.await)?)
+}
+
+/// Where the log in the data folder is, and its sealed files.
+///
+/// # Errors
+/// [`LogError::Store`] where the store's settings cannot be used.
+pub fn log_folder(config: &Config) -> Result<LogFolder, LogError> {
+    let path = config.data_dir.join("log");
+    #[cfg(feature = "s3")]
+    if let Some(url) = &config.sealing.store {
+        use crate::event_log::{Objects, S3Options, StoreUnavailable};
+
+        let sealing = &config.sealing;
+        let options = S3Options::parse(url).map_err(|wanted| {
+            LogError::Store(StoreUnavailable {
+                server: url.clone(),
+                what: wanted.to_owned(),
+                is_down: false,
+            })
+        })?;
+        let options = S3Options {
+            endpoint: sealing.endpoint.clone(),
+            region: sealing.region.clone(),
+            is_virtual_hosted: sealing.virtual_hosted,
+            ..options
+        };
+        let folder = LogFolder::with_store(&path, Objects::s3(&options)?, sealing.cache_mib << 20);
+        return folder.map_err(|source| LogError::Folder { path, source });
+    }
+    Ok(LogFolder::local(&path))
+}
+
+fn done<T>(ended: Result<T, tokio::task::JoinError>) -> T {
+    match ended.map_err(tokio::task::JoinError::into_panic) {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
 }
 
 #[cfg(feature = "kurrentdb")]

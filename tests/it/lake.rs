@@ -1,23 +1,23 @@
-//! Sealed parts in an S3-compatible store: a real server (s3s-fs) on loopback, with a signature
-//! on every request.
+//! A log that seals into an S3-compatible store: a real server (s3s-fs) on loopback, with a
+//! signature on every request.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use ledgerline::base::{Clock, EventId, Rng, Timestamp};
 use ledgerline::event::{Actor, ExpectedRevision, NewEvent, Recorded, StreamName, examples};
 use ledgerline::event_log::{
-    AllRead, Direction, DiskStorage, EmbeddedLog, EventLog as _, LogOptions, Objects, RawSegment,
-    ReadError, RemoteFiles, S3Options, SealOptions, SealRecord, SealedPart, SealedStore, Storage,
-    seal,
+    AllRead, AppendError, Direction, EmbeddedLog, EventLog as _, FolderPlace, LogFolder,
+    LogOptions, Objects, OpenError, ReadError, S3Options, StreamRead, SubscriptionItem, backup,
+    restore, survey, verify,
 };
 use object_store::aws::AmazonS3Builder;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, spawn_blocking};
 
 const KEY: &str = "TESTKEYID";
@@ -37,11 +37,15 @@ impl Drop for Server {
 }
 
 async fn serve(folder: &Path) -> Server {
+    serve_at(folder, "127.0.0.1:0").await
+}
+
+async fn serve_at(folder: &Path, address: &str) -> Server {
     let files = s3s_fs::FileSystem::new(folder).expect("a folder");
     let mut builder = S3ServiceBuilder::new(files);
     builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
     let service = builder.build();
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let listener = TcpListener::bind(address).await.expect("a port");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
     let task = tokio::spawn(async move {
         let mut connections = tokio::task::JoinSet::new();
@@ -59,22 +63,15 @@ async fn serve(folder: &Path) -> Server {
 fn objects(endpoint: &str, secret: &str) -> Objects {
     let options = S3Options {
         endpoint: Some(endpoint.to_owned()),
-        region: None,
-        bucket: "lake".to_owned(),
-        prefix: "ledgerline/log".to_owned(),
-        is_path_style: true,
+        ..S3Options::parse("s3://lake/ledgerline/log").expect("a place")
     };
     let builder = AmazonS3Builder::new().with_access_key_id(KEY).with_secret_access_key(secret);
     Objects::s3_with(builder, &options).expect("options")
 }
 
-/// A store with its records, and its cache, in a folder.
-fn store(objects: Objects, folder: &Path, cache: &str) -> SealedStore {
-    let folder: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
-    let records = folder.folder("sealed").expect("a folder");
-    let cache = folder.folder(cache).expect("a folder");
-    let remote = RemoteFiles::new(objects, cache, 1 << 30, Handle::current()).expect("a cache");
-    SealedStore::remote(records, remote)
+/// A log's folder with its sealed files in the store.
+fn stored(folder: &Path, endpoint: &str) -> LogFolder {
+    LogFolder::with_store(folder, objects(endpoint, SECRET), 1 << 30).expect("a folder")
 }
 
 struct Still;
@@ -85,122 +82,288 @@ impl Clock for Still {
     }
 }
 
-/// A log of a few hundred events in several segments.
-async fn write_log(folder: &Path) -> Vec<Recorded> {
-    let options = LogOptions { segment_bytes: 20_000, ..LogOptions::default() };
-    let (log, _) = EmbeddedLog::open(folder, options, Arc::new(Still)).expect("a log");
+/// Small segments, each sealed once it is finished.
+fn sealing() -> LogOptions {
+    LogOptions { segment_bytes: 20_000, seal_after_bytes: Some(0), ..LogOptions::default() }
+}
+
+async fn open(folder: LogFolder) -> Result<EmbeddedLog, OpenError> {
+    let opened = spawn_blocking(move || EmbeddedLog::open(folder, sealing(), Arc::new(Still)));
+    Ok(opened.await.expect("no panic")?.0)
+}
+
+async fn open_reader(folder: LogFolder) -> EmbeddedLog {
+    let opened = spawn_blocking(move || EmbeddedLog::open_read_only(folder));
+    opened.await.expect("no panic").expect("a reader").0
+}
+
+fn events(round: u64) -> Vec<NewEvent> {
     let facts = examples();
-    for round in 0..12 {
-        let events = facts.iter().zip(0..).map(|(fact, number)| {
-            let at = Timestamp::from_micros(START + number);
-            let id = EventId::generate(at, &mut Rng::from_seed(round * 1_000 + number as u64));
-            NewEvent::of(fact, id, at, Actor::part("test"))
-        });
-        let stream = StreamName::of("round", &round);
-        log.append(stream, ExpectedRevision::Any, events.collect()).await.expect("appended");
-    }
-    let all = log.read_all(AllRead::Start, Direction::Forwards, usize::MAX).await.expect("events");
-    log.close().await;
-    all
-}
-
-fn segments(folder: &Path) -> Vec<RawSegment> {
-    let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
-    let mut names = storage.list().expect("names");
-    names.retain(|name| name.starts_with("segment-"));
-    names.sort();
-    names.iter().map(|name| RawSegment::read(&storage, name).expect("a segment")).collect()
-}
-
-async fn seal_in(store: &SealedStore, segments: Vec<RawSegment>) -> Vec<SealRecord> {
-    let store = store.clone();
-    let work = move || {
-        let options = SealOptions::default();
-        let sealed = segments.chunks(2).map(|two| seal(&store, two, &options).expect("sealed"));
-        sealed.collect()
-    };
-    spawn_blocking(work).await.expect("no panic")
-}
-
-/// Reads everything as a reader does: fetch, then read.
-async fn read_all(store: &SealedStore) -> Result<Vec<Recorded>, ReadError> {
-    let mut events = Vec::new();
-    for record in store.records()? {
-        let part = SealedPart::open(record, store.clone());
-        let _held = part.ensure_local(0..u64::MAX).await?;
-        part.read_range(0..u64::MAX, &mut events)?;
-    }
-    Ok(events)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_is_sealed_into_an_s3_store_and_read_back_from_it() {
-    let (home, bucket) = (tempfile::tempdir().expect("home"), tempfile::tempdir().expect("root"));
-    std::fs::create_dir(bucket.path().join("lake")).expect("a bucket");
-    let server = serve(bucket.path()).await;
-    let written = write_log(&home.path().join("log")).await;
-    let raw = segments(&home.path().join("log"));
-    assert!(raw.len() > 2, "{}", raw.len());
-
-    // Given a log sealed into the store
-    let sealed = store(objects(&server.endpoint, SECRET), home.path(), "cache");
-    let records = seal_in(&sealed, raw.clone()).await;
-    let first = &records[0].files[0];
-    let object = bucket.path().join("lake/ledgerline/log").join(&first.path);
-    assert_eq!(std::fs::metadata(&object).expect("an object").len(), first.bytes);
-
-    // When another machine has the records, but an empty cache
-    let other = store(objects(&server.endpoint, SECRET), home.path(), "another-cache");
-    assert_eq!(read_all(&other).await.expect("events"), written);
-    let all: Vec<_> =
-        records.iter().map(|it| SealedPart::open(it.clone(), other.clone())).collect();
-    let rebuilt = spawn_blocking(move || {
-        let mut previous = [0; 32];
-        let mut segments = Vec::new();
-        for part in &all {
-            previous = part.verify(previous).expect("verified");
-            let count = part.record().segments.len();
-            segments.extend((0..count).map(|number| part.rebuild_raw(number).expect("raw")));
-        }
-        segments
+    let events = facts.iter().zip(0..).map(|(fact, number)| {
+        let at = Timestamp::from_micros(START + number);
+        let id = EventId::generate(at, &mut Rng::from_seed(round * 1_000 + number as u64));
+        NewEvent::of(fact, id, at, Actor::part("test"))
     });
-    let rebuilt = rebuilt.await.expect("no panic");
-    assert_eq!(rebuilt, raw.iter().map(|segment| segment.bytes.clone()).collect::<Vec<_>>());
+    events.collect()
+}
 
-    // Then a byte changed in the store is found, with the name of the object
-    let mut bytes = std::fs::read(&object).expect("read");
-    bytes[100] ^= 1;
-    std::fs::write(&object, &bytes).expect("written");
-    let third = store(objects(&server.endpoint, SECRET), home.path(), "third-cache");
-    let damaged = read_all(&third).await.expect_err("damaged").to_string();
-    assert!(damaged.contains(&first.path) && damaged.contains("s3://lake"), "{damaged}");
+async fn append(log: &EmbeddedLog, stream: u64, round: u64) -> Result<u64, AppendError> {
+    let stream = StreamName::of("round", &stream);
+    let appended = log.append(stream, ExpectedRevision::Any, events(round)).await?;
+    Ok(appended.last_position)
+}
+
+async fn read_all(log: &EmbeddedLog) -> Result<Vec<Recorded>, ReadError> {
+    log.read_all(AllRead::Start, Direction::Forwards, usize::MAX).await
+}
+
+/// Looks again and again, but not for ever.
+async fn wait_for(mut is_done: impl AsyncFnMut() -> bool) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    let looking = async {
+        while !is_done().await {
+            ticks.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), looking).await.expect("done within a minute");
+}
+
+/// Waits until every finished segment is sealed: its file is gone then.
+async fn sealed(folder: &Path) {
+    let raw = || {
+        let names = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("one"));
+        let is_raw = |name: &String| name.starts_with("segment-");
+        names.filter_map(|entry| entry.file_name().into_string().ok()).filter(is_raw).count()
+    };
+    wait_for(async || raw() <= 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_store_and_wrong_credentials_are_named_without_a_secret() {
+async fn a_running_log_seals_into_an_s3_store_and_reads_from_it() {
     let (home, bucket) = (tempfile::tempdir().expect("home"), tempfile::tempdir().expect("root"));
     std::fs::create_dir(bucket.path().join("lake")).expect("a bucket");
     let server = serve(bucket.path()).await;
-    let written = write_log(&home.path().join("log")).await;
-    let sealed = store(objects(&server.endpoint, SECRET), home.path(), "cache");
-    seal_in(&sealed, segments(&home.path().join("log"))).await;
+    let folder = home.path().join("log");
+    std::fs::create_dir(&folder).expect("a folder");
 
-    let check = |error: ReadError| {
-        let text = error.to_string();
-        let ReadError::Unavailable { server, .. } = error else { panic!("{text}") };
-        assert!(server.starts_with("s3://lake/ledgerline/log at http://127.0.0.1"), "{server}");
-        assert!(text.contains("ledgerline/log/day="), "{text}");
-        assert!(!text.contains(KEY) && !text.contains(SECRET), "{text}");
-        text
-    };
-    let wrong = store(objects(&server.endpoint, "wrong"), home.path(), "wrong-cache");
-    let refused = check(read_all(&wrong).await.expect_err("wrong credentials"));
-    assert!(refused.contains("credentials"), "{refused}");
+    // Given a log that has sealed most of what it has
+    let log = open(stored(&folder, &server.endpoint)).await.expect("a log");
+    let reader = open_reader(stored(&folder, &server.endpoint)).await;
+    for round in 0..12 {
+        append(&log, round, round).await.expect("appended");
+    }
+    let written = read_all(&log).await.expect("events");
+    sealed(&folder).await;
+    let found = survey(stored(&folder, &server.endpoint)).expect("a survey");
+    assert!(found.sealed_events > 300 && found.sealed_events < written.len() as u64, "{found:?}");
+    let objects = bucket.path().join("lake/ledgerline/log");
+    let in_store = |kind: &str| files_of(&objects).filter(|path| path.ends_with(kind)).count();
+    assert!(in_store(".parquet") > 5 && in_store(".json") > 1, "the records have copies, too");
+    assert_eq!(files_of(&folder.join("sealed")).filter(|it| it.ends_with(".parquet")).count(), 0);
 
-    let dead = server.endpoint.clone();
+    // Then it reads the same, and so do a reader beside it and one without a cache
+    assert_eq!(read_all(&log).await.expect("events"), written);
+    reader.look().await.expect("looked");
+    assert_eq!(read_all(&reader).await.expect("events"), written);
+    drop(reader);
+    std::fs::remove_dir_all(folder.join("cache")).expect("removed");
+    let reader = open_reader(stored(&folder, &server.endpoint)).await;
+    let stream = StreamName::of("round", &0);
+    let cold = reader.read_stream(&stream, StreamRead::Start, Direction::Forwards, 9).await;
+    assert_eq!(cold.expect("events"), written[..9]);
+    let mut all = reader.subscribe_all(None);
+    for event in &written {
+        assert_eq!(all.next().await.expect("next"), SubscriptionItem::Event(event.clone()));
+    }
+
+    // And when the log is closed, verified, and opened with no index and no cache
+    log.close().await;
+    drop((log, reader));
+    let place = stored(&folder, &server.endpoint);
+    let proof = spawn_blocking(move || verify(place)).await.expect("no panic").expect("whole");
+    assert_eq!(proof.events, written.len() as u64);
+    let config = home.path().join("ledgerline.toml");
+    let place = "store = \"s3://lake/ledgerline/log\"";
+    let text =
+        format!("data_dir = \".\"\n[sealing]\n{place}\nendpoint = \"{}\"\n", server.endpoint);
+    std::fs::write(&config, text).expect("written");
+    let (first, whole) =
+        (command(&config, &["read", "--limit", "2"]), command(&config, &["verify"]));
+    let (first, whole) = tokio::join!(first, whole);
+    assert_eq!(first.lines().count(), 2, "{first}");
+    assert!(whole.contains(&format!("{} events", written.len())), "{whole}");
+    std::fs::remove_dir_all(folder.join("cache")).expect("removed");
+    std::fs::remove_dir_all(folder.join("index")).expect("removed");
+    let log = open(stored(&folder, &server.endpoint)).await.expect("a log");
+    assert_eq!(read_all(&log).await.expect("events"), written);
+    let again = log.append(stream, ExpectedRevision::NoStream, events(0)).await.expect("a repeat");
+    assert!(again.is_repeat, "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_store_is_down_appends_go_on_and_cold_reads_say_so() {
+    let (home, bucket) = (tempfile::tempdir().expect("home"), tempfile::tempdir().expect("root"));
+    std::fs::create_dir(bucket.path().join("lake")).expect("a bucket");
+    let server = serve(bucket.path()).await;
+    let folder = home.path().join("log");
+    std::fs::create_dir(&folder).expect("a folder");
+    let log = open(stored(&folder, &server.endpoint)).await.expect("a log");
+    for round in 0..6 {
+        append(&log, round, round).await.expect("appended");
+    }
+    log.tombstone(StreamName::of("round", &1), ExpectedRevision::Any).await.expect("closed");
+    append(&log, 7, 6).await.expect("appended");
+    append(&log, 8, 7).await.expect("appended");
+    sealed(&folder).await;
+    log.close().await;
+    drop(log);
+    std::fs::remove_dir_all(folder.join("cache")).expect("removed");
+
+    // Given a store that is down, and nothing of it in the cache
+    let endpoint = server.endpoint.clone();
     drop(server);
-    let gone = store(objects(&dead, SECRET), home.path(), "gone-cache");
-    check(read_all(&gone).await.expect_err("no server"));
-    // What was fetched before can be read without the server.
-    assert_eq!(read_all(&sealed).await.expect("events"), written);
+    let log = open(stored(&folder, &endpoint)).await.expect("opening asks no server");
+
+    // Then a stream of which all events are in the store goes on
+    append(&log, 0, 100).await.expect("appended");
+    for round in 101..106 {
+        append(&log, 0, round).await.expect("appended");
+    }
+    let closed = append(&log, 1, 200).await.expect_err("a tombstone");
+    assert!(matches!(closed, AppendError::StreamDeleted { .. }), "{closed}");
+    // And a cold read names the store and no secret
+    let failed = read_all(&log).await.expect_err("no server").to_string();
+    assert!(failed.contains("s3://lake/ledgerline/log at http://127.0.0.1"), "{failed}");
+    assert!(!failed.contains(KEY) && !failed.contains(SECRET), "{failed}");
+    // And what is finished waits on the disk
+    let raw = files_of(&folder).filter(|name| name.contains("segment-")).count();
+    assert!(raw > 1, "{raw}");
+
+    // When it is back, everything can be read and the rest is sealed
+    let address = endpoint.strip_prefix("http://").expect("an address");
+    let _server = serve_at(bucket.path(), address).await;
+    let mut all = Err(String::new());
+    wait_for(async || {
+        all = read_all(&log).await.map_err(|error| error.to_string());
+        all.is_ok()
+    })
+    .await;
+    let all = all.expect("events");
+    assert_eq!(all.last().map(|last| last.position), log.head());
+    log.close().await;
+    drop(log);
+    let log = open(stored(&folder, &endpoint)).await.expect("a log");
+    sealed(&folder).await;
+    assert_eq!(read_all(&log).await.expect("events"), all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_on_the_disk_stays_readable_and_one_in_a_store_asks_for_the_setting() {
+    let (home, bucket) = (tempfile::tempdir().expect("home"), tempfile::tempdir().expect("root"));
+    std::fs::create_dir(bucket.path().join("lake")).expect("a bucket");
+    let server = serve(bucket.path()).await;
+    let folder = home.path().join("log");
+
+    // Given a log that sealed on the disk, then into a store
+    let log = open(LogFolder::local(&folder)).await.expect("a log");
+    for round in 0..4 {
+        append(&log, round, round).await.expect("appended");
+    }
+    sealed(&folder).await;
+    log.close().await;
+    drop(log);
+    let log = open(stored(&folder, &server.endpoint)).await.expect("a log");
+    for round in 4..8 {
+        append(&log, round, round).await.expect("appended");
+    }
+    sealed(&folder).await;
+    let written = read_all(&log).await.expect("events");
+    assert_eq!(written.len() as u64, log.head().expect("events") + 1);
+    log.close().await;
+    drop(log);
+
+    // Then without the setting it is not opened, and says which it is
+    let refused = open(LogFolder::local(&folder)).await.err().expect("refused").to_string();
+    assert!(refused.contains("s3://lake/ledgerline/log"), "{refused}");
+    assert!(refused.contains("sealing.store"), "{refused}");
+
+    // And a backup has what is in the store, and needs no store when it is back
+    let (kept, back) = (home.path().join("kept"), home.path().join("back"));
+    let place = stored(&folder, &server.endpoint);
+    let restored = spawn_blocking(move || {
+        let to = FolderPlace::write_to(&kept).expect("a place");
+        backup(place, &to, None, &Still, &mut |_, _| {}).expect("a backup");
+        restore(&FolderPlace::read_from(&kept), &back, None, &mut |_, _| {}).expect("restored");
+        back.join("log")
+    });
+    let restored = restored.await.expect("no panic");
+    let again = open(LogFolder::local(&restored)).await.expect("a log");
+    assert_eq!(read_all(&again).await.expect("events"), written);
+    drop(again);
+
+    // And a byte that changed in the store is found, with the name of the object
+    std::fs::remove_dir_all(folder.join("cache")).expect("removed");
+    let objects = bucket.path().join("lake/ledgerline/log");
+    let object = files_of(&objects).find(|path| path.ends_with(".parquet")).expect("an object");
+    let mut bytes = std::fs::read(objects.join(&object)).expect("read");
+    bytes[100] ^= 1;
+    std::fs::write(objects.join(&object), &bytes).expect("written");
+    let log = open(stored(&folder, &server.endpoint)).await.expect("a log");
+    let damaged = read_all(&log).await.expect_err("damaged").to_string();
+    assert!(damaged.contains(&object) && damaged.contains("s3://lake"), "{damaged}");
+    // And one that changed in the cache alone is fetched anew
+    bytes[100] ^= 1;
+    std::fs::write(objects.join(&object), &bytes).expect("written");
+    assert_eq!(read_all(&log).await.expect("events"), written);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_credentials_are_named_without_a_secret_and_seal_nothing() {
+    let (home, bucket) = (tempfile::tempdir().expect("home"), tempfile::tempdir().expect("root"));
+    std::fs::create_dir(bucket.path().join("lake")).expect("a bucket");
+    let server = serve(bucket.path()).await;
+    let folder = home.path().join("log");
+    std::fs::create_dir(&folder).expect("a folder");
+    let log = open(stored(&folder, &server.endpoint)).await.expect("a log");
+    for round in 0..4 {
+        append(&log, round, round).await.expect("appended");
+    }
+    sealed(&folder).await;
+    log.close().await;
+    drop(log);
+    std::fs::remove_dir_all(folder.join("cache")).expect("removed");
+    let wrong = LogFolder::with_store(&folder, objects(&server.endpoint, "wrong"), 1 << 30);
+    let log = open_reader(wrong.expect("a folder")).await;
+    let refused = read_all(&log).await.expect_err("wrong credentials").to_string();
+    assert!(refused.contains("credentials"), "{refused}");
+    assert!(!refused.contains(KEY) && !refused.contains("wrong"), "{refused}");
+}
+
+/// What `ledgerline log` prints, with the configuration and credentials.
+async fn command(config: &Path, args: &[&str]) -> String {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ledgerline"));
+    command.arg("log").args(args).arg("--config").arg(config);
+    command.env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", SECRET);
+    let output = command.output().await.expect("it runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The files below a folder, by path in it.
+fn files_of(folder: &Path) -> impl Iterator<Item = String> {
+    let mut paths = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(inside) = path.strip_prefix(folder) {
+                paths.push(inside.display().to_string());
+            }
+        }
+    }
+    paths.sort();
+    paths.into_iter()
 }

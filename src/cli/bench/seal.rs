@@ -99,7 +99,7 @@ fn measure(folder: &Path, wanted: u64) -> anyhow::Result<Figures> {
     // The last one is not finished.
     names.pop();
     anyhow::ensure!(!names.is_empty(), "too few events for one segment; ask for more");
-    let store = SealedStore::local(storage.folder("bench")?);
+    let store = SealedStore::new(storage.folder("bench")?);
     let (mut raw_bytes, mut sealed_bytes, mut sealing) = (0, 0, Duration::ZERO);
     let mut parts = Vec::new();
     for name in &names {

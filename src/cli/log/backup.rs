@@ -90,7 +90,7 @@ pub(super) fn run_backup(common: &Common, args: &BackupArgs) -> anyhow::Result<E
     } else {
         let to = Path::new(&args.to);
         // A backup in the log's own folder would be copied by the next one, or mistaken for it.
-        if is_within(to, &folder) {
+        if is_within(to, folder.path()) {
             anyhow::bail!("back up to {}: it is in the log's own folder", to.display());
         }
         Box::new(FolderPlace::write_to(to)?)

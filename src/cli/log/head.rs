@@ -28,7 +28,7 @@ pub(super) struct Args {
 pub(super) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     let (folder, data_dir) = folders(common)?;
     let key = key(args.key.as_deref(), args.new_key, &data_dir)?;
-    let bar = progress(&folder, "comparing");
+    let bar = progress(folder.path(), "comparing");
     let head = key.head(&folder, &SystemClock::new(), &mut |bytes| bar.set_position(bytes));
     bar.finish_and_clear();
     let text = head?.to_json();

@@ -15,10 +15,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::{Common, Format, output, runtime};
-use crate::event_log::EmbeddedLog;
 use crate::kurrentdb::server::{self, APPEND_MAX, Access, ServeOptions, Tls};
 use crate::runtime::clock::SystemClock;
-use crate::runtime::log_options;
+use crate::runtime::open_embedded;
 
 /// Where users come from when there is no file: lines `name:role:password`.
 const USERS: &str = "LEDGERLINE_LOG_USERS";
@@ -73,7 +72,7 @@ pub(super) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
             .await
             .with_context(|| format!("listen on {}", args.listen))?;
         let address = listener.local_addr().context("listen")?;
-        let (log, _) = EmbeddedLog::open(&folder, log_options(&config), clock.clone())?;
+        let (log, _) = open_embedded(&config, clock.clone()).await?;
         let log = Arc::new(log);
         let mut terminate = signal(SignalKind::terminate()).context("listen for signals")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for signals")?;

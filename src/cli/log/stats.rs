@@ -45,7 +45,7 @@ pub(super) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
             let found = survey(&folder)?;
             let log = if args.quick { None } else { Some(runtime.block_on(open(common))?) };
             let counts = log.map(|log| runtime.block_on(count(&*log))).transpose()?;
-            (folder, found, counts.map(|(counts, _)| counts))
+            (folder.path().to_owned(), found, counts.map(|(counts, _)| counts))
         }
     };
     let stats = Stats::of(place, &found, counts);

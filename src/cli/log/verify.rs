@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{Common, Format, folders, output, progress};
+use super::{Common, Format, LogFolder, folders, output, progress};
 use crate::base::hex;
 use crate::event_log::{
     Damage, HeadVerdict, SignedHead, VerifyError, VerifyReport, public_key, verify_head,
@@ -33,9 +33,10 @@ pub(super) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn alone(format: Format, folder: &Path) -> anyhow::Result<ExitCode> {
+fn alone(format: Format, log: &LogFolder) -> anyhow::Result<ExitCode> {
+    let folder = log.path();
     let bar = progress(folder, "comparing");
-    let found = verify_with(folder, &mut |bytes| bar.set_position(bytes));
+    let found = verify_with(log, &mut |bytes| bar.set_position(bytes));
     bar.finish_and_clear();
     match (found, format) {
         (Ok(found), Format::Text) => {
@@ -58,7 +59,7 @@ fn alone(format: Format, folder: &Path) -> anyhow::Result<ExitCode> {
 
 fn against(
     format: Format,
-    folder: &Path,
+    log: &LogFolder,
     file: &Path,
     key: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
@@ -75,8 +76,9 @@ fn against(
         }
         return Err(error).with_context(|| file.display().to_string());
     }
+    let folder = log.path();
     let bar = progress(folder, "comparing");
-    let check = verify_head(folder, &head, &mut |bytes| bar.set_position(bytes));
+    let check = verify_head(log, &head, &mut |bytes| bar.set_position(bytes));
     bar.finish_and_clear();
     let check = check?;
     let is_whole = check.verdict == HeadVerdict::Whole && check.log.is_ok();

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use super::manifest::{BackupManifest, BackupPiece, BackupSealed, BackupSegment};
 use super::{BackupError, BackupPlace, FILES, MANIFEST, manifest_of};
 use crate::base::{Clock, Timestamp, hex, unhex};
+use crate::event_log::folder::LogFolder;
 use crate::event_log::frame::{self, SegmentHeader};
 use crate::event_log::head::{HeadKey, settle};
 use crate::event_log::load::{Damage, OpenError};
 use crate::event_log::sealed::{SealRecord, SealedPart, SealedSegment};
-use crate::event_log::storage::{DiskStorage, SegmentFile, Storage};
+use crate::event_log::storage::{SegmentFile, Storage};
 use crate::event_log::walk::{LogPart, SEALED, Seen, Walked, parts, path_of, unreadable};
 
 /// A segment in more pieces than this is copied anew.
@@ -58,12 +59,13 @@ enum What {
 /// # Errors
 /// See [`BackupError`]; the backup before is as it was.
 pub fn backup(
-    folder: &Path,
+    folder: impl Into<LogFolder>,
     place: &dyn BackupPlace,
     key: Option<&HeadKey>,
     clock: &dyn Clock,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<BackupReport, BackupError> {
+    let folder = &folder.into();
     let before = manifest_of(place)?;
     if before.is_none() {
         refuse_foreign(place)?;
@@ -80,13 +82,14 @@ pub fn backup(
 }
 
 fn attempt(
-    folder: &Path,
+    folder: &LogFolder,
     place: &dyn BackupPlace,
     before: Option<&BackupManifest>,
     (key, clock): (Option<&HeadKey>, &dyn Clock),
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<BackupReport, BackupError> {
-    let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
+    let storage = folder.storage();
+    let folder = folder.path();
     let mut plan = Plan { before, ..Plan::new(&storage, place) };
     plan.make(folder)?;
     // What was walked over must survive a crash before anybody relies on it.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 /// Values by key. The one that was not used for longest goes first.
-pub(super) struct Cache<K, V> {
+pub(in crate::event_log) struct Cache<K, V> {
     entries: HashMap<K, Entry<V>>,
     bytes: u64,
     bytes_max: u64,
@@ -18,23 +18,23 @@ struct Entry<V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
-    pub(super) fn new(bytes_max: u64) -> Self {
+    pub(in crate::event_log) fn new(bytes_max: u64) -> Self {
         Self { entries: HashMap::new(), bytes: 0, bytes_max, uses: 0 }
     }
 
-    pub(super) fn get(&mut self, key: &K) -> Option<V> {
+    pub(in crate::event_log) fn get(&mut self, key: &K) -> Option<V> {
         self.uses += 1;
         let entry = self.entries.get_mut(key)?;
         entry.used = self.uses;
         Some(entry.value.clone())
     }
 
-    pub(super) fn contains(&self, key: &K) -> bool {
+    pub(in crate::event_log) fn contains(&self, key: &K) -> bool {
         self.entries.contains_key(key)
     }
 
     /// Enters a value, and gives back what has to go for it. The new one stays, however large.
-    pub(super) fn insert(&mut self, key: K, value: V, bytes: u64) -> Vec<(K, V)> {
+    pub(in crate::event_log) fn insert(&mut self, key: K, value: V, bytes: u64) -> Vec<(K, V)> {
         self.uses += 1;
         let entry = Entry { value, bytes, used: self.uses };
         if let Some(before) = self.entries.insert(key.clone(), entry) {
@@ -53,7 +53,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         gone
     }
 
-    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+    pub(in crate::event_log) fn remove(&mut self, key: &K) -> Option<V> {
         let entry = self.entries.remove(key)?;
         self.bytes -= entry.bytes;
         Some(entry.value)

@@ -81,3 +81,8 @@ pub(super) fn list(root: &Arc<dyn Storage>, prefixes: &[&str]) -> io::Result<Vec
     }
     Ok(paths)
 }
+
+/// Drops what is kept here of a file that is elsewhere; says whether there was anything.
+pub(super) fn forget(root: &Arc<dyn Storage>, path: &str) -> bool {
+    resolve(root, path).is_ok_and(|(folder, name)| folder.forget(name))
+}

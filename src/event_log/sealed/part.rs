@@ -33,14 +33,8 @@ pub struct SealedEventKey<'a> {
     pub recorded_at: Timestamp,
 }
 
-/// Files that stay readable as long as this is held, whatever the cache of a remote store does.
-#[derive(Default)]
-pub struct LocalFiles {
-    #[cfg(feature = "s3")]
-    _files: Vec<Arc<super::remote::CachedFile>>,
-}
-
-/// A sealed part, open for reading. All methods but [`Self::ensure_local`] block.
+/// A sealed part, open for reading. All methods block, and for long where the files are in a
+/// store that is not on this machine.
 pub struct SealedPart {
     record: SealRecord,
     store: SealedStore,
@@ -87,47 +81,11 @@ impl SealedPart {
         &self.store
     }
 
-    /// Fetches the files that events of this range are in, where the store is remote and they
-    /// are not in its cache. They stay readable while the answer is held.
-    ///
-    /// # Errors
-    /// [`ReadError::Unavailable`] where the store does not answer.
-    #[cfg_attr(not(feature = "s3"), expect(clippy::unused_async, reason = "remote stores wait"))]
-    pub async fn ensure_local(&self, positions: Range<u64>) -> Result<LocalFiles, ReadError> {
-        #[cfg(feature = "s3")]
-        if let Some(remote) = self.store.remote_files() {
-            let mut files = Vec::new();
-            for file in self.record.files.iter().filter(|file| overlaps(file, &positions)) {
-                files.push(remote.fetch(file).await?);
-            }
-            return Ok(LocalFiles { _files: files });
-        }
-        let _ = positions;
-        Ok(LocalFiles::default())
-    }
-
-    /// Like [`Self::ensure_local`], but blocks; never from async code.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn fetch(&self, positions: Range<u64>) -> Result<LocalFiles, ReadError> {
-        #[cfg(feature = "s3")]
-        if let Some(remote) = self.store.remote_files() {
-            let mut files = Vec::new();
-            for file in self.record.files.iter().filter(|file| overlaps(file, &positions)) {
-                files.push(remote.fetch_blocking(file)?);
-            }
-            return Ok(LocalFiles { _files: files });
-        }
-        let _ = positions;
-        Ok(LocalFiles::default())
-    }
-
     /// Adds the events of a range, cut to this part, in the order of positions.
     ///
     /// # Errors
     /// [`ReadError::Corrupt`] with the file; [`ReadError::Io`]; [`ReadError::Unavailable`] where
-    /// a file is not local.
+    /// a store does not answer.
     pub fn read_range(
         &self,
         positions: Range<u64>,
@@ -418,10 +376,4 @@ impl SealedPart {
             Some((file, group)) => self.store.corrupt(&file.path, group.offset, group.first, what),
         }
     }
-}
-
-#[cfg(feature = "s3")]
-fn overlaps(file: &SealedFile, positions: &Range<u64>) -> bool {
-    let mut groups = file.row_groups.iter();
-    groups.any(|group| group.first < positions.end && group.last >= positions.start)
 }

@@ -107,7 +107,7 @@ pub(in crate::event_log) fn header(segment: &SealedSegment) -> Option<(Vec<u8>, 
 
 impl SealedPart {
     /// Rebuilds a raw segment of this part, counted from 0: header and frames as they were,
-    /// compared with their hash. Blocks, and fetches what is not local.
+    /// compared with their hash. Blocks.
     ///
     /// # Errors
     /// As [`Self::read_range`].
@@ -118,7 +118,7 @@ impl SealedPart {
     }
 
     /// Gives a raw segment of this part stretch by stretch; an error at the end means that all
-    /// of it is void. Blocks, and fetches what is not local.
+    /// of it is void. Blocks.
     ///
     /// # Errors
     /// As [`Self::read_range`].
@@ -134,7 +134,6 @@ impl SealedPart {
         };
         let (head, header) =
             header(entry).ok_or_else(|| wrong(entry.base, "the segment's header"))?;
-        let _files = self.fetch(entry.base..entry.end)?;
         let mut hasher = blake3::Hasher::new();
         let mut bytes = 0;
         let mut sink = |stretch: &[u8]| {
@@ -169,7 +168,7 @@ impl SealedPart {
 
     /// Compares every file with the record, and every rebuilt segment and link of the chain.
     /// `previous` is the hash of the last frame before this part (zeros where there is none);
-    /// gives that of the last frame in it. Blocks, and fetches what is not local.
+    /// gives that of the last frame in it. Blocks.
     ///
     /// # Errors
     /// The first bad file, with the byte and position.
@@ -197,7 +196,6 @@ impl SealedPart {
 
     /// Compares a file with its lengths, checksums and hash.
     pub(in crate::event_log) fn verify_file(&self, file: &SealedFile) -> Result<(), ReadError> {
-        self.store().fetch(file)?;
         let (offsets, first) = (file.row_groups.first(), self.base());
         let first = offsets.map_or(first, |group| group.first);
         let last = file.row_groups.last().map_or(first, |group| group.last);

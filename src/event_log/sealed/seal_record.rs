@@ -26,6 +26,27 @@ pub struct SealRecord {
     pub segments: Vec<SealedSegment>,
     /// The Parquet files, by day, then family.
     pub files: Vec<SealedFile>,
+    /// The store the files went to, such as `s3://bucket/prefix`; none for the local disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// Tombstones and metadata of streams in it, by position, where the files are in a store:
+    /// a writer need not ask it. None where they are not listed, as they are too much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_events: Option<Vec<StreamEvent>>,
+}
+
+/// An event that says something of a whole stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamEvent {
+    /// Its position.
+    pub position: u64,
+    /// Its type.
+    pub event_type: String,
+    /// Whether its data are said to be JSON.
+    pub is_json: bool,
+    /// Its data, hexadecimal.
+    pub data: String,
 }
 
 /// One raw segment that was sealed.
@@ -98,8 +119,10 @@ const MIDDLE: &str = "\",\"record\":";
 const END: &str = "}\n";
 
 impl SealRecord {
-    /// The version this program writes.
+    /// The version of parts on the local disk.
     pub const FORMAT: u32 = 1;
+    /// The version of parts in a store.
+    pub const FORMAT_STORE: u32 = 2;
 
     /// The name of its file: `<base>-<end>.json`, 20 digits each.
     pub fn name(&self) -> String {
@@ -114,6 +137,14 @@ impl SealRecord {
         };
         let is_number = |text: &str| text.len() == 20 && text.bytes().all(|c| c.is_ascii_digit());
         is_number(base) && is_number(end)
+    }
+
+    /// What is known without a file of the event at a position of this part: some where it says
+    /// something of its stream. None where nothing is known.
+    pub fn stream_event(&self, position: u64) -> Option<Option<&StreamEvent>> {
+        let listed = self.stream_events.as_ref()?;
+        let found = listed.binary_search_by_key(&position, |event| event.position);
+        Some(found.ok().and_then(|at| listed.get(at)))
     }
 
     /// Bytes of the raw segments.
@@ -150,7 +181,7 @@ impl SealRecord {
             return Err("the seal record's checksum");
         }
         let format: Format = serde_json::from_str(body).map_err(|_| DAMAGED)?;
-        if format.format != Self::FORMAT {
+        if !matches!(format.format, Self::FORMAT | Self::FORMAT_STORE) {
             return Err("a newer program wrote the seal record");
         }
         let record: Self = serde_json::from_str(body).map_err(|_| DAMAGED)?;
@@ -159,6 +190,12 @@ impl SealRecord {
 
     /// Whether the ranges it names fit together.
     fn is_sound(&self) -> bool {
+        let is_in_store = self.format == Self::FORMAT_STORE;
+        let listed = self.stream_events.as_deref().unwrap_or_default();
+        let is_sorted = listed.is_sorted_by(|one, next| one.position < next.position);
+        if is_in_store != self.store.is_some() || !is_sorted {
+            return false;
+        }
         let mut next = self.base;
         for segment in &self.segments {
             if segment.base != next || segment.end < next {

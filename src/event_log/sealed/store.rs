@@ -1,8 +1,8 @@
 //! Where sealed files are kept.
 //!
 //! In: Parquet files and seal records. Out: stretches of them, and the list of parts that are
-//! whole. Records are always in a local folder, so that opening a log asks no server; Parquet
-//! files are beside them, or in an object store with a copy of the record.
+//! whole. Where the folder's files are is its own affair: those of a log may be in an object
+//! store, but for the records, so that opening a log asks no server.
 //! Invariant: a record is written only after its files are durable, and removed before they are.
 
 use std::collections::HashSet;
@@ -14,11 +14,11 @@ use super::SealError;
 use super::cache::Cache;
 use super::folder;
 use super::group::{Footer, Rows};
-#[cfg(feature = "s3")]
-use super::remote::RemoteFiles;
 use super::seal_record::{SealRecord, SealedFile};
 use crate::event_log::contract::ReadError;
-use crate::event_log::storage::{SegmentFile, Storage, WriteFailure, read_full, read_to_end};
+use crate::event_log::storage::{
+    SegmentFile, Storage, StoreUnavailable, WriteFailure, read_full, read_to_end,
+};
 
 /// Memory for decoded row groups unless said otherwise. Units: bytes.
 const CACHE_BYTES: u64 = 48 << 20;
@@ -32,8 +32,6 @@ pub struct SealedStore {
 
 struct Inner {
     folder: Arc<dyn Storage>,
-    #[cfg(feature = "s3")]
-    remote: Option<RemoteFiles>,
     cache: Mutex<Cache<Key, Cached>>,
 }
 
@@ -54,24 +52,14 @@ pub(super) enum Cached {
 
 impl SealedStore {
     /// Records and Parquet files in one folder: `sealed` in the log's folder.
-    pub fn local(folder: Arc<dyn Storage>) -> Self {
-        Self::new(Inner {
-            folder,
-            #[cfg(feature = "s3")]
-            remote: None,
-            cache: Mutex::new(Cache::new(CACHE_BYTES)),
-        })
-    }
-
-    /// Records in a folder, Parquet files in an object store.
-    #[cfg(feature = "s3")]
-    pub fn remote(folder: Arc<dyn Storage>, remote: RemoteFiles) -> Self {
+    pub fn new(folder: Arc<dyn Storage>) -> Self {
         let cache = Mutex::new(Cache::new(CACHE_BYTES));
-        Self::new(Inner { folder, remote: Some(remote), cache })
+        Self { inner: Arc::new(Inner { folder, cache }) }
     }
 
-    fn new(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner) }
+    /// The store that the files go to, where that is not the local disk.
+    pub(super) fn remote(&self) -> Option<&str> {
+        self.inner.folder.remote()
     }
 
     /// Sets how much memory decoded row groups may take, and forgets those there are.
@@ -84,21 +72,27 @@ impl SealedStore {
         self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The object store, where the files are in one.
-    #[cfg(feature = "s3")]
-    pub(super) fn remote_files(&self) -> Option<&RemoteFiles> {
-        self.inner.remote.as_ref()
-    }
-
     /// The parts that are whole, by position; where a merge was not tidied up, the merged part
     /// and not those it was made of.
     ///
     /// # Errors
     /// [`ReadError::Io`]; [`ReadError::Corrupt`] where a record is damaged, or events are
-    /// missing between two.
+    /// missing between two; [`ReadError::Unavailable`] where files are in a store and none is
+    /// configured.
     pub fn records(&self) -> Result<Vec<SealRecord>, ReadError> {
         let mut records: Vec<SealRecord> = Vec::new();
         for record in self.all_records()? {
+            if let Some(store) = &record.store
+                && self.remote().is_none()
+                && record.files.iter().any(|file| !self.inner.folder.path(&file.path).exists())
+            {
+                let what = "has sealed parts of this log, and the configuration names no store; \
+                            set `sealing.store` to it, or to where its objects were moved";
+                return Err(ReadError::Unavailable {
+                    server: store.clone(),
+                    what: what.to_owned(),
+                });
+            }
             // By base, the widest first.
             let next = records.last().map_or(record.base, |last| last.end);
             if record.end <= next && !records.is_empty() {
@@ -179,10 +173,6 @@ impl SealedStore {
     /// What could not be removed; [`Self::clean`] does it later.
     pub fn remove(&self, record: &SealRecord) -> Result<(), WriteFailure> {
         folder::remove(&self.inner.folder, &record.name())?;
-        #[cfg(feature = "s3")]
-        if let Some(remote) = &self.inner.remote {
-            return remote.remove(record);
-        }
         for file in &record.files {
             folder::remove(&self.inner.folder, &file.path)?;
         }
@@ -191,40 +181,18 @@ impl SealedStore {
 
     /// Stores a Parquet file, durable once it returns.
     pub(super) fn put(&self, file: &SealedFile, bytes: Bytes) -> Result<(), SealError> {
-        #[cfg(feature = "s3")]
-        if let Some(remote) = &self.inner.remote {
-            return Ok(remote.put(file, bytes)?);
-        }
         Ok(folder::write(&self.inner.folder, &file.path, &bytes)?)
     }
 
     /// Writes the record of a part: from now on it counts.
     pub(super) fn commit(&self, record: &SealRecord) -> Result<(), SealError> {
         let text = record.encode();
-        #[cfg(feature = "s3")]
-        if let Some(remote) = &self.inner.remote {
-            remote.put_record(&record.name(), text.clone())?;
-        }
         Ok(folder::write(&self.inner.folder, &record.name(), &text)?)
     }
 
     fn open(&self, file: &SealedFile) -> Result<Arc<dyn SegmentFile>, ReadError> {
-        #[cfg(feature = "s3")]
-        if let Some(remote) = &self.inner.remote {
-            return remote.open(file);
-        }
         folder::open(&self.inner.folder, &file.path)
             .map_err(|source| self.failed(&file.path, 0, source))
-    }
-
-    /// Fetches a file that is not local. Blocks; never from async code.
-    pub(super) fn fetch(&self, file: &SealedFile) -> Result<(), ReadError> {
-        #[cfg(feature = "s3")]
-        if let Some(remote) = &self.inner.remote {
-            return remote.fetch_blocking(file).map(drop);
-        }
-        let _ = file;
-        Ok(())
     }
 
     /// The length of a file as it is.
@@ -254,26 +222,23 @@ impl SealedStore {
         (offset, bytes, crc32c): (u64, u64, u32),
         position: u64,
     ) -> Result<Bytes, ReadError> {
-        let stretch = self.read(file, offset, bytes)?;
-        if stretch.len() as u64 == bytes && crc32c::crc32c(&stretch) == crc32c {
-            return Ok(stretch);
-        }
-        #[cfg(feature = "s3")]
-        if let Some(remote) = &self.inner.remote {
-            // What the store has may be better than what the cache has.
-            remote.forget(file);
+        let mut is_second = false;
+        loop {
+            let stretch = self.read(file, offset, bytes)?;
+            if stretch.len() as u64 == bytes && crc32c::crc32c(&stretch) == crc32c {
+                return Ok(stretch);
+            }
+            // What a store has may be better than what was kept of it.
+            if is_second || !folder::forget(&self.inner.folder, &file.path) {
+                break;
+            }
+            is_second = true;
         }
         Err(self.corrupt(&file.path, offset, position, "checksum of the seal record"))
     }
 
     /// How a file is named in messages.
     pub(super) fn path(&self, path: &str) -> String {
-        #[cfg(feature = "s3")]
-        if let Some(remote) = &self.inner.remote
-            && !SealRecord::is_name(path)
-        {
-            return remote.name_of(path);
-        }
         self.inner.folder.path(path).display().to_string()
     }
 
@@ -288,6 +253,10 @@ impl SealedStore {
     }
 
     fn failed(&self, path: &str, offset: u64, source: std::io::Error) -> ReadError {
+        if let Some(store) = source.get_ref().and_then(|it| it.downcast_ref::<StoreUnavailable>()) {
+            let StoreUnavailable { server, what, .. } = store.clone();
+            return ReadError::Unavailable { server, what };
+        }
         ReadError::Io { path: self.path(path), offset, source: Arc::new(source) }
     }
 }

@@ -68,7 +68,7 @@ async fn write(folder: &Path) {
     log.close().await;
     drop(log);
     let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(folder));
-    let store = SealedStore::local(storage.folder("sealed").expect("a folder"));
+    let store = SealedStore::new(storage.folder("sealed").expect("a folder"));
     let first = segment_files(folder).remove(0);
     let name = first.file_name().and_then(|name| name.to_str()).expect("a name");
     let segment = RawSegment::read(&storage, name).expect("a whole segment");

@@ -116,7 +116,7 @@ fn frames(first: u64, count: u64) -> Vec<(i64, Vec<Placed>)> {
 }
 
 fn store_in(folder: &Path) -> SealedStore {
-    SealedStore::local(Arc::new(DiskStorage::new(folder)))
+    SealedStore::new(Arc::new(DiskStorage::new(folder)))
 }
 
 fn open_part(store: &SealedStore, record: SealRecord) -> SealedPart {

@@ -112,6 +112,43 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
 fn check_sealing(sealing: &SealingConfig, table: &mut Table<'_>) {
     table.range(&["after_mib"], sealing.after_mib, 64, 1 << 20);
     table.range(&["after_hours"], sealing.after_hours, 1, 8_760);
+    table.range(&["cache_mib"], sealing.cache_mib, 64, 1 << 24);
+    check_store(sealing, table);
+}
+
+fn check_store(sealing: &SealingConfig, table: &mut Table<'_>) {
+    let Some(store) = &sealing.store else {
+        let mut needs = |keys, is_set| {
+            if is_set {
+                table.fault(keys, "there is no store; set `store` to s3://bucket/prefix");
+            }
+        };
+        needs(&["endpoint"], sealing.endpoint.is_some());
+        needs(&["region"], sealing.region.is_some());
+        needs(&["virtual_hosted"], sealing.virtual_hosted);
+        return;
+    };
+    #[cfg(feature = "s3")]
+    if let Err(wanted) = crate::event_log::S3Options::parse(store) {
+        table.fault(&["store"], wanted);
+    }
+    #[cfg(not(feature = "s3"))]
+    {
+        let _ = store;
+        table.fault(&["store"], "this program was built without the feature s3");
+    }
+    let is_url = |endpoint: &str| {
+        let rest = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://"));
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.contains('@'))
+    };
+    if sealing.endpoint.as_deref().is_some_and(|endpoint| !is_url(endpoint)) {
+        let wanted = "wanted https://host:port; who asks is said by AWS_ACCESS_KEY_ID and \
+                      AWS_SECRET_ACCESS_KEY in the environment";
+        table.fault(&["endpoint"], wanted);
+    }
+    if sealing.virtual_hosted && sealing.endpoint.is_none() {
+        table.fault(&["virtual_hosted"], "set `endpoint` to https://bucket.host, too");
+    }
 }
 
 fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {

@@ -50,6 +50,23 @@ fn settings_that_do_not_go_together_name_their_line() {
         &format!("{CAMPAIGN}{}", WEIGHTS.replace("300000", "300001")),
         "line 5, column 1: campaigns.weights: the four add up to 1000001; wanted 1000000",
     );
+    let sealing = |keys: &str| format!("[sealing]\n{keys}\n");
+    check(&sealing("region = \"r\""), "line 2, column 10: sealing.region: there is no store");
+    check(&sealing("cache_mib = 1"), "sealing.cache_mib: 1; wanted 64 to");
+}
+
+#[cfg(feature = "s3")]
+#[test]
+fn a_store_that_cannot_be_names_its_line() {
+    let sealing = |keys: &str| format!("[sealing]\nstore = \"s3://b/p\"\n{keys}\n");
+    let url = "line 3, column 12: sealing.endpoint: wanted https://host:port";
+    check(&sealing("endpoint = \"host:9000\""), url);
+    check(&sealing("endpoint = \"https://who:secret@host\""), url);
+    check(&sealing("virtual_hosted = true"), "sealing.virtual_hosted: set `endpoint` to");
+    for wrong in ["b/p", "s3:///p", "s3://a b/p", "s3://b//p"] {
+        let text = format!("[sealing]\nstore = \"{wrong}\"\n");
+        check(&text, "line 2, column 9: sealing.store: wanted s3://bucket/prefix, such as");
+    }
 }
 
 #[test]

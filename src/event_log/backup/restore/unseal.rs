@@ -36,7 +36,7 @@ pub(super) fn fetch(
     }
     let root = part.join(SEALED);
     let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(&root));
-    let store = SealedStore::local(storage);
+    let store = SealedStore::new(storage);
     let records = store.records().map_err(unreadable).map_err(bad_log)?;
     let found: Option<SealRecord> = records.into_iter().find(|one| one.base == sealed.base);
     let record = found.ok_or_else(|| bad("it is the record of another part"))?;

@@ -21,7 +21,7 @@ fn names(folder: &Path) -> Vec<String> {
 /// Seals the first `count` raw segments into one part, and removes them.
 fn seal_first(folder: &Path, count: usize) {
     let storage = storage(folder);
-    let store = SealedStore::local(storage.folder("sealed").expect("a folder"));
+    let store = SealedStore::new(storage.folder("sealed").expect("a folder"));
     let chosen: Vec<_> = names(folder).into_iter().take(count).collect();
     let raw: Vec<_> = chosen
         .iter()

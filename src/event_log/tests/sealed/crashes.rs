@@ -4,7 +4,7 @@ use super::*;
 /// The raw segments that stand on the disk, and the sealed parts: what a log would open.
 fn check_whole(disk: &Disk, raw: &[RawSegment], wanted: &[Recorded]) {
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
-    let store = SealedStore::local(storage.folder("sealed").expect("a folder"));
+    let store = SealedStore::new(storage.folder("sealed").expect("a folder"));
     let records = store.records().expect("records");
     let mut events = Vec::new();
     for record in records {
@@ -17,7 +17,7 @@ fn check_whole(disk: &Disk, raw: &[RawSegment], wanted: &[Recorded]) {
         if base >= events.len() as u64 {
             let read = RawSegment::read(&storage, &segment.name).expect("raw, since not sealed");
             assert_eq!(read.bytes, segment.bytes);
-            let store = SealedStore::local(Arc::new(Disk::new(0)));
+            let store = SealedStore::new(Arc::new(Disk::new(0)));
             let record = seal(&store, &[read], &few()).expect("sealed");
             events.extend(read_all_of(&open_part(&store, record)).expect("events"));
         }
@@ -28,7 +28,7 @@ fn check_whole(disk: &Disk, raw: &[RawSegment], wanted: &[Recorded]) {
 /// Seals two segments one after the other, removing the raw ones, then merges the parts.
 fn work(disk: &Disk, raw: &[RawSegment]) -> Result<(), String> {
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
-    let store = SealedStore::local(storage.folder("sealed").expect("a folder"));
+    let store = SealedStore::new(storage.folder("sealed").expect("a folder"));
     let said = |error: &dyn std::fmt::Display| error.to_string();
     store.clean().map_err(|error| said(&error))?;
     let end = store.records().map_err(|error| said(&error))?.last().map_or(0, |it| it.end);
@@ -97,7 +97,7 @@ fn a_crash_at_every_operation_leaves_raw_or_sealed_whole() {
         check_whole(&disk, &raw, &wanted);
         work(&disk, &raw).expect("goes through");
         check_whole(&disk, &raw, &wanted);
-        let store = SealedStore::local(disk.folder("sealed").expect("a folder"));
+        let store = SealedStore::new(disk.folder("sealed").expect("a folder"));
         assert_eq!(store.records().expect("records").len(), 1, "merged after all");
         assert_eq!(store.clean().expect("cleaned"), 0, "nothing is left behind");
     }

@@ -98,7 +98,7 @@ proptest! {
             .collect();
         let (raw, last) = raw_segment(base, [1; 32], &frames);
         let disk = disk::Disk::new(1);
-        let store = SealedStore::local(Arc::new(disk));
+        let store = SealedStore::new(Arc::new(disk));
         let options = SealOptions { row_group_events: groups, ..SealOptions::default() };
         let record = seal(&store, std::slice::from_ref(&raw), &options).expect("sealed");
         let part = open_part(&store, record);
@@ -118,7 +118,7 @@ fn more_fields_than_columns_are_kept_as_they_are() {
         .map(|from| ("s".to_owned(), u64::from(from), NewEvent { data: wide(from), ..event(1) }));
     let frames = [(5, events.to_vec())];
     let (raw, _) = raw_segment(0, [0; 32], &frames);
-    let store = SealedStore::local(Arc::new(disk::Disk::new(1)));
+    let store = SealedStore::new(Arc::new(disk::Disk::new(1)));
     let record = seal(&store, &[raw], &few()).expect("sealed");
     let part = open_part(&store, record);
     assert_eq!(read_all_of(&part).expect("events"), recorded(0, &frames));

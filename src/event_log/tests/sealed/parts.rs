@@ -102,6 +102,8 @@ fn record_of(bytes: u64, first_hour: i64, last_hour: i64) -> SealRecord {
         blake3: String::new(),
     };
     SealRecord {
+        store: None,
+        stream_events: None,
         format: SealRecord::FORMAT,
         base: 0,
         end: 1,
@@ -181,7 +183,7 @@ async fn segments_of_a_real_log_are_sealed_and_cut_after_their_last_frame() {
         .map(|name| RawSegment::read(&storage, name).expect("a segment"))
         .collect();
     assert!(raw.len() > 3);
-    let store = SealedStore::local(storage.folder("sealed").expect("a folder"));
+    let store = SealedStore::new(storage.folder("sealed").expect("a folder"));
     let record = seal(&store, &raw, &few()).expect("sealed");
     assert_eq!(read_all_of(&open_part(&store, record)).expect("events"), events);
     std::fs::write(&names[0], [1; 300]).expect("written");
