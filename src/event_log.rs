@@ -44,6 +44,7 @@ mod record;
 mod remote;
 mod rescan;
 mod sealed;
+mod secondary;
 mod segment_table;
 mod shared;
 mod storage;
@@ -79,6 +80,7 @@ pub use sealed::{
     RawSegment, RowGroupEntry, SealError, SealOptions, SealRecord, SealedDamage, SealedEventKey,
     SealedFile, SealedPart, SealedSegment, SealedStore, StreamEvent, merge, mergeable, seal,
 };
+pub use secondary::LINK_TYPE;
 pub use storage::{DiskStorage, SegmentFile, Storage, StoreUnavailable, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
 pub use survey::{Survey, survey};

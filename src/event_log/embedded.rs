@@ -26,6 +26,7 @@ use super::parts::Parts;
 use super::reader::{self, Follower};
 use super::record::size_bound;
 use super::rescan;
+use super::secondary::{self, is_system_stream};
 use super::shared::{HeadState, Shared};
 use super::storage::{Storage, WriteFailure, read_full, write_full};
 use super::stream_rules::{TOMBSTONE_TYPE, check_name};
@@ -365,6 +366,9 @@ impl EventLog for EmbeddedLog {
         direction: Direction,
         max: usize,
     ) -> BoxFuture<'a, Result<Vec<Recorded>, ReadError>> {
+        if is_system_stream(stream.as_str()) {
+            return Box::pin(secondary::read(&self.shared, stream, from, direction, max));
+        }
         let stream = stream.clone();
         let read = move |shared: &Shared| shared.read_stream(&stream, from, direction, max);
         Box::pin(self.shared.ask(0, read))
@@ -390,6 +394,9 @@ impl EventLog for EmbeddedLog {
         &'a self,
         stream: &'a StreamName,
     ) -> BoxFuture<'a, Result<StreamInfo, ReadError>> {
+        if is_system_stream(stream.as_str()) {
+            return Box::pin(secondary::info(&self.shared, stream));
+        }
         let stream = stream.clone();
         Box::pin(self.shared.ask(0, move |shared| shared.info(&stream)))
     }

@@ -10,6 +10,7 @@ use super::index::{Index, Part};
 use super::metrics::LogMetrics;
 use super::parts::Parts;
 use super::reader::Follower;
+use super::secondary::SecondaryIndex;
 use super::storage::WriteFailure;
 use super::stream_runs::StreamKey;
 use super::stream_state::ReaderStates;
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     pub(super) clock: OnceLock<Arc<dyn Clock>>,
     pub(super) head: watch::Sender<Head>,
     pub(super) metrics: Arc<LogMetrics>,
+    /// Nothing in it until a system stream is read.
+    pub(super) secondary: SecondaryIndex,
     /// Of a reader.
     pub(super) follower: OnceLock<Follower>,
     /// Segments that end here or before are finished, and will be after a crash.
@@ -59,6 +62,7 @@ impl Shared {
             index: RwLock::new(index),
             parts,
             states: ReaderStates::default(),
+            secondary: SecondaryIndex::default(),
             clock: OnceLock::new(),
             follower: OnceLock::new(),
             head: watch::Sender::new(head),
@@ -209,7 +213,11 @@ impl Shared {
     }
 
     /// Reads positions, which are in order, and turns the answer where asked to.
-    fn read(&self, positions: &[u64], direction: Direction) -> Result<Vec<Recorded>, ReadError> {
+    pub(super) fn read(
+        &self,
+        positions: &[u64],
+        direction: Direction,
+    ) -> Result<Vec<Recorded>, ReadError> {
         let mut events = Vec::with_capacity(positions.len());
         self.parts.read(self, positions, None, &mut events)?;
         if direction == Direction::Backwards {
@@ -272,7 +280,7 @@ fn older_than(now: Timestamp, age_us: i64) -> Timestamp {
 
 /// From which number up to which one, not included, a read goes, of `count` in all without the
 /// first `hidden` ones. No `from` means the end.
-fn stretch(
+pub(super) fn stretch(
     from: Option<u64>,
     direction: Direction,
     max: usize,

@@ -13,6 +13,7 @@ mod read;
 mod readers;
 mod reopen;
 mod sealed;
+mod secondary;
 mod segment_table;
 mod stream_runs;
 mod streams;

@@ -9,6 +9,7 @@ mod groups;
 mod intake;
 mod peer;
 mod server;
+mod system;
 
 use self::peer::{Peer, expect_checks};
 use self::server::{Security, Server};
