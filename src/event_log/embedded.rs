@@ -470,7 +470,7 @@ fn repair(
     clock: &Arc<dyn Clock>,
 ) -> Result<(Committer, Place, Timestamp, OpenReport), OpenError> {
     let mut found = report(&loader, &index);
-    let recorded_at = loader.recorded_at.max(clock.now());
+    let recorded_at = loader.recorded_at;
     let previous = loader.last_hash();
     let (caches, runs) = (loader.caches.take(), loader.runs.take());
     let (path, file, place) = match (loader.tail, loader.unborn) {
@@ -491,7 +491,8 @@ fn repair(
         }
         (_, unborn) => {
             let base = index.next;
-            let (segment, place) = new_segment(base, previous, recorded_at);
+            let now = recorded_at.max(clock.now());
+            let (segment, place) = new_segment(base, previous, now);
             let (path, file) =
                 begin_segment(&*storage, &segment, unborn.as_deref()).map_err(|failure| {
                     OpenError::Io {

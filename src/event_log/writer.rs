@@ -113,7 +113,9 @@ impl Writer {
     /// Adds appends to the group until it is full or there are no more.
     fn fill(&mut self, group: &mut Group, parcel: &mut Parcel) {
         if group.answers.is_empty() {
-            self.recorded_at = self.recorded_at.max(self.clock.now());
+            // Only what was recorded holds time back: of a clock that jumped ahead and came back
+            // nothing is left where no event was recorded meanwhile.
+            self.recorded_at = self.last_recorded_at.max(self.clock.now());
             if self.states.is_over() {
                 self.inbox.wait_for_disk();
                 self.states.trim();
