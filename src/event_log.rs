@@ -33,6 +33,7 @@ mod index;
 mod keeper;
 mod load;
 mod lock;
+mod mark;
 mod metrics;
 mod open_error;
 mod parts;

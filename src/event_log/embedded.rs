@@ -20,6 +20,7 @@ use super::index::Index;
 use super::keeper::{Care, Keeper};
 use super::load::{Loader, OpenError, Purpose, Tail};
 use super::lock::FolderLock;
+use super::mark::Mark;
 use super::metrics::{Asked, LogMetrics};
 use super::parts::Parts;
 use super::reader::{self, Follower};
@@ -185,7 +186,11 @@ impl EmbeddedLog {
         }
         let mut index = Index::default();
         let mut loader = Loader::new(storage.clone(), Purpose::Write);
+        let mark = Mark::read(&*storage);
         loader.advance(&mut index)?;
+        if let Some(mark) = mark {
+            mark.check(&*storage, &loader, index.next)?;
+        }
         if let Err(error) = rescan::remember_recent(&*storage, &mut index) {
             // What is missing is what a bounded memory may have forgotten.
             tracing::warn!(%error, "fewer recent events are remembered");
@@ -198,19 +203,10 @@ impl EmbeddedLog {
         let inbox = Arc::new(Inbox::new(options.queue_appends, options.queue_bytes));
         let started =
             |source| io_error("start the threads of", Path::new("the log's writer"), source);
-        let keeper = match shared.parts.runs.get() {
-            Some(_) => {
-                let care = Care {
-                    shared: shared.clone(),
-                    inbox: inbox.clone(),
-                    options: options.clone(),
-                    sealed,
-                };
-                Some(Keeper::start(care).map_err(started)?)
-            }
-            None => None,
-        };
-        committer.keeper = keeper.as_ref().map(Keeper::bell);
+        let care =
+            Care { shared: shared.clone(), inbox: inbox.clone(), options: options.clone(), sealed };
+        let keeper = Keeper::start(care).map_err(started)?;
+        committer.keeper = Some(keeper.bell());
         let desk = Desk::start(committer, inbox.clone()).map_err(started)?;
         let closing = Closing { shared: shared.clone(), inbox: inbox.clone() };
         let end = End { shared: shared.clone(), lock };
@@ -471,6 +467,14 @@ fn repair(
 ) -> Result<(Committer, Place, Timestamp, OpenReport), OpenError> {
     let mut found = report(&loader, &index);
     let recorded_at = loader.recorded_at;
+    let frames = loader.tail.as_ref().filter(|tail| tail.last_frame > 0);
+    let newest = frames.map(|tail| Mark {
+        segment: tail.segment,
+        base: tail.base,
+        end: tail.end,
+        next: index.next,
+        hash: tail.previous,
+    });
     let previous = loader.last_hash();
     let (caches, runs) = (loader.caches.take(), loader.runs.take());
     let (path, file, place) = match (loader.tail, loader.unborn) {
@@ -516,6 +520,8 @@ fn repair(
     });
     let shared = Arc::new(Shared::new(index, Parts::new(storage.clone(), caches, runs)));
     drop(shared.clock.set(clock.clone()));
+    // All of it is durable by now.
+    shared.set_durable(newest);
     let committer = Committer {
         shared,
         storage,

@@ -1,12 +1,13 @@
 //! What the writer, readers and subscriptions of one log share.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 
 use super::contract::{AllRead, Direction, ReadError, StreamInfo, StreamRead};
 use super::index::{Index, Part};
+use super::mark::Mark;
 use super::metrics::LogMetrics;
 use super::parts::Parts;
 use super::reader::Follower;
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     pub(super) clock: OnceLock<Arc<dyn Clock>>,
     pub(super) head: watch::Sender<Head>,
     pub(super) metrics: Arc<LogMetrics>,
+    /// The last durable frame, where it is known.
+    durable: Mutex<Option<Mark>>,
     /// Of a reader.
     pub(super) follower: OnceLock<Follower>,
     /// Segments that end here or before are finished, and will be after a crash.
@@ -56,6 +59,7 @@ impl Shared {
         Self {
             finished,
             metrics,
+            durable: Mutex::default(),
             index: RwLock::new(index),
             parts,
             states: ReaderStates::default(),
@@ -73,6 +77,18 @@ impl Shared {
 
     pub(super) fn index_mut(&self) -> RwLockWriteGuard<'_, Index> {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a frame is durable.
+    pub(super) fn set_durable(&self, mark: Option<Mark>) {
+        if mark.is_some() {
+            *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+        }
+    }
+
+    /// The last durable frame.
+    pub(super) fn durable(&self) -> Option<Mark> {
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The position after the last durable one.

@@ -7,6 +7,7 @@ mod disk;
 mod faults;
 mod golden;
 mod histories;
+mod mark;
 mod proof;
 mod race;
 mod read;
@@ -134,6 +135,11 @@ fn as_new(recorded: &Recorded) -> NewEvent {
 }
 
 /// The segment files in the order of positions.
+/// Takes the mark of a closed log away, as if its process had been killed before it was written.
+fn unmark(folder: &Path) {
+    std::fs::remove_file(folder.join(crate::event_log::mark::MARK)).expect("a mark");
+}
+
 fn segment_files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .expect("a folder")

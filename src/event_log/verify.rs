@@ -171,7 +171,9 @@ fn run(
         visit(step)
     })
     .map_err(|error| match error {
-        OpenError::Corrupt(damage) => VerifyError::Damaged(damage),
+        OpenError::Corrupt(damage) | OpenError::BehindMark { damage, .. } => {
+            VerifyError::Damaged(damage)
+        }
         other => VerifyError::Unreadable(other),
     })?;
     Ok(walked.report())

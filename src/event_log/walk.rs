@@ -15,6 +15,7 @@ use super::contract::ReadError;
 use super::damage::first_bad;
 use super::frame::{self, FRAME_HEADER, Fault, FrameView, Hash, SEGMENT_HEADER, SegmentHeader};
 use super::load::{Damage, OpenError, segment_base};
+use super::mark::Mark;
 use super::record::{self, Stamp};
 use super::sealed::{SealedPart, SealedStore};
 use super::storage::{SegmentFile, Storage, read_full};
@@ -73,6 +74,20 @@ impl Default for Walked {
             frames: 0,
             next: 0,
             bytes: 0,
+    /// What is wrong with them, if they are to be a frame.
+    pub(super) tail: Option<TornTail>,
+}
+
+/// What stands behind the last whole frame, or in the place of the last segment's header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TornTail {
+    /// Position of the first event of the segment.
+    pub(super) base: u64,
+    /// Where in its file.
+    pub(super) offset: u64,
+    /// The first event that cannot be read.
+    pub(super) position: u64,
+    pub(super) what: &'static str,
             previous: [0; 32],
             recorded_at: Timestamp::EPOCH,
             torn: 0,
@@ -86,6 +101,7 @@ impl Default for Walked {
 /// What the system says.
 pub(super) fn segment_names(storage: &dyn Storage) -> Result<Vec<(u64, String)>, OpenError> {
     let names = storage.list().map_err(|source| OpenError::Io {
+            tail: None,
         action: "list",
         path: storage.path("").display().to_string(),
         source,
@@ -183,6 +199,19 @@ pub(super) fn walk(storage: &Arc<dyn Storage>, visit: Visit<'_>) -> Result<Walke
                 LogPart::Sealed(part) => walked.sealed(part, &path_of(&**storage, part), visit),
             };
             match flow {
+    // Before the segments: what it says was there by then.
+    let mark = Mark::read(&**storage);
+    let mut changed = None;
+    let visit: Visit<'_> = &mut |step| {
+        if let Seen::Frame { offset, frame, hash } = &step
+            && let Some(mark) = mark
+            && frame.header.base + u64::from(frame.header.count) == mark.next
+            && *hash != mark.hash
+        {
+            changed = Some(*offset);
+        }
+        visit(step)
+    };
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => return Ok(walked),
                 Err(OpenError::Io { source, .. })
@@ -194,7 +223,14 @@ pub(super) fn walk(storage: &Arc<dyn Storage>, visit: Visit<'_>) -> Result<Walke
                 Err(error) => return Err(error),
             }
         }
-        return Ok(walked);
+        break;
+    }
+    match (mark, changed) {
+        (Some(mark), Some(offset)) => {
+            Err(mark.behind(&**storage, mark.changed(&**storage, offset)))
+        }
+        (Some(mark), None) => mark.check_walked(&**storage, &walked).map(|()| walked),
+        (None, _) => Ok(walked),
     }
 }
 
@@ -369,6 +405,7 @@ impl Walked {
         }
         if header.previous != self.previous {
             return Err(corrupt(48, "it does not follow the segment before"));
+                    self.tail = Some(TornTail { base, offset: 0, position: next, what });
         }
         let hash = frame::hash(bytes.get(..SEGMENT_HEADER).unwrap_or_default());
         window.pass(SEGMENT_HEADER);
@@ -379,7 +416,7 @@ impl Walked {
         self.segments += 1;
         self.bytes += SEGMENT_HEADER as u64;
         self.previous = hash;
-        self.torn = 0;
+        (self.torn, self.tail) = (0, None);
         if visit(Seen::Segment { hash }).is_break() {
             return Ok(ControlFlow::Break(()));
         }
@@ -426,7 +463,9 @@ impl Walked {
                             || frame::any_valid(&rest, Some(segment.segment)).is_none());
                     match bad.fault {
                         Fault::Version(version) => return Err(newer(path, version)),
-                        Fault::Damaged(_) if is_end => {
+                        Fault::Damaged(what) if is_end => {
+                            let (base, offset, position) = (segment.base, bad.offset, bad.position);
+                            self.tail = Some(TornTail { base, offset, position, what });
                             let end = rest.iter().rposition(|byte| *byte != 0);
                             self.torn = end.map_or(0, |at| at as u64 + 1);
                             return Ok(ControlFlow::Continue(()));

@@ -17,6 +17,7 @@ use super::inbox::{Answer, Granted, Inbox, Parcel, PartView, Request, Wake};
 use super::index::Index;
 use super::keeper::Keeper;
 use super::load::segment_name;
+use super::mark::Mark;
 use super::record::{self, Lead, Stamp};
 use super::segment_table::SegmentFacts;
 use super::shared::{HeadState, Shared};
@@ -61,7 +62,7 @@ pub(super) struct Writer {
     /// folder is free only when nobody writes to it.
     pub(super) desk: Desk,
     #[expect(dead_code, reason = "only its end matters")]
-    pub(super) keeper: Option<Keeper>,
+    pub(super) keeper: Keeper,
     #[expect(dead_code, reason = "only its end matters")]
     pub(super) closing: Closing,
 }
@@ -307,6 +308,13 @@ impl Writer {
         self.place.previous = frame::finish(&mut group.frame, &header);
         self.place.end += group.frame.len() as u64;
         self.place.sequence += 1;
+        group.mark = Some(Mark {
+            segment: self.place.segment,
+            base: self.place.base,
+            end: self.place.end,
+            next: group.next,
+            hash: self.place.previous,
+        });
         self.last_recorded_at = self.recorded_at;
     }
 

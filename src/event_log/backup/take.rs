@@ -12,6 +12,7 @@ use crate::base::{Clock, Timestamp, hex, unhex};
 use crate::event_log::frame::{self, SegmentHeader};
 use crate::event_log::head::{HeadKey, settle};
 use crate::event_log::load::{Damage, OpenError};
+use crate::event_log::mark::Mark;
 use crate::event_log::sealed::{SealRecord, SealedPart, SealedSegment};
 use crate::event_log::storage::{DiskStorage, SegmentFile, Storage};
 use crate::event_log::walk::{LogPart, SEALED, Seen, Walked, parts, path_of, unreadable};
@@ -170,6 +171,7 @@ impl<'a> Plan<'a> {
 
     /// Walks over what is new. Pieces that stay are in the segments already.
     fn make(&mut self, folder: &Path) -> Result<(), BackupError> {
+        let mark = Mark::read(&**self.storage);
         let parts = parts(self.storage).map_err(BackupError::Log)?;
         for (number, part) in parts.iter().enumerate() {
             match part {
@@ -181,6 +183,9 @@ impl<'a> Plan<'a> {
         }
         if self.walked.log.is_none() {
             return Err(BackupError::NoLog(folder.to_owned()));
+        }
+        if let Some(mark) = mark {
+            mark.check_walked(&**self.storage, &self.walked).map_err(BackupError::Log)?;
         }
         match self.before {
             Some(before) if before.events > self.walked.next => {

@@ -9,6 +9,7 @@ use self::time::Times;
 use super::disk::{Disk, Fault};
 use super::*;
 use crate::base::Rng;
+use crate::event_log::mark::Mark;
 
 /// What must be there, may be there, and is known of the log.
 struct World {
@@ -24,6 +25,8 @@ struct World {
     acknowledgements: u64,
     crashes: u64,
     torn: u64,
+    /// How often a log was closed before anything went wrong.
+    marked: u64,
 }
 
 fn options(rng: &mut Rng) -> LogOptions {
@@ -54,6 +57,7 @@ impl World {
             acknowledgements: 0,
             crashes: 0,
             torn: 0,
+            marked: 0,
         }
     }
 
@@ -197,8 +201,14 @@ impl World {
                 }
             }
         }
+        let (end, is_whole) = (log.head().map_or(0, |last| last + 1), log.failure().is_none());
         drop(log);
-        self.disk.disarm();
+        if self.disk.disarm() && is_whole {
+            // Nothing went wrong, so what was closed is marked to its end.
+            let mark = Mark::read(&self.disk).map_or(0, |mark| mark.next);
+            assert!(mark >= end, "{mark} is marked of {end}");
+            self.marked += 1;
+        }
         if self.rng.below(3) > 0 {
             self.disk.crash();
             self.crashes += 1;
@@ -230,7 +240,7 @@ fn runs() -> u64 {
 #[test]
 fn no_history_of_faults_loses_or_repeats_an_acknowledged_event() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let mut sums = [0; 6];
+    let mut sums = [0; 7];
     let runs = runs();
     for seed in 0..runs {
         // One of eight with several appends in the air, whose grouping the machine decides.
@@ -245,16 +255,18 @@ fn no_history_of_faults_loses_or_repeats_an_acknowledged_event() {
             world.torn,
             world.times.back,
             world.times.hidden,
+            world.marked,
         ];
         for (sum, count) in sums.iter_mut().zip(counts) {
             *sum += count;
         }
     }
-    let [events, acknowledgements, crashes, torn, back, hidden] = sums;
+    let [events, acknowledgements, crashes, torn, back, hidden, marked] = sums;
     println!(
         "{runs} runs, {crashes} crashes, {torn} torn tails, {acknowledgements} appends of {events} \
          events acknowledged, 0 lost, 0 repeated; the clock went back {back} times"
     );
     assert!(events > 20 * runs && crashes > runs && torn > runs / 4, "{sums:?}: too tame");
+    assert!(marked > runs / 4, "{sums:?}: hardly a log was closed in peace");
     assert!(back > runs && hidden > runs, "{sums:?}: the clock is too tame");
 }
