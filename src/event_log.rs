@@ -41,6 +41,7 @@ mod reader;
 mod recent;
 mod record;
 mod rescan;
+mod revisions;
 mod sealed;
 mod segment_table;
 mod shared;

@@ -13,6 +13,7 @@ mod race;
 mod read;
 mod readers;
 mod reopen;
+mod revisions;
 mod sealed;
 mod segment_table;
 mod stream_runs;
@@ -134,12 +135,12 @@ fn as_new(recorded: &Recorded) -> NewEvent {
     }
 }
 
-/// The segment files in the order of positions.
 /// Takes the mark of a closed log away, as if its process had been killed before it was written.
 fn unmark(folder: &Path) {
     std::fs::remove_file(folder.join(crate::event_log::mark::MARK)).expect("a mark");
 }
 
+/// The segment files in the order of positions.
 fn segment_files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .expect("a folder")

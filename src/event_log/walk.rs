@@ -5,7 +5,7 @@
 //! Invariants: nothing is changed; the memory taken does not grow with the log, a frame and
 //! what follows the last one being the most that is held, or one rebuilt segment; the rule for what is a torn tail is
 //! that of opening.
-//! Deliberately absent: revisions, which need a table of all streams: opening compares them.
+//! Deliberately absent: revisions, which need a table of all streams: `verify` has one.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use super::damage::first_bad;
 use super::frame::{self, FRAME_HEADER, Fault, FrameView, Hash, SEGMENT_HEADER, SegmentHeader};
 use super::load::{Damage, OpenError, segment_base};
 use super::mark::Mark;
-use super::record::{self, Stamp};
+use super::record::{self, RecordView, Stamp};
 use super::sealed::{SealedPart, SealedStore};
 use super::storage::{SegmentFile, Storage, read_full};
 use crate::base::Timestamp;
@@ -29,6 +29,15 @@ const LOOKS_MAX: u32 = 5;
 /// What a walk comes by.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Seen<'a> {
+    /// A record of a frame whose checksum fits; the frame follows.
+    Record {
+        /// The file.
+        path: &'a str,
+        /// Where in it.
+        offset: u64,
+        position: u64,
+        record: &'a RecordView<'a>,
+    },
     /// A segment begins.
     Segment {
         /// BLAKE3 of its header.
@@ -64,16 +73,6 @@ pub(super) struct Walked {
     pub(super) recorded_at: Timestamp,
     /// Bytes after the last frame that are none, without the zeros at the end.
     pub(super) torn: u64,
-}
-
-impl Default for Walked {
-    fn default() -> Self {
-        Self {
-            log: None,
-            segments: 0,
-            frames: 0,
-            next: 0,
-            bytes: 0,
     /// What is wrong with them, if they are to be a frame.
     pub(super) tail: Option<TornTail>,
 }
@@ -88,9 +87,20 @@ pub(super) struct TornTail {
     /// The first event that cannot be read.
     pub(super) position: u64,
     pub(super) what: &'static str,
+}
+
+impl Default for Walked {
+    fn default() -> Self {
+        Self {
+            log: None,
+            segments: 0,
+            frames: 0,
+            next: 0,
+            bytes: 0,
             previous: [0; 32],
             recorded_at: Timestamp::EPOCH,
             torn: 0,
+            tail: None,
         }
     }
 }
@@ -101,7 +111,6 @@ pub(super) struct TornTail {
 /// What the system says.
 pub(super) fn segment_names(storage: &dyn Storage) -> Result<Vec<(u64, String)>, OpenError> {
     let names = storage.list().map_err(|source| OpenError::Io {
-            tail: None,
         action: "list",
         path: storage.path("").display().to_string(),
         source,
@@ -189,16 +198,6 @@ pub(super) fn unreadable(error: ReadError) -> OpenError {
 pub(super) fn walk(storage: &Arc<dyn Storage>, visit: Visit<'_>) -> Result<Walked, OpenError> {
     let mut walked = Walked::default();
     let mut lists = 1;
-    'list: loop {
-        let parts = parts(storage)?;
-        for (number, part) in parts.iter().enumerate() {
-            let is_last = number + 1 == parts.len();
-            let flow = match part {
-                LogPart::Raw { base, .. } if walked.is_past(*base) => continue,
-                LogPart::Raw { base, name } => walked.file(&**storage, *base, name, is_last, visit),
-                LogPart::Sealed(part) => walked.sealed(part, &path_of(&**storage, part), visit),
-            };
-            match flow {
     // Before the segments: what it says was there by then.
     let mark = Mark::read(&**storage);
     let mut changed = None;
@@ -212,6 +211,16 @@ pub(super) fn walk(storage: &Arc<dyn Storage>, visit: Visit<'_>) -> Result<Walke
         }
         visit(step)
     };
+    'list: loop {
+        let parts = parts(storage)?;
+        for (number, part) in parts.iter().enumerate() {
+            let is_last = number + 1 == parts.len();
+            let flow = match part {
+                LogPart::Raw { base, .. } if walked.is_past(*base) => continue,
+                LogPart::Raw { base, name } => walked.file(&**storage, *base, name, is_last, visit),
+                LogPart::Sealed(part) => walked.sealed(part, &path_of(&**storage, part), visit),
+            };
+            match flow {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => return Ok(walked),
                 Err(OpenError::Io { source, .. })
@@ -395,6 +404,7 @@ impl Walked {
                 let all = window.rest().map_err(failed)?;
                 // A segment that was being made when the machine stopped.
                 if last && base == next && frame::any_valid(&all, None).is_none() {
+                    self.tail = Some(TornTail { base, offset: 0, position: next, what });
                     return Ok(ControlFlow::Continue(()));
                 }
                 return Err(corrupt(0, what));
@@ -405,7 +415,6 @@ impl Walked {
         }
         if header.previous != self.previous {
             return Err(corrupt(48, "it does not follow the segment before"));
-                    self.tail = Some(TornTail { base, offset: 0, position: next, what });
         }
         let hash = frame::hash(bytes.get(..SEGMENT_HEADER).unwrap_or_default());
         window.pass(SEGMENT_HEADER);
@@ -440,8 +449,9 @@ impl Walked {
             }
             let offset = window.offset;
             let bytes = window.buffer.get(window.at..).unwrap_or_default();
-            match self.frame(bytes, offset, segment, sequence) {
-                Ok(found) => {
+            match self.frame(bytes, (path, offset), segment, sequence, visit) {
+                Ok((_, flow)) if flow.is_break() => return Ok(flow),
+                Ok((found, _)) => {
                     let hash = frame::hash(found.bytes);
                     let len = found.bytes.len();
                     self.frames += 1;
@@ -492,10 +502,11 @@ impl Walked {
     fn frame<'a>(
         &self,
         bytes: &'a [u8],
-        offset: u64,
+        (path, offset): (&str, u64),
         segment: &SegmentHeader,
         sequence: u64,
-    ) -> Result<FrameView<'a>, Bad> {
+        visit: Visit<'_>,
+    ) -> Result<(FrameView<'a>, ControlFlow<()>), Bad> {
         let found = frame::decode(bytes).map_err(|fault| {
             let (at, position) = first_bad(bytes, self.next);
             Bad { offset: offset + at as u64, position, fault, half: true }
@@ -523,13 +534,19 @@ impl Walked {
         for _ in 0..header.count {
             let stamp = Stamp { position, recorded_at: header.recorded_at };
             let body = found.bytes.get(at..).unwrap_or_default();
-            at += record::decode(body, stamp).map_err(|what| wrong(at, position, what))?.len;
+            let record = record::decode(body, stamp).map_err(|what| wrong(at, position, what))?;
+            let offset = offset + at as u64;
+            let flow = visit(Seen::Record { path, offset, position, record: &record });
+            if flow.is_break() {
+                return Ok((found, flow));
+            }
+            at += record.len;
             position += 1;
         }
         if !frame::is_blank(found.bytes.get(at..).unwrap_or_default()) {
             return Err(wrong(at, position, "bytes after the last record"));
         }
-        Ok(found)
+        Ok((found, ControlFlow::Continue(())))
     }
 }
 

@@ -423,6 +423,7 @@ impl<'a> Spot<'a> {
 
     fn see(&mut self, step: Seen<'_>) -> ControlFlow<()> {
         let (at, hash) = match step {
+            Seen::Record { .. } => return ControlFlow::Continue(()),
             Seen::Segment { hash } => (frame::SEGMENT_HEADER as u64, hash),
             Seen::Frame { offset, frame, hash } => (offset + frame.bytes.len() as u64, hash),
         };
