@@ -158,8 +158,13 @@ impl Committer {
 
     /// Ends a full segment and starts the next one.
     fn roll(&mut self, segment: &NewSegment) -> Result<(), WriteFailure> {
-        self.file.set_size(self.end).map_err(|source| self.failed("cut", source))?;
-        self.file.sync().map_err(|source| self.failed("sync", source))?;
+        let size = self.file.size().map_err(|source| self.failed("cut", source))?;
+        // Zeros are not written beyond the size of a full segment, so mostly the file ends with
+        // its last frame, and the sync of that frame made its length durable.
+        if size != self.end {
+            self.file.set_size(self.end).map_err(|source| self.failed("cut", source))?;
+            self.file.sync().map_err(|source| self.failed("sync", source))?;
+        }
         (self.path, self.file) = begin_segment(&*self.storage, segment, None)?;
         self.end = SEGMENT_HEADER as u64;
         self.allocated = self.end;
