@@ -117,7 +117,6 @@ impl Drop for End {
 #[derive(Debug)]
 pub struct PendingAppend {
     answer: oneshot::Receiver<Answer>,
-    metrics: Arc<LogMetrics>,
     /// Gone with the answer.
     asked: Option<Asked>,
 }
@@ -127,14 +126,14 @@ impl Future for PendingAppend {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.answer).poll(context).map(|answer| {
-            drop(self.asked.take());
+            let asked = self.asked.take();
             let answer = match answer {
                 Ok(Ok(Granted::One(appended))) => Ok(vec![appended]),
                 Ok(Ok(Granted::Many(appended))) => Ok(appended),
                 Ok(Err(error)) => Err(error),
                 Err(_) => Err(AppendError::Closed),
             };
-            answer.inspect_err(|error| self.metrics.refused(error))
+            answer.inspect_err(|error| asked.iter().for_each(|asked| asked.refused(error)))
         })
     }
 }
@@ -273,14 +272,14 @@ impl EmbeddedLog {
 
     /// The same for whatever a writer can be asked.
     async fn send(&self, work: Work, bytes: usize) -> Result<PendingAppend, AppendError> {
-        let metrics = self.shared.metrics.clone();
+        let metrics = &self.shared.metrics;
         let put = async {
             let inbox = self.inbox.as_ref().ok_or(AppendError::ReadOnly)?;
             let asked = Some(metrics.asked());
             Ok((inbox.put(work, bytes).await?, asked))
         };
         let (answer, asked) = put.await.inspect_err(|error| metrics.refused(error))?;
-        Ok(PendingAppend { answer, metrics, asked })
+        Ok(PendingAppend { answer, asked })
     }
 
     /// The position of the one event that this work writes.
