@@ -203,8 +203,9 @@ impl World {
         }
         let (end, is_whole) = (log.head().map_or(0, |last| last + 1), log.failure().is_none());
         drop(log);
-        if self.disk.disarm() && is_whole {
-            // Nothing went wrong, so what was closed is marked to its end.
+        if self.disk.disarm() && is_whole && fault != Full {
+            // Nothing went wrong, so what was closed is marked to its end. A full disk may have
+            // room for the events and none for a mark.
             let mark = Mark::read(&self.disk).map_or(0, |mark| mark.next);
             assert!(mark >= end, "{mark} is marked of {end}");
             self.marked += 1;
