@@ -34,6 +34,7 @@ mod index;
 mod keeper;
 mod load;
 mod lock;
+mod mark;
 mod metrics;
 mod open_error;
 mod parts;
@@ -43,6 +44,7 @@ mod record;
 #[cfg(feature = "s3")]
 mod remote;
 mod rescan;
+mod revisions;
 mod sealed;
 mod secondary;
 mod segment_table;

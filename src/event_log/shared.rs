@@ -1,12 +1,13 @@
 //! What the writer, readers and subscriptions of one log share.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 
 use super::contract::{AllRead, Direction, ReadError, StreamInfo, StreamRead};
 use super::index::{Index, Part};
+use super::mark::Mark;
 use super::metrics::LogMetrics;
 use super::parts::Parts;
 use super::reader::Follower;
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<LogMetrics>,
     /// Nothing in it until a system stream is read.
     pub(super) secondary: SecondaryIndex,
+    /// The last durable frame, where it is known.
+    durable: Mutex<Option<Mark>>,
     /// Of a reader.
     pub(super) follower: OnceLock<Follower>,
     /// Segments that end here or before are finished, and will be after a crash.
@@ -59,6 +62,7 @@ impl Shared {
         Self {
             finished,
             metrics,
+            durable: Mutex::default(),
             index: RwLock::new(index),
             parts,
             states: ReaderStates::default(),
@@ -103,6 +107,18 @@ impl Shared {
                 what: "was asked while the program ended".to_owned(),
             }),
         })
+    }
+
+    /// Notes that a frame is durable.
+    pub(super) fn set_durable(&self, mark: Option<Mark>) {
+        if mark.is_some() {
+            *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+        }
+    }
+
+    /// The last durable frame.
+    pub(super) fn durable(&self) -> Option<Mark> {
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The position after the last durable one.

@@ -77,7 +77,7 @@ pub fn survey(folder: impl Into<LogFolder>) -> Result<Survey, OpenError> {
     if found.first_recorded_at.is_none() {
         let mut walked = before(storage, *first.0, first.1)?;
         let _ = walked.file(storage, *first.0, first.1, true, &mut |step| match step {
-            Seen::Segment { .. } => ControlFlow::Continue(()),
+            Seen::Segment { .. } | Seen::Record { .. } => ControlFlow::Continue(()),
             Seen::Frame { frame, .. } => {
                 found.first_recorded_at = Some(frame.header.recorded_at);
                 ControlFlow::Break(())
