@@ -26,6 +26,8 @@ pub(crate) struct Serving {
     pub(crate) http: SocketAddr,
     /// Where SIP is spoken.
     pub(crate) sip: SocketAddr,
+    /// How clients of KurrentDB connect, where they may.
+    pub(crate) connection: Option<String>,
     /// What opening found.
     pub(crate) recovered: Recovered,
     /// What was imported at start, by campaign.
@@ -67,6 +69,7 @@ pub(crate) async fn serve(
     let data_dir = config.data_dir.clone();
     let platform = Platform::open(config, voices(prompts), until_complete).await?;
     let (sip, recovered) = (platform.sip(), platform.recovered());
+    let connection = platform.connection();
     let imports = platform.imports().to_vec();
     let (sender, board) = watch::channel(api::empty(SystemClock::new().now()));
     let follower = tokio::spawn(follow(platform.log(), sender.clone()));
@@ -83,6 +86,7 @@ pub(crate) async fn serve(
     Ok(Serving {
         http,
         sip,
+        connection,
         recovered,
         imports,
         board,
