@@ -140,7 +140,7 @@ fn serve(care: &Care, bell: &Bell) {
         if let Err(error) = care.keep(&bell.stop) {
             tracing::warn!(%error, "the index of the log stays in memory for now");
         }
-        if rest.is_over(care.now()) {
+        if rest.is_over(care) {
             match care.seal_due(&bell.stop) {
                 Ok(()) => rest = Rest::default(),
                 Err(error) => {
@@ -162,8 +162,9 @@ struct Rest {
 
 impl Rest {
     /// A clock that was set back ends it.
-    fn is_over(&self, now: Option<Timestamp>) -> bool {
-        let (Some(now), Some((since, rest))) = (now, self.since) else { return true };
+    fn is_over(&self, care: &Care) -> bool {
+        let Some((since, rest)) = self.since else { return true };
+        let Some(now) = care.now() else { return true };
         let passed = u64::try_from(now.as_micros().saturating_sub(since.as_micros()));
         passed.map_or(true, |passed| Duration::from_micros(passed) >= rest)
     }
