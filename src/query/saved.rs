@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use rust_embed::RustEmbed;
 
 use super::Error;
+use crate::base::Timestamp;
 use crate::projection::front_matter::{FrontMatter, FrontMatterError};
 
 const KEYS: &[&str] = &["name", "description", "params", "example"];
@@ -146,10 +147,20 @@ impl SavedQuery {
             let value = value.ok_or_else(|| {
                 wrong(format!("parameter {0} is missing; such as {1}", param.name, self.example))
             })?;
+            if ["from", "until"].contains(&param.name.as_str()) && !is_moment(&value) {
+                let like = "such as 2026-11-21 or 2026-11-21T09:00:00Z";
+                return Err(wrong(format!("parameter {} is no moment; {like}", param.name)));
+            }
             values.push((param.name.clone(), value));
         }
         Ok(values)
     }
+}
+
+/// Whether text can be the edge of a span: nothing, a date, or RFC 3339.
+fn is_moment(text: &str) -> bool {
+    let is = |text: &str| text.parse::<Timestamp>().is_ok();
+    text.is_empty() || is(text) || is(&format!("{text}T00:00:00Z"))
 }
 
 /// All saved questions by name.

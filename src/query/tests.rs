@@ -1,9 +1,10 @@
-mod kpi;
-
 use std::path::PathBuf;
 
 use super::*;
 use crate::projection::history::{append, campaign, moment};
+
+mod kpi;
+mod session;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")

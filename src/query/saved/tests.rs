@@ -45,3 +45,18 @@ fn mistakes_name_the_file() {
         "read kpi_calls.sql, line 1: another file has the name \"kpi_calls\" too; choose one of its own",
     );
 }
+
+#[test]
+fn a_span_has_moments_at_its_edges() {
+    let found = files(&[("kpi/kpi_calls.sql", KPI)]).expect("reads");
+    let kpi = found.first().expect("a KPI");
+    let bind = |until: &str| kpi.bind(&[("until".to_owned(), until.to_owned())]);
+    for right in ["", "2026-11-21", "2026-11-21T09:00:00Z", "2026-11-21T09:00:00.250+08:00"] {
+        assert!(bind(right).is_ok(), "{right}");
+    }
+    for wrong in ["yesterday", "2026-11-31", "21.11.2026", "09:00"] {
+        let error = bind(wrong).expect_err(wrong).to_string();
+        let expected = "run saved question kpi_calls: parameter until is no moment; such as 2026-11-21 or 2026-11-21T09:00:00Z";
+        assert_eq!(error, expected);
+    }
+}

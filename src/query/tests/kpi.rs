@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use datafusion::arrow::array::{ArrayRef, StringArray};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::Schema;
+use datafusion::arrow::record_batch::RecordBatch;
 
 use super::*;
 use crate::projection::table::BaseTable;
@@ -80,8 +81,11 @@ async fn differences(query: &SavedQuery, folder: &Path) -> Vec<String> {
         let given = cells().filter_map(|(name, value)| Some((name.strip_prefix('$')?, value)));
         let given: Vec<_> = given.map(|(name, value)| (name.to_owned(), value.clone())).collect();
         let params = query.bind(&given).expect("parameters of the query");
-        let answer = Box::pin(answer_in(&context, &query.sql, params)).await;
-        let (schema, batches) = answer.unwrap_or_else(|error| panic!("{}: {error}", query.name));
+        let frame = context.sql(&query.sql).await.expect("a plan");
+        let frame = frame.with_param_values(crate::query::session::texts(params)).expect("binds");
+        let schema = frame.schema().inner().clone();
+        let batches = frame.collect().await;
+        let batches = batches.unwrap_or_else(|error| panic!("{}: {error}", query.name));
         let answer = Answer::of(&schema, &batches).expect("an answer");
         let (columns, want): (Vec<String>, Vec<String>) = cells()
             .filter(|(name, _)| !name.starts_with('$') && *name != "note")
