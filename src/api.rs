@@ -1,10 +1,11 @@
 //! HTTP: the console's pages and the board they show.
 //!
 //! In: a listener, the latest [`BoardSnapshot`] over a watch channel, a future that says when to
-//! stop. Out: the page, `GET /api/board`, `GET /api/board/stream`, `GET /healthz`,
-//! `GET /metrics`.
+//! stop. Out: the page, `GET /api/board`, `GET /api/board/stream`, `POST /api/sql`,
+//! `GET /healthz`, `GET /metrics`.
 //! Invariants: a snapshot goes out as it came in, except for its `server_time`; whatever failed
-//! inside reaches a client as a code of [`CODES`] and never as its cause; every response forbids
+//! inside reaches a client as a code of [`CODES`] and never as its cause, but for what is wrong
+//! with a question of its own; every response forbids
 //! scripts, styles and connections from anywhere but here.
 //! Deliberately absent: computing a number (that is `projection`), and changing anything: the
 //! board is read-only, and nobody is asked who they are. Listen on loopback.
@@ -16,6 +17,8 @@ mod error;
 mod follow;
 mod metrics;
 mod server;
+#[cfg(feature = "analytics")]
+mod sql;
 mod stream;
 
 pub use board::{
@@ -26,6 +29,8 @@ pub use error::{ApiError, CODES};
 pub use follow::{FollowError, empty, follow, snapshot};
 pub use metrics::metrics_routes;
 pub use server::{routes, serve};
+#[cfg(feature = "analytics")]
+pub use sql::SqlDoor;
 
 #[cfg(test)]
 mod tests;

@@ -49,7 +49,10 @@ pub use envelope::{
     Actor, ContentType, ExpectedRevision, NewEvent, Recorded, StreamName, StreamNameError,
 };
 pub use example::examples;
-pub use lead::{LeadImported, LeadRowRejected, LeadsImported, Portrait, SubjectRegistered};
+pub use lead::{
+    LeadImported, LeadOffered, LeadRowRejected, LeadsImported, OfferOutcome, Portrait,
+    SubjectRegistered,
+};
 pub use leg::{LegAnswered, LegEnded, LegKind, LegProgressed, LegStarted};
 pub use reference::markdown;
 pub use upcast::{DecodeError, Upcaster, upcast};

@@ -34,6 +34,7 @@ mod index;
 mod keeper;
 mod load;
 mod lock;
+mod mark;
 mod metrics;
 mod open_error;
 mod parts;
@@ -43,7 +44,9 @@ mod record;
 #[cfg(feature = "s3")]
 mod remote;
 mod rescan;
+mod revisions;
 mod sealed;
+mod secondary;
 mod segment_table;
 mod shared;
 mod storage;
@@ -79,6 +82,7 @@ pub use sealed::{
     RawSegment, RowGroupEntry, SealError, SealOptions, SealRecord, SealedDamage, SealedEventKey,
     SealedFile, SealedPart, SealedSegment, SealedStore, StreamEvent, merge, mergeable, seal,
 };
+pub use secondary::LINK_TYPE;
 pub use storage::{DiskStorage, SegmentFile, Storage, StoreUnavailable, WriteFailure};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionItem, SubscriptionSource};
 pub use survey::{Survey, survey};

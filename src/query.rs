@@ -9,23 +9,32 @@
 //! Deliberately absent: the formulas, which stand in `queries/`, and any server.
 
 mod answer;
+mod as_of;
+mod encode;
+mod limits;
 mod reference;
 mod register;
 mod saved;
+mod session;
+mod snapshot;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::ParamValues;
 use datafusion::error::DataFusionError;
-use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
-use datafusion::scalar::ScalarValue;
 use tokio::sync::Mutex;
 
 pub use self::answer::Answer;
+pub use self::as_of::{AsOf, AsOfError};
+pub use self::encode::{Encoded, Encoding};
+use self::limits::Desk;
+pub use self::limits::{Limits, Rows};
 pub use self::reference::markdown;
-pub use self::saved::{Param, SavedQuery, saved_queries};
+pub use self::saved::{Kpi, Param, SavedQuery, saved_queries};
+pub use self::session::{Prepared, Running, Session};
+use self::snapshot::{Past, Snapshot};
 use crate::projection::front_matter::FrontMatterError;
 use crate::projection::live::LiveState;
 use crate::projection::sql::{self, LogReader, Refreshed, View, ViewStatus, refresh_all, views};
@@ -46,6 +55,52 @@ pub enum Error {
         "run SQL: only questions are answered here (SELECT, EXPLAIN, SHOW, DESCRIBE); facts are appended by the platform alone"
     )]
     ReadOnly,
+    /// It took too much memory, or too much disk.
+    #[error(
+        "run SQL: the question needs more than {memory_mib} MiB of memory, or more than {spill_mib} MiB of disk to spill to; ask for fewer rows or columns, or group before joining"
+    )]
+    Resources {
+        /// Memory that one question may take. Units: MiB.
+        memory_mib: usize,
+        /// Disk that one question may take. Units: MiB.
+        spill_mib: u64,
+    },
+    /// It took too long.
+    #[error("run SQL: no end within {} ms; ask for less, or set statement_timeout", .0.as_millis())]
+    Timeout(Duration),
+    /// Too many questions wait.
+    #[error("run SQL: {running} questions run and {waiting} wait; ask again later")]
+    Busy {
+        /// Questions at once.
+        running: usize,
+        /// Questions that may wait.
+        waiting: usize,
+    },
+    /// The engine has ended.
+    #[error("run SQL: the engine has ended")]
+    Ended,
+    /// There are no threads to be had.
+    #[error("run SQL: start the threads that questions run on")]
+    Threads(#[source] std::io::Error),
+    /// The log does not go so far.
+    #[error(
+        "as of {position}: the log {}",
+        .head.map_or_else(|| "is empty".to_owned(), |head| format!("ends at position {head}"))
+    )]
+    Ahead {
+        /// What was asked for.
+        position: u64,
+        /// The last position there is.
+        head: Option<u64>,
+    },
+    /// A setting that is not there, or cannot be so.
+    #[error("set {name}: {problem}")]
+    Setting {
+        /// The setting.
+        name: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
     /// A saved question's head is wrong.
     #[error(transparent)]
     FrontMatter(#[from] FrontMatterError),
@@ -79,6 +134,42 @@ impl From<DataFusionError> for Error {
     }
 }
 
+impl From<crate::event_log::ReadError> for Error {
+    fn from(source: crate::event_log::ReadError) -> Self {
+        Self::Projection(source.into())
+    }
+}
+
+impl Error {
+    /// An error of a question that ran, in the words of whoever asked.
+    fn of_run(error: DataFusionError, limits: &Limits) -> Self {
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(_) => Self::Resources {
+                memory_mib: limits.memory_bytes >> 20,
+                spill_mib: limits.spill_bytes >> 20,
+            },
+            _ => error.into(),
+        }
+    }
+
+    /// A name that stays, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Projection(_) | Self::FrontMatter(_) => "projection",
+            Self::Sql(_) => "sql",
+            Self::ReadOnly => "read_only",
+            Self::Resources { .. } => "resources",
+            Self::Timeout(_) => "timeout",
+            Self::Busy { .. } => "busy",
+            Self::Ended | Self::Threads(_) => "ended",
+            Self::Ahead { .. } => "as_of",
+            Self::Setting { .. } => "setting",
+            Self::UnknownQuery { .. } => "unknown_query",
+            Self::Param { .. } => "param",
+        }
+    }
+}
+
 /// Answers questions about one data folder.
 pub struct Engine {
     data_dir: PathBuf,
@@ -86,6 +177,8 @@ pub struct Engine {
     store: Store,
     views: Vec<View>,
     state: Mutex<State>,
+    past: Past,
+    desk: Desk,
 }
 
 /// The folds at one position.
@@ -112,12 +205,26 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub async fn over(reader: LogReader, data_dir: &Path) -> Result<Self, Error> {
+        Box::pin(Self::with_limits(reader, data_dir, Limits::default())).await
+    }
+
+    /// The same, with limits of one's own.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn with_limits(
+        reader: LogReader,
+        data_dir: &Path,
+        limits: Limits,
+    ) -> Result<Self, Error> {
         let engine = Self {
             data_dir: data_dir.to_owned(),
             reader,
             store: Store::below(data_dir),
             views: views().map_err(sql::Error::from)?,
             state: Mutex::new(State::default()),
+            past: Past::default(),
+            desk: Desk::new(limits)?,
         };
         drop(Box::pin(engine.refresh()).await?);
         Ok(engine)
@@ -159,21 +266,20 @@ impl Engine {
         Ok(refreshed)
     }
 
-    /// Answers a question in SQL.
-    ///
-    /// # Errors
-    /// [`Error::ReadOnly`] for anything but a question, [`Error::Sql`] where the engine refuses.
-    pub async fn sql(&self, text: &str) -> Result<Vec<RecordBatch>, Error> {
-        Ok(Box::pin(self.run(text, Vec::new())).await?.1)
-    }
-
     /// Answers a question in SQL, as rows for people and programs.
     ///
     /// # Errors
-    /// As for [`Engine::sql`].
+    /// [`Error::ReadOnly`] for anything but a question, [`Error::Sql`] where the engine refuses.
     pub async fn ask(&self, text: &str) -> Result<Answer, Error> {
-        let (schema, batches) = Box::pin(self.run(text, Vec::new())).await?;
-        Ok(Answer::of(&schema, &batches)?)
+        self.ask_as_of(text, AsOf::Head).await
+    }
+
+    /// The same, as of a moment of the log.
+    ///
+    /// # Errors
+    /// As for [`Engine::ask`], and [`Error::Ahead`].
+    pub async fn ask_as_of(&self, text: &str, as_of: AsOf) -> Result<Answer, Error> {
+        Box::pin(self.answer(text, Vec::new(), as_of)).await
     }
 
     /// Answers a saved question.
@@ -181,10 +287,22 @@ impl Engine {
     /// # Errors
     /// [`Error::UnknownQuery`], [`Error::Param`], and as for [`Engine::sql`].
     pub async fn saved(&self, name: &str, params: &[(String, String)]) -> Result<Answer, Error> {
+        self.saved_as_of(name, params, AsOf::Head).await
+    }
+
+    /// The same, as of a moment of the log.
+    ///
+    /// # Errors
+    /// As for [`Engine::saved`], and [`Error::Ahead`].
+    pub async fn saved_as_of(
+        &self,
+        name: &str,
+        params: &[(String, String)],
+        as_of: AsOf,
+    ) -> Result<Answer, Error> {
         let saved = SavedQuery::find(name)?;
         let values = saved.bind(params)?;
-        let (schema, batches) = Box::pin(self.run(&saved.sql, values)).await?;
-        Ok(Answer::of(&schema, &batches)?)
+        Box::pin(self.answer(&saved.sql, values, as_of)).await
     }
 
     /// How far every view is.
@@ -199,33 +317,24 @@ impl Engine {
         Ok(Box::pin(status).await?)
     }
 
-    async fn run(
+    async fn answer(
         &self,
         text: &str,
         params: Vec<(String, String)>,
-    ) -> Result<(datafusion::arrow::datatypes::SchemaRef, Vec<RecordBatch>), Error> {
-        let context = Box::pin(self.context()).await?;
-        let plan = context.state().create_logical_plan(text).await?;
-        let options = SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false);
-        options.verify_plan(&plan).map_err(|_| Error::ReadOnly)?;
-        let mut frame = context.execute_logical_plan(plan).await?;
-        if !params.is_empty() {
-            let values = params.into_iter().map(|(name, value)| (name, ScalarValue::from(value)));
-            frame = frame.with_param_values(ParamValues::from(values.collect::<Vec<_>>()))?;
-        }
-        let schema = frame.schema().inner().clone();
-        let batches = frame.collect().await?;
-        Ok((schema, batches))
+        as_of: AsOf,
+    ) -> Result<Answer, Error> {
+        let settings = session::Settings { as_of, ..self.settings() };
+        let prepared = self.prepare(text, settings).await?;
+        let params: ParamValues = session::texts(params);
+        self.start(&prepared, params, settings.timeout).await?.collect().await
     }
 
-    /// The engine with every table in it.
-    async fn context(&self) -> Result<SessionContext, Error> {
+    /// Every table as of the last refresh.
+    async fn head(&self) -> Result<Snapshot, Error> {
         let mut state = self.state.lock().await;
+        let position = state.tables.position();
         if let Some(context) = &state.context {
-            return Ok(context.clone());
+            return Ok(Snapshot { position, context: context.clone() });
         }
         let tables = state.tables.batches().map_err(sql::Error::from)?;
         let context = sql::session(tables)?;
@@ -234,8 +343,9 @@ impl Engine {
         register::views(&context, &self.store, &self.views).await?;
         register::system(&context, &status)?;
         register::live(&context, sql::live_tables(&state.live)?)?;
+        self.register(&context);
         state.context = Some(context.clone());
-        Ok(context)
+        Ok(Snapshot { position, context })
     }
 }
 

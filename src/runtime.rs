@@ -11,7 +11,10 @@ pub mod config;
 mod directory;
 mod engine;
 mod erase;
+#[cfg(feature = "kurrentdb")]
+pub mod front;
 mod import;
+mod intake;
 mod journal;
 mod log;
 mod platform;
@@ -23,6 +26,7 @@ pub use config::{Config, ConfigError};
 pub use engine::{EngineError, Voices};
 pub use erase::{EraseError, Erased, erase};
 pub use import::{ImportError, ImportReport};
+pub use intake::{Inbox, OfferError};
 pub use journal::JournalError;
 pub(crate) use journal::{Draft, stream_of};
 pub use log::{LogError, log_folder, open_embedded, read_log};

@@ -65,7 +65,7 @@ pub(super) fn stamped(board: &BoardSnapshot, now: Timestamp) -> BoardSnapshot {
 
 /// Serves the console on `listener` until `shutdown` is ready.
 ///
-/// The sender of `board` has to stay alive as long as the board is worth showing, also when
+/// `others` are routes beside those of the board. The sender of `board` has to stay alive as long as the board is worth showing, also when
 /// nothing changes any more.
 ///
 /// # Errors
@@ -74,12 +74,13 @@ pub async fn serve(
     listener: TcpListener,
     board: watch::Receiver<Arc<BoardSnapshot>>,
     metrics: Option<Arc<LogMetrics>>,
+    others: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ApiError> {
     let (closing, closed) = watch::channel(false);
     let mut stop = closed.clone();
     let clock = Arc::new(SystemClock::new());
-    let app = router(Console { board, clock, metrics, closing: closed });
+    let app = router(Console { board, clock, metrics, closing: closed }, others);
     let served = axum::serve(listener, app).with_graceful_shutdown(async move {
         // An error would mean that the sender is gone, which is a stop as well.
         drop(stop.wait_for(|closing| *closing).await);
@@ -100,15 +101,16 @@ pub async fn serve(
 pub fn routes(
     board: watch::Receiver<Arc<BoardSnapshot>>,
     metrics: Option<Arc<LogMetrics>>,
+    others: Router,
     clock: Arc<dyn Clock>,
 ) -> Router {
     // Without a sender it never changes.
     let closing = watch::channel(false).1;
-    router(Console { board, clock, metrics, closing })
+    router(Console { board, clock, metrics, closing }, others)
 }
 
-fn router(console: Console) -> Router {
-    Router::new()
+fn router(console: Console, others: Router) -> Router {
+    let board = Router::new()
         .route("/", get(assets::index))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
@@ -118,8 +120,8 @@ fn router(console: Console) -> Router {
         .route("/{*path}", get(assets::file))
         .fallback(nothing)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .layer(middleware::map_response(harden))
-        .with_state(console)
+        .with_state(console);
+    others.merge(board).layer(middleware::map_response(harden))
 }
 
 async fn health(State(console): State<Console>) -> Result<Response, ApiError> {

@@ -47,7 +47,7 @@ fn world() -> World {
     let (sender, board) = watch::channel(Arc::new(board(7)));
     let clock = Arc::new(Hand::default());
     clock.0.store(at("2026-11-21T09:30:01.5Z").as_micros(), Ordering::Relaxed);
-    let app = routes(board, None, Arc::<Hand>::clone(&clock));
+    let app = routes(board, None, Router::new(), Arc::<Hand>::clone(&clock));
     World { sender, clock, app }
 }
 
@@ -236,7 +236,7 @@ async fn stopping_does_not_wait_for_open_streams() {
     let address = listener.local_addr().unwrap();
     let (_sender, board) = watch::channel(Arc::new(board(7)));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = serve(listener, board, None, async move { drop(stopped.await) });
+    let server = serve(listener, board, None, Router::new(), async move { drop(stopped.await) });
     let client = async move {
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
         let ask = b"GET /api/board/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -355,7 +355,7 @@ async fn metrics_move_with_what_the_log_does() {
     let options = LogOptions::default();
     let log = EmbeddedLog::open(folder.path(), options, Arc::<Hand>::clone(&clock)).unwrap().0;
     let (_sender, board) = watch::channel(Arc::new(board(7)));
-    let console = routes(board, log.metrics(), clock);
+    let console = routes(board, log.metrics(), Router::new(), clock);
     let alone = metrics_routes(log.metrics().unwrap());
     let (status, headers, text) = get(&console, "/metrics").await;
     assert_eq!(status, StatusCode::OK);
@@ -399,4 +399,62 @@ async fn metrics_of_a_log_that_counts_nothing_are_no_page() {
     let (status, _, body) = get(&world().app, "/metrics").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(body.contains("api.not_found"), "{body}");
+}
+
+#[cfg(feature = "analytics")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_over_http_is_answered_with_its_position() {
+    use crate::projection::history::{append, campaign};
+
+    let folder = tempfile::tempdir().unwrap();
+    append(folder.path(), &campaign(3, 10)).await;
+    let (log, _) = EmbeddedLog::open_read_only(&folder.path().join("log")).unwrap();
+    let head = log.head().unwrap();
+    let (_sender, board) = watch::channel(Arc::new(board(7)));
+    let questions = SqlDoor::new(Arc::new(log), folder.path().to_owned()).routes();
+    let app = routes(board, None, questions, Arc::new(Hand::default()));
+    let ask = async |content_type: &str, body: String| {
+        let request = Request::post("/api/sql").header("content-type", content_type);
+        send(&app, request.body(Body::from(body)).unwrap()).await
+    };
+    let json_of = |body: &str| serde_json::from_str::<Value>(body).unwrap();
+
+    let question = json!({"sql": "select count(*) n from events"}).to_string();
+    let (status, headers, body) = ask("application/json", question).await;
+    assert_eq!((status, json_of(&body)), (StatusCode::OK, json!([{"n": head + 1}])));
+    assert_eq!(headers["ledgerline-position"], head.to_string());
+    assert!(headers.contains_key("content-security-policy"), "as every response");
+
+    let question = json!({
+        "sql": "select position, type from events where position = $last",
+        "params": {"last": 5}, "as_of": "5", "format": "csv",
+    });
+    let (status, headers, body) = ask("application/json", question.to_string()).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(headers["ledgerline-position"], "5");
+    assert!(body.starts_with("position,type\r\n5,"), "{body}");
+
+    let wrong = [
+        (json!({"sql": "select * from nobody"}), 400, "sql.sql", "nobody"),
+        (json!({"sql": "drop table events"}), 400, "sql.read_only", "only questions"),
+        (json!({"sql": "select 1", "format": "xml"}), 400, "sql.format", "json, csv, arrow"),
+        (json!({"sql": "select 1", "as_of": "never"}), 400, "sql.setting", "such as 1200"),
+        (json!({"sql": "select 1", "as_of": "99999"}), 400, "sql.as_of", "the log ends at"),
+        (json!({"sql": "select $1", "params": {"a": []}}), 400, "sql.setting", "params"),
+        (json!({"question": "select 1"}), 422, "sql.request", "question"),
+    ];
+    for (question, status, code, part) in wrong {
+        let (got, _, body) = ask("application/json", question.to_string()).await;
+        let error = json_of(&body)["error"].clone();
+        assert_eq!((got.as_u16(), &error["code"]), (status, &json!(code)), "{question}: {body}");
+        assert!(error["message"].as_str().unwrap().contains(part), "{question}: {body}");
+    }
+    // What a page elsewhere can send without being asked for leave
+    let (status, _, _) = ask("text/plain", json!({"sql": "select 1"}).to_string()).await;
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let (status, _, _) = get(&app, "/api/sql").await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    let large = json!({"sql": format!("select '{}'", "x".repeat(1 << 20))}).to_string();
+    let (status, _, _) = ask("application/json", large).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
 }

@@ -60,6 +60,17 @@ fn to_toml(config: &Config) -> anyhow::Result<String> {
 /// One line for each file that the configuration names and that is not there.
 fn missing_files(config: &Config) -> Vec<String> {
     let mut missing = Vec::new();
+    if let Some(front) = &config.kurrentdb {
+        let files = [
+            ("tls_cert", &front.tls_cert),
+            ("tls_key", &front.tls_key),
+            ("user_file", &front.user_file),
+        ];
+        for (key, path) in files {
+            let Some(path) = path.as_ref().filter(|path| !path.is_file()) else { continue };
+            missing.push(format!("kurrentdb: {key} {} is no file", path.display()));
+        }
+    }
     for campaign in &config.campaigns {
         let files = [("script", Some(&campaign.script)), ("leads", campaign.leads.as_ref())];
         for (key, path) in files {

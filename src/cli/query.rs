@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{Common, Format, output, sql};
-use crate::query::{SavedQuery, saved_queries};
+use crate::query::{AsOf, SavedQuery, saved_queries};
 
 /// What `query` takes.
 #[derive(Debug, clap::Args)]
@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// A parameter, such as `call_id=0198…`; may be given more than once.
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
     params: Vec<(String, String)>,
+    /// Answer as of this moment of the log.
+    #[arg(long, value_name = "POSITION|TIME", default_value_t = AsOf::Head)]
+    as_of: AsOf,
     /// Print the question's SQL and do not run it.
     #[arg(long, requires = "name")]
     show: bool,
@@ -39,7 +42,7 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     let config = common.load()?;
     let answer = sql::runtime()?.block_on(async {
         let engine = sql::engine(&config).await?;
-        anyhow::Ok(engine.saved(&name, &args.params).await?)
+        anyhow::Ok(engine.saved_as_of(&name, &args.params, args.as_of).await?)
     })?;
     sql::print(common, &answer)?;
     Ok(ExitCode::SUCCESS)
@@ -56,6 +59,13 @@ fn list(common: &Common) -> anyhow::Result<()> {
                 "description": query.description,
                 "params": params.collect::<Vec<_>>(),
                 "example": query.example,
+                "kpi": query.kpi.as_ref().map(|kpi| json!({
+                    "numerator": kpi.numerator,
+                    "denominator": kpi.denominator,
+                    "exclusions": kpi.exclusions,
+                    "unit": kpi.unit,
+                    "source": kpi.source,
+                })),
             })
         });
         return output::json(&list.collect::<Vec<_>>());
@@ -63,6 +73,9 @@ fn list(common: &Common) -> anyhow::Result<()> {
     for query in &queries {
         output::line(&query.name)?;
         output::line(format!("    {}", query.description))?;
+        if let Some(kpi) = &query.kpi {
+            output::line(format!("    Unit: {}; {}.", kpi.unit, kpi.source))?;
+        }
         output::line(format!("    {}", query.example))?;
     }
     Ok(())

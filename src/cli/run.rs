@@ -34,6 +34,9 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
             Format::Text => {
                 output::line(format!("console  http://{}", serving.http))?;
                 output::line(format!("SIP      udp {}", serving.sip))?;
+                if let Some(connection) = &serving.connection {
+                    output::line(format!("log      {connection}"))?;
+                }
                 output::line(format!("data     {}", data_dir.display()))?;
                 let recovered = serving.recovered;
                 if recovered.interrupted_attempts > 0 || recovered.torn_tail_bytes > 0 {
@@ -50,6 +53,7 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
             Format::Json => output::json(&serde_json::json!({
                 "http": serving.http.to_string(),
                 "sip": serving.sip.to_string(),
+                "log": serving.connection,
                 "data_dir": data_dir,
                 "interrupted_attempts": serving.recovered.interrupted_attempts,
                 "torn_tail_bytes": serving.recovered.torn_tail_bytes,

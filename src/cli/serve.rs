@@ -1,9 +1,11 @@
 //! A platform with its console: what `run` and `demo` have in common.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
@@ -24,6 +26,8 @@ pub(crate) struct Serving {
     pub(crate) http: SocketAddr,
     /// Where SIP is spoken.
     pub(crate) sip: SocketAddr,
+    /// How clients of KurrentDB connect, where they may.
+    pub(crate) connection: Option<String>,
     /// What opening found.
     pub(crate) recovered: Recovered,
     /// What was imported at start, by campaign.
@@ -62,8 +66,10 @@ pub(crate) async fn serve(
     until_complete: bool,
 ) -> anyhow::Result<Serving> {
     let http = listener.local_addr().context("listen on HTTP tcp")?;
+    let data_dir = config.data_dir.clone();
     let platform = Platform::open(config, voices(prompts), until_complete).await?;
     let (sip, recovered) = (platform.sip(), platform.recovered());
+    let connection = platform.connection();
     let imports = platform.imports().to_vec();
     let (sender, board) = watch::channel(api::empty(SystemClock::new().now()));
     let follower = tokio::spawn(follow(platform.log(), sender.clone()));
@@ -73,12 +79,14 @@ pub(crate) async fn serve(
         let _ = console_stopped.await;
     };
     let metrics = platform.log().metrics();
-    let console = tokio::spawn(api::serve(listener, board.clone(), metrics, shutdown));
+    let others = questions(&platform, data_dir);
+    let console = tokio::spawn(api::serve(listener, board.clone(), metrics, others, shutdown));
     let (stop_platform, stopped) = oneshot::channel();
     let platform = tokio::spawn(platform.run(stopped));
     Ok(Serving {
         http,
         sip,
+        connection,
         recovered,
         imports,
         board,
@@ -89,6 +97,18 @@ pub(crate) async fn serve(
         console,
         stop_console: Some(stop_console),
     })
+}
+
+/// Questions over HTTP.
+#[cfg(feature = "analytics")]
+fn questions(platform: &Platform, data_dir: PathBuf) -> Router {
+    api::SqlDoor::new(platform.log(), data_dir).routes()
+}
+
+/// Without the SQL engine there are none.
+#[cfg(not(feature = "analytics"))]
+fn questions(_platform: &Platform, _data_dir: PathBuf) -> Router {
+    Router::new()
 }
 
 impl Serving {

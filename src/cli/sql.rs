@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::{Common, Format, output};
 use crate::projection::sql::LogReader;
-use crate::query::{Answer, Engine};
+use crate::query::{Answer, AsOf, Engine};
 use crate::runtime::{Config, read_log};
 
 /// What `sql` takes.
@@ -20,6 +20,10 @@ pub(crate) struct Args {
     /// The question, or `-` to read it from standard input.
     #[arg(value_name = "SQL")]
     question: String,
+    /// Answer as of this moment of the log; `as_of('attempts', '1200')` in the question does the
+    /// same for one table.
+    #[arg(long, value_name = "POSITION|TIME", default_value_t = AsOf::Head)]
+    as_of: AsOf,
 }
 
 pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
@@ -33,7 +37,7 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     let config = common.load()?;
     let answer = runtime()?.block_on(async {
         let engine = engine(&config).await?;
-        anyhow::Ok(engine.ask(&question).await?)
+        anyhow::Ok(engine.ask_as_of(&question, args.as_of).await?)
     })?;
     print(common, &answer)?;
     Ok(ExitCode::SUCCESS)

@@ -12,8 +12,11 @@ use std::collections::BTreeMap;
 use crate::base::{PersonName, PhoneNumber, Ppm};
 use crate::event::Portrait;
 
+mod object;
 mod personal;
 mod value;
+
+pub use object::{ObjectError, parse_objects};
 
 /// A column only the simulated world may look at.
 pub const OUTCOME_COLUMN: &str = "recorded_outcome";
@@ -126,12 +129,17 @@ pub fn parse(bytes: &[u8]) -> Result<LeadFile, LeadFileError> {
             Err(found) => file.problems.push(found),
         }
     }
-    leave_out_personal(&mut file);
+    finish(&mut file);
+    Ok(file)
+}
+
+/// What can be said only once every row is there: which columns stay out, and values.
+fn finish(file: &mut LeadFile) {
+    leave_out_personal(file);
     for row in &mut file.rows {
         // Of what is left only: what the log holds must be all it follows from.
         row.value = value::of(&row.portrait);
     }
-    Ok(file)
 }
 
 /// Takes columns with personal values out of every portrait: the log holds portraits in clear.
@@ -192,14 +200,23 @@ fn row(header: &[String], record: &csv::ByteRecord, line: u64) -> Result<LeadRow
         let reason = format!("has {} fields; the header has {}", record.len(), header.len());
         return Err(problem(line, "", reason));
     }
+    let mut fields = Vec::with_capacity(header.len());
+    for (column, field) in header.iter().zip(record) {
+        let text = std::str::from_utf8(field)
+            .map_err(|_| problem(line, column, "is not UTF-8; save the file as UTF-8"))?;
+        fields.push((column.as_str(), text));
+    }
+    lead(&fields, line)
+}
+
+/// A lead from its columns.
+fn lead(fields: &[(&str, &str)], line: u64) -> Result<LeadRow, RowProblem> {
     let mut phone = None;
     let mut name = PersonName::default();
     let mut portrait = Portrait::new();
-    for (column, field) in header.iter().zip(record) {
-        let text = std::str::from_utf8(field)
-            .map_err(|_| problem(line, column, "is not UTF-8; save the file as UTF-8"))?
-            .trim();
-        match column.as_str() {
+    for (column, text) in fields {
+        let (column, text) = (*column, text.trim());
+        match column {
             PHONE_COLUMN => {
                 let number = text.parse::<PhoneNumber>();
                 phone = Some(number.map_err(|error| problem(line, column, error.to_string()))?);
@@ -212,11 +229,11 @@ fn row(header: &[String], record: &csv::ByteRecord, line: u64) -> Result<LeadRow
                     let reason = "is not an age; wanted a whole number from 18 to 120";
                     return Err(problem(line, column, reason));
                 }
-                portrait.insert(column.clone(), text.to_owned());
+                portrait.insert(column.to_owned(), text.to_owned());
             }
             _ if text.is_empty() => {}
             _ => {
-                portrait.insert(column.clone(), text.to_owned());
+                portrait.insert(column.to_owned(), text.to_owned());
             }
         }
     }

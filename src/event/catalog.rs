@@ -9,9 +9,9 @@ use super::{
     CampaignPaused, CampaignResumed, CampaignStarted, CarrierAdded, CarrierChosen, CarrierFailed,
     CarrierRecovered, CommitmentMade, ComplianceChecked, ConfigurationLoaded, DialDecided,
     DialRefused, DoNotCallAdded, HandlerChosen, IntentTagged, IntentionLevelSet, LeadImported,
-    LeadRowRejected, LeadsImported, LegAnswered, LegEnded, LegProgressed, LegStarted, LineSampled,
-    OptOutHeard, PlatformStarted, PlatformStopped, SubjectRegistered, TransferRequested, TurnHeard,
-    TurnSpoken,
+    LeadOffered, LeadRowRejected, LeadsImported, LegAnswered, LegEnded, LegProgressed, LegStarted,
+    LineSampled, OptOutHeard, PlatformStarted, PlatformStopped, SubjectRegistered,
+    TransferRequested, TurnHeard, TurnSpoken,
 };
 use crate::base::CallId;
 
@@ -22,6 +22,8 @@ pub enum Family {
     Platform,
     /// `campaign-<campaign_id>`
     Campaign,
+    /// `inbox-<campaign_id>`
+    Inbox,
     /// `subject-<subject_id>`
     Subject,
     /// `lead-<lead_id>`
@@ -37,11 +39,30 @@ pub enum Family {
 }
 
 impl Family {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Platform,
+        Self::Campaign,
+        Self::Inbox,
+        Self::Subject,
+        Self::Lead,
+        Self::Call,
+        Self::Agent,
+        Self::Carrier,
+        Self::Compliance,
+    ];
+
+    /// The category of its streams: what stands before the first dash.
+    pub fn category(self) -> &'static str {
+        self.stream().split('-').next().unwrap_or_default()
+    }
+
     /// How the stream's name is made.
     pub const fn stream(self) -> &'static str {
         match self {
             Self::Platform => "platform-<node>",
             Self::Campaign => "campaign-<campaign_id>",
+            Self::Inbox => "inbox-<campaign_id>",
             Self::Subject => "subject-<subject_id>",
             Self::Lead => "lead-<lead_id>",
             Self::Call => "call-<call_id>",
@@ -131,6 +152,7 @@ catalog! {
     CampaignCompleted = "CampaignCompleted", 1, Campaign, "Every lead is closed.";
     LeadsImported = "LeadsImported", 1, Campaign, "A lead file was read to its end.";
     LeadRowRejected = "LeadRowRejected", 1, Campaign, "One row of a lead file could not be used.";
+    LeadOffered = "LeadOffered", 1, Inbox, "A client offered a lead, and what became of it; nothing of the person.";
     SubjectRegistered = "SubjectRegistered", 1, Subject, "A person is known, by keyed hash and ciphertext only.";
     LeadImported = "LeadImported", 1, Lead, "A subject is on a campaign's list, with a portrait.";
     DialRefused = "DialRefused", 1, Lead, "A rule forbade the dial.";
@@ -202,6 +224,7 @@ impl Event {
             | Self::CampaignCompleted(_)
             | Self::LeadsImported(_)
             | Self::LeadRowRejected(_)
+            | Self::LeadOffered(_)
             | Self::SubjectRegistered(_)
             | Self::LeadImported(_)
             | Self::DialRefused(_)

@@ -111,6 +111,14 @@ fn lists() -> Vec<Event> {
             reason: "does not start with +".to_owned(),
         }
         .into(),
+        LeadOffered {
+            campaign_id: campaign(),
+            outcome: OfferOutcome::Rejected,
+            lead_id: None,
+            column: Some("phone".to_owned()),
+            reason: Some("does not start with +".to_owned()),
+        }
+        .into(),
         SubjectRegistered {
             subject_id: SUBJECT,
             phone_hash: HASH.to_owned(),

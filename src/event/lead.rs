@@ -33,9 +33,10 @@ pub struct LeadImported {
     pub phone_hash: String,
     /// Its place on the list, from 1: the dialing order.
     pub list_order: u64,
-    /// The file it came from: SHA-256, hexadecimal.
+    /// The file it came from: SHA-256, hexadecimal. Empty for a lead that a client offered: the
+    /// offer is the fact that this one follows from.
     pub file_hash: String,
-    /// The line in that file, from 1.
+    /// The line in that file, from 1; 0 where there is no file.
     pub line: u64,
     /// What is known of the subject.
     pub portrait: Portrait,
@@ -73,4 +74,34 @@ pub struct LeadsImported {
     pub rejected: u64,
     /// Rows whose number is on this campaign's list already.
     pub duplicates: u64,
+}
+
+/// What became of a lead that a client offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferOutcome {
+    /// It is on the list.
+    Accepted,
+    /// Its number is on this campaign's list already.
+    Duplicate,
+    /// It cannot be used.
+    Rejected,
+}
+
+/// A client offered a lead. Nothing that it said of the person is here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeadOffered {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// What became of it.
+    pub outcome: OfferOutcome,
+    /// The lead, where it was accepted.
+    #[serde(default)]
+    pub lead_id: Option<LeadId>,
+    /// The column that cannot be used, where it was rejected; empty where all of it is meant.
+    #[serde(default)]
+    pub column: Option<String>,
+    /// What is wrong and what would be right, where it was rejected.
+    #[serde(default)]
+    pub reason: Option<String>,
 }

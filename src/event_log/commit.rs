@@ -19,6 +19,7 @@ use super::embedded::LogOptions;
 use super::frame::SEGMENT_HEADER;
 use super::inbox::{Answer, Inbox, Reply};
 use super::keeper::KeeperBell;
+use super::mark::Mark;
 use super::shared::{HeadState, Shared};
 use super::storage::{SegmentFile, Storage, WriteFailure, write_full};
 
@@ -40,6 +41,8 @@ pub(super) struct Group {
     pub(super) count: u32,
     /// The position after its last event.
     pub(super) next: u64,
+    /// What can be said of the frame when it is durable.
+    pub(super) mark: Option<Mark>,
     /// The segment to begin first.
     pub(super) new_segment: Option<NewSegment>,
     pub(super) answers: Vec<(Reply, Answer)>,
@@ -54,6 +57,7 @@ impl Group {
         self.answers.clear();
         self.count = 0;
         self.new_segment = None;
+        self.mark = None;
     }
 }
 
@@ -86,6 +90,7 @@ impl Committer {
         match self.write(group) {
             Ok(()) => {
                 self.shared.metrics.durable(group.next);
+                self.shared.set_durable(group.mark);
                 self.shared.head.send_modify(|head| head.next = group.next);
                 if group.new_segment.is_some()
                     && let Some(keeper) = &self.keeper
@@ -153,8 +158,13 @@ impl Committer {
 
     /// Ends a full segment and starts the next one.
     fn roll(&mut self, segment: &NewSegment) -> Result<(), WriteFailure> {
-        self.file.set_size(self.end).map_err(|source| self.failed("cut", source))?;
-        self.file.sync().map_err(|source| self.failed("sync", source))?;
+        let size = self.file.size().map_err(|source| self.failed("cut", source))?;
+        // Zeros are not written beyond the size of a full segment, so mostly the file ends with
+        // its last frame, and the sync of that frame made its length durable.
+        if size != self.end {
+            self.file.set_size(self.end).map_err(|source| self.failed("cut", source))?;
+            self.file.sync().map_err(|source| self.failed("sync", source))?;
+        }
         (self.path, self.file) = begin_segment(&*self.storage, segment, None)?;
         self.end = SEGMENT_HEADER as u64;
         self.allocated = self.end;

@@ -21,7 +21,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// are dense from 0 in an embedded log and byte offsets on a KurrentDB server, so whoever keeps
 /// one asks for what is after it and counts nothing by it.
 ///
-/// System events, whose types begin with `$`, are read and followed like any other.
+/// System events, whose types begin with `$`, are read and followed like any other. So are
+/// system streams (`$ce-<category>`, `$et-<type>`, `$streams`, `$category-<category>`): an
+/// embedded log answers them from an index, a KurrentDB server has what its projections wrote.
 pub trait EventLog: Send + Sync + 'static {
     /// Appends to one stream. All events or none.
     ///

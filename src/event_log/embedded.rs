@@ -21,11 +21,13 @@ use super::index::Index;
 use super::keeper::{Care, Keeper};
 use super::load::{Loader, OpenError, Purpose, Tail};
 use super::lock::FolderLock;
+use super::mark::Mark;
 use super::metrics::{Asked, LogMetrics};
 use super::parts::Parts;
 use super::reader::{self, Follower};
 use super::record::size_bound;
 use super::rescan;
+use super::secondary::{self, is_system_stream};
 use super::shared::{HeadState, Shared};
 use super::storage::{Storage, WriteFailure, read_full, write_full};
 use super::stream_rules::{TOMBSTONE_TYPE, check_name};
@@ -117,7 +119,6 @@ impl Drop for End {
 #[derive(Debug)]
 pub struct PendingAppend {
     answer: oneshot::Receiver<Answer>,
-    metrics: Arc<LogMetrics>,
     /// Gone with the answer.
     asked: Option<Asked>,
 }
@@ -127,14 +128,14 @@ impl Future for PendingAppend {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.answer).poll(context).map(|answer| {
-            drop(self.asked.take());
+            let asked = self.asked.take();
             let answer = match answer {
                 Ok(Ok(Granted::One(appended))) => Ok(vec![appended]),
                 Ok(Ok(Granted::Many(appended))) => Ok(appended),
                 Ok(Err(error)) => Err(error),
                 Err(_) => Err(AppendError::Closed),
             };
-            answer.inspect_err(|error| self.metrics.refused(error))
+            answer.inspect_err(|error| asked.iter().for_each(|asked| asked.refused(error)))
         })
     }
 }
@@ -188,7 +189,11 @@ impl EmbeddedLog {
         }
         let mut index = Index::default();
         let mut loader = Loader::new(storage.clone(), Purpose::Write);
+        let mark = Mark::read(&*storage);
         loader.advance(&mut index)?;
+        if let Some(mark) = mark {
+            mark.check(&*storage, &loader, index.next)?;
+        }
         if let Err(error) = rescan::remember_recent(&*storage, &mut index) {
             // What is missing is what a bounded memory may have forgotten.
             tracing::warn!(%error, "fewer recent events are remembered");
@@ -201,19 +206,10 @@ impl EmbeddedLog {
         let inbox = Arc::new(Inbox::new(options.queue_appends, options.queue_bytes));
         let started =
             |source| io_error("start the threads of", Path::new("the log's writer"), source);
-        let keeper = match shared.parts.runs.get() {
-            Some(_) => {
-                let care = Care {
-                    shared: shared.clone(),
-                    inbox: inbox.clone(),
-                    options: options.clone(),
-                    sealed,
-                };
-                Some(Keeper::start(care).map_err(started)?)
-            }
-            None => None,
-        };
-        committer.keeper = keeper.as_ref().map(Keeper::bell);
+        let care =
+            Care { shared: shared.clone(), inbox: inbox.clone(), options: options.clone(), sealed };
+        let keeper = Keeper::start(care).map_err(started)?;
+        committer.keeper = Some(keeper.bell());
         let desk = Desk::start(committer, inbox.clone()).map_err(started)?;
         let closing = Closing { shared: shared.clone(), inbox: inbox.clone() };
         let end = End { shared: shared.clone(), lock };
@@ -280,14 +276,14 @@ impl EmbeddedLog {
 
     /// The same for whatever a writer can be asked.
     async fn send(&self, work: Work, bytes: usize) -> Result<PendingAppend, AppendError> {
-        let metrics = self.shared.metrics.clone();
+        let metrics = &self.shared.metrics;
         let put = async {
             let inbox = self.inbox.as_ref().ok_or(AppendError::ReadOnly)?;
             let asked = Some(metrics.asked());
             Ok((inbox.put(work, bytes).await?, asked))
         };
         let (answer, asked) = put.await.inspect_err(|error| metrics.refused(error))?;
-        Ok(PendingAppend { answer, metrics, asked })
+        Ok(PendingAppend { answer, asked })
     }
 
     /// The position of the one event that this work writes.
@@ -365,6 +361,9 @@ impl EventLog for EmbeddedLog {
         direction: Direction,
         max: usize,
     ) -> BoxFuture<'a, Result<Vec<Recorded>, ReadError>> {
+        if is_system_stream(stream.as_str()) {
+            return Box::pin(secondary::read(&self.shared, stream, from, direction, max));
+        }
         let stream = stream.clone();
         let read = move |shared: &Shared| shared.read_stream(&stream, from, direction, max);
         Box::pin(self.shared.ask(0, read))
@@ -390,6 +389,9 @@ impl EventLog for EmbeddedLog {
         &'a self,
         stream: &'a StreamName,
     ) -> BoxFuture<'a, Result<StreamInfo, ReadError>> {
+        if is_system_stream(stream.as_str()) {
+            return Box::pin(secondary::info(&self.shared, stream));
+        }
         let stream = stream.clone();
         Box::pin(self.shared.ask(0, move |shared| shared.info(&stream)))
     }
@@ -483,7 +485,15 @@ fn repair(
     clock: &Arc<dyn Clock>,
 ) -> Result<(Committer, Place, Timestamp, OpenReport), OpenError> {
     let mut found = report(&loader, &index);
-    let recorded_at = loader.recorded_at.max(clock.now());
+    let recorded_at = loader.recorded_at;
+    let frames = loader.tail.as_ref().filter(|tail| tail.last_frame > 0);
+    let newest = frames.map(|tail| Mark {
+        segment: tail.segment,
+        base: tail.base,
+        end: tail.end,
+        next: index.next,
+        hash: tail.previous,
+    });
     let previous = loader.last_hash();
     let (caches, runs) = (loader.caches.take(), loader.runs.take());
     let (path, file, place) = match (loader.tail, loader.unborn) {
@@ -504,7 +514,8 @@ fn repair(
         }
         (_, unborn) => {
             let base = index.next;
-            let (segment, place) = new_segment(base, previous, recorded_at);
+            let now = recorded_at.max(clock.now());
+            let (segment, place) = new_segment(base, previous, now);
             let (path, file) =
                 begin_segment(&*storage, &segment, unborn.as_deref()).map_err(|failure| {
                     OpenError::Io {
@@ -528,6 +539,8 @@ fn repair(
     });
     let shared = Arc::new(Shared::new(index, Parts::new(storage.clone(), caches, runs)));
     drop(shared.clock.set(clock.clone()));
+    // All of it is durable by now.
+    shared.set_durable(newest);
     let committer = Committer {
         shared,
         storage,

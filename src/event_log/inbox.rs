@@ -6,6 +6,7 @@
 //! it. An append is copied into one buffer when it is put in, so that the memory it takes is
 //! the log's own and counted; the caller's is freed by the caller.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
@@ -80,16 +81,14 @@ pub(super) struct PartView<'a> {
 }
 
 impl Parcel {
-    fn add(&mut self, work: Work, reply: Reply, room: u32) {
-        let batch = match work {
-            Work::Append(batch) => batch,
-            other => {
-                let other = Some(Box::new(other));
-                self.requests.push_back(Request { reply, parts: 0, room, other });
-                return;
-            }
-        };
-        for part in &batch {
+    fn add_other(&mut self, work: Work, reply: Reply, room: u32) {
+        let other = Some(Box::new(work));
+        self.requests.push_back(Request { reply, parts: 0, room, other });
+    }
+
+    /// Copies an append in; `keys` are those of its streams.
+    fn add(&mut self, batch: &[StreamAppend], keys: &[StreamKey], reply: Reply, room: u32) {
+        for (part, key) in batch.iter().zip(keys) {
             let stream = part.stream.as_str();
             for event in &part.events {
                 let start = self.tails.len();
@@ -99,8 +98,7 @@ impl Parcel {
                 self.events.push(Waiting { lead, len });
             }
             let events = u32::try_from(part.events.len()).unwrap_or(u32::MAX);
-            let key = StreamKey::of(stream);
-            self.parts.push(Part { key, expected: part.expected, events });
+            self.parts.push(Part { key: *key, expected: part.expected, events });
         }
         let parts = u32::try_from(batch.len()).unwrap_or(u32::MAX);
         self.requests.push_back(Request { reply, parts, room, other: None });
@@ -123,19 +121,32 @@ impl Parcel {
 
     /// Fills in the parts of an append that was just taken out.
     pub(super) fn parts<'a>(&'a self, request: &Request, views: &mut Vec<PartView<'a>>) {
-        let (mut part, mut event, mut tail) = self.taken;
+        let mut place = self.taken;
         for _ in 0..request.parts {
-            let Some(found) = self.parts.get(part) else { return };
-            let events = self.events.get(event..event + found.events as usize).unwrap_or_default();
-            let len = events.iter().map(|event| event.len as usize).sum::<usize>();
-            let tails = self.tails.get(tail..tail + len).unwrap_or_default();
-            let stream = record::stream_of(tails).unwrap_or_default();
-            let (key, expected) = (found.key, found.expected);
-            views.push(PartView { stream, key, expected, events, tails });
-            part += 1;
-            event += events.len();
-            tail += len;
+            let Some((view, next)) = self.part_at(place) else { return };
+            views.push(view);
+            place = next;
         }
+    }
+
+    /// The part of an append that was just taken out, where it has but one.
+    pub(super) fn only_part(&self, request: &Request) -> Option<PartView<'_>> {
+        if request.parts == 1 { self.part_at(self.taken).map(|(view, _)| view) } else { None }
+    }
+
+    /// The part that begins at these places of the lists, and where the next one does.
+    fn part_at(
+        &self,
+        (part, event, tail): (usize, usize, usize),
+    ) -> Option<(PartView<'_>, (usize, usize, usize))> {
+        let found = self.parts.get(part)?;
+        let events = self.events.get(event..event + found.events as usize).unwrap_or_default();
+        let len = events.iter().map(|event| event.len as usize).sum::<usize>();
+        let tails = self.tails.get(tail..tail + len).unwrap_or_default();
+        let stream = record::stream_of(tails).unwrap_or_default();
+        let (key, expected) = (found.key, found.expected);
+        let view = PartView { stream, key, expected, events, tails };
+        Some((view, (part + 1, event + events.len(), tail + len)))
     }
 
     /// Goes on behind an append that was taken out.
@@ -185,6 +196,36 @@ impl<'a> PartView<'a> {
     }
 }
 
+/// The keys of an append's streams; most appends have one.
+enum Keys {
+    One(StreamKey),
+    Many(Vec<StreamKey>),
+}
+
+impl Keys {
+    fn of(work: &Work) -> Self {
+        match work {
+            Work::Append(batch) => Self::of_batch(batch),
+            _ => Self::Many(Vec::new()),
+        }
+    }
+
+    fn of_batch(batch: &[StreamAppend]) -> Self {
+        let key = |part: &StreamAppend| StreamKey::of(part.stream.as_str());
+        match batch {
+            [part] => Self::One(key(part)),
+            parts => Self::Many(parts.iter().map(key).collect()),
+        }
+    }
+
+    fn as_slice(&self) -> &[StreamKey] {
+        match self {
+            Self::One(key) => std::slice::from_ref(key),
+            Self::Many(keys) => keys,
+        }
+    }
+}
+
 /// Why the writer woke up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wake {
@@ -207,6 +248,8 @@ struct State {
 /// The queue between those who append and the writer.
 pub(super) struct Inbox {
     state: Mutex<State>,
+    /// As in the state, for a look without the lock.
+    is_disk_idle: AtomicBool,
     wake: Condvar,
     /// Bytes that may still be put in.
     room: Semaphore,
@@ -226,6 +269,7 @@ impl Inbox {
                 is_disk_idle: true,
                 wakes_at: None,
             }),
+            is_disk_idle: AtomicBool::new(true),
             wake: Condvar::new(),
             room: Semaphore::new(room_max),
             room_min: room_max / appends.max(1),
@@ -246,12 +290,23 @@ impl Inbox {
             Err(_) => self.room.acquire_many(room).await.map_err(|_| AppendError::Closed)?,
         };
         let (reply, answer) = oneshot::channel();
+        // What can be done without the lock is: the writer waits for it.
+        let keys = Keys::of(&work);
         let mut state = self.state();
         if state.is_closed {
             return Err(AppendError::Closed);
         }
         permit.forget();
-        state.parcel.add(work, reply, room);
+        let appended = match work {
+            Work::Append(batch) => {
+                state.parcel.add(&batch, keys.as_slice(), reply, room);
+                Some(batch)
+            }
+            other => {
+                state.parcel.add_other(other, reply, room);
+                None
+            }
+        };
         let wakes = state.wakes_at.is_some_and(|bytes| state.parcel.weight() >= bytes);
         if wakes {
             state.wakes_at = None;
@@ -260,6 +315,7 @@ impl Inbox {
         if wakes {
             self.wake.notify_one();
         }
+        drop(appended);
         Ok(answer)
     }
 
@@ -268,7 +324,12 @@ impl Inbox {
         let (reply, _) = oneshot::channel();
         let mut state = self.state();
         if !state.is_closed {
-            state.parcel.add(work, reply, 0);
+            match work {
+                Work::Append(batch) => {
+                    state.parcel.add(&batch, Keys::of_batch(&batch).as_slice(), reply, 0);
+                }
+                other => state.parcel.add_other(other, reply, 0),
+            }
             state.wakes_at = None;
             drop(state);
             self.wake.notify_one();
@@ -301,8 +362,9 @@ impl Inbox {
     }
 
     /// Whether a look at the disk or the queue would find something for a writer with a group.
+    /// The writer asks often, and those who append hold the lock much of the time.
     pub(super) fn is_disk_idle(&self) -> bool {
-        self.state().is_disk_idle
+        self.is_disk_idle.load(Ordering::Acquire)
     }
 
     /// Waits until the disk has nothing to do.
@@ -324,6 +386,7 @@ impl Inbox {
     pub(super) fn set_disk_idle(&self, is_idle: bool) {
         let mut state = self.state();
         state.is_disk_idle = is_idle;
+        self.is_disk_idle.store(is_idle, Ordering::Release);
         let wakes = is_idle && state.wakes_at.take().is_some();
         drop(state);
         if wakes {

@@ -1,7 +1,7 @@
 //! Writes the files of the index and seals old segments, beside the writer and out of its way.
 //!
 //! In: segments that are finished and durable. Out: their tables and runs, merged runs, sealed
-//! parts in the place of raw segments.
+//! parts in the place of raw segments; the mark that says how far the log is durable.
 //! Invariants: a segment counts as finished once the header behind it is durable; what is in
 //! memory is forgotten only after the file that has it is durable; a raw segment is removed only
 //! after the seal record is durable. What fails is tried again when the next segment is
@@ -17,6 +17,7 @@ use super::cache_file::IndexError;
 use super::embedded::LogOptions;
 use super::inbox::Inbox;
 use super::index::{Index, Part, RawPart};
+use super::mark::MarkFile;
 use super::sealed::{
     RawSegment, SealError, SealOptions, SealedPart, SealedStore, merge as merge_parts, seal,
 };
@@ -38,7 +39,7 @@ const MERGED_PARTS: usize = 8;
 const REST: Duration = Duration::from_secs(2);
 const REST_MAX: Duration = Duration::from_secs(300);
 /// How often the age of segments is looked at.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = if cfg!(test) { Duration::from_millis(5) } else { Duration::from_secs(1) };
 
 /// What the thread works on.
 pub(super) struct Care {
@@ -102,6 +103,7 @@ impl Drop for Keeper {
 
 fn serve(care: &Care, bell: &Bell) {
     let by_age = care.options.seal_after_age.or(care.options.roll_after_age).is_some();
+    let mut marks = Marks { file: MarkFile::new(care.shared.parts.storage.clone()), seen: 0 };
     if let Some(store) = care.sealed.as_ref().filter(|_| care.seals())
         && let Err(error) = store.clean()
     {
@@ -109,20 +111,27 @@ fn serve(care: &Care, bell: &Bell) {
     }
     let mut rest = Rest::default();
     loop {
+        let is_rung;
         {
             let mut rung = bell.rung.lock().unwrap_or_else(PoisonError::into_inner);
-            while !std::mem::take(&mut *rung) {
-                if by_age {
-                    let waited = bell.wake.wait_timeout(rung, LOOK);
-                    rung = waited.unwrap_or_else(PoisonError::into_inner).0;
-                    break;
-                }
-                rung = bell.wake.wait(rung).unwrap_or_else(PoisonError::into_inner);
+            if !*rung {
+                let waited = bell.wake.wait_timeout(rung, LOOK);
+                rung = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
-            *rung = false;
+            is_rung = std::mem::take(&mut *rung);
         }
         if bell.stop.load(Ordering::Relaxed) {
+            // The writer has let go of the disk before.
+            marks.write(care);
             return;
+        }
+        if is_rung {
+            marks.write(care);
+        } else {
+            marks.write_if_idle(care);
+        }
+        if !is_rung && !by_age {
+            continue;
         }
         if !matches!(care.shared.head.borrow().state, HeadState::Open) {
             continue;
@@ -131,7 +140,7 @@ fn serve(care: &Care, bell: &Bell) {
         if let Err(error) = care.keep(&bell.stop) {
             tracing::warn!(%error, "the index of the log stays in memory for now");
         }
-        if rest.is_over(care.now()) {
+        if rest.is_over(care) {
             match care.seal_due(&bell.stop) {
                 Ok(()) => rest = Rest::default(),
                 Err(error) => {
@@ -153,8 +162,9 @@ struct Rest {
 
 impl Rest {
     /// A clock that was set back ends it.
-    fn is_over(&self, now: Option<Timestamp>) -> bool {
-        let (Some(now), Some((since, rest))) = (now, self.since) else { return true };
+    fn is_over(&self, care: &Care) -> bool {
+        let Some((since, rest)) = self.since else { return true };
+        let Some(now) = care.now() else { return true };
         let passed = u64::try_from(now.as_micros().saturating_sub(since.as_micros()));
         passed.map_or(true, |passed| Duration::from_micros(passed) >= rest)
     }
@@ -163,6 +173,33 @@ impl Rest {
         let rest = self.since.map_or(REST, |(_, before)| (before * 2).min(REST_MAX));
         self.since = now.map(|now| (now, rest));
         rest
+    }
+}
+
+/// Says now and then how far the log is durable.
+struct Marks {
+    file: MarkFile,
+    /// The end of the log at the last look.
+    seen: u64,
+}
+
+impl Marks {
+    /// Says it where nothing was appended since the last look.
+    fn write_if_idle(&mut self, care: &Care) {
+        let end = care.shared.end();
+        if std::mem::replace(&mut self.seen, end) == end {
+            self.write(care);
+        }
+    }
+
+    /// Says it where there is something new to say.
+    fn write(&mut self, care: &Care) {
+        let Some(mark) = care.shared.durable().filter(|mark| mark.next > self.file.next) else {
+            return;
+        };
+        if let Err(error) = self.file.write(&mark) {
+            tracing::warn!(%error, "the mark of the log stays where it was");
+        }
     }
 }
 

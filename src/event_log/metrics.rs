@@ -171,6 +171,13 @@ pub struct Asked {
     at: Instant,
 }
 
+impl Asked {
+    /// It was refused.
+    pub fn refused(&self, error: &AppendError) {
+        self.log.refused(error);
+    }
+}
+
 impl Drop for Asked {
     fn drop(&mut self) {
         self.log.answered(self.at.elapsed());

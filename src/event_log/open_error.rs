@@ -38,6 +38,19 @@ pub enum OpenError {
         "open log: {0}; it is not a torn tail, so nothing was cut: keep the folder, restore this file from a backup, and run `ledgerline log verify`"
     )]
     Corrupt(#[source] Damage),
+    /// The log ends before events that were durable.
+    #[error(
+        "open log: {damage}; {mark} says that everything before position {durable} was durable, so nothing was cut: keep the folder, restore this file from a backup, and run `ledgerline log verify`; only if the folder is a copy that was made while the log was written, or was shortened on purpose, delete {mark}"
+    )]
+    BehindMark {
+        /// Where the log ends.
+        #[source]
+        damage: Damage,
+        /// The file that says so.
+        mark: String,
+        /// The position after the last event that was durable.
+        durable: u64,
+    },
     /// A newer program wrote it.
     #[error(
         "open log: {path} has format version {version}, this program knows {known}; use the program that wrote it"

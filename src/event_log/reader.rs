@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::index::{Index, Part};
 use super::load::{Loader, OpenError, Purpose, segment_base};
+use super::mark::Mark;
 use super::sealed::{SealedPart, SealedStore};
 use super::segment_table::load_facts;
 use super::shared::Shared;
@@ -74,7 +75,12 @@ pub(super) fn load(
         if let Some(sealed) = sealed {
             loader.sealed = Some(sealed.clone());
         }
-        match loader.advance(&mut index) {
+        let mark = Mark::read(&**storage);
+        let advanced = loader.advance(&mut index).and_then(|()| match mark {
+            Some(mark) => mark.check(&**storage, &loader, index.next),
+            None => Ok(()),
+        });
+        match advanced {
             Ok(()) => return Ok((loader, index)),
             Err(error) if looks == LOOKS_MAX || Listing::of(&**storage) == before => {
                 return Err(error);

@@ -13,6 +13,11 @@ use crate::base::EventId;
 /// The most events that are remembered. More than can be on their way to the disk at once.
 pub(super) const CAPACITY: usize = 1 << 19;
 const SLOTS: usize = CAPACITY * 2;
+/// Bits of a hash that name a slot.
+const SLOT_BITS: u32 = SLOTS.trailing_zeros();
+
+/// Where a slot has bits of the hash.
+const TAG: u64 = !0 << 32;
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -30,8 +35,10 @@ pub(super) struct Recent {
     first: u64,
     /// The position after the last.
     next: u64,
-    /// Places in the ring plus one, by hash; 0 is free. Made at the first event.
-    table: Vec<u32>,
+    /// By hash: 32 bits of the hash, above the place in the ring plus one; 0 is free. The ring
+    /// is large and read at random places would not be in a cache, so nothing of it is read
+    /// unless the bits agree. Made at the first event.
+    table: Vec<u64>,
 }
 
 fn split(id: EventId) -> [u64; 2] {
@@ -39,10 +46,21 @@ fn split(id: EventId) -> [u64; 2] {
     [high, low]
 }
 
-fn home(entry: &Entry) -> usize {
+/// 32 bits of an entry's hash, where the table has them.
+fn tag(entry: &Entry) -> u64 {
     let [high, low] = entry.id;
     let hash = mix(high ^ entry.stream, 0x9e37_79b9_7f4a_7c15) ^ mix(low, 0xd6e8_feb8_6659_fd93);
-    usize::try_from(mix(hash, 0xa076_1d64_78bd_642f) >> 44).unwrap_or(0) & (SLOTS - 1)
+    mix(hash, 0xa076_1d64_78bd_642f) & TAG
+}
+
+/// The slot at which the search for a tag begins.
+fn home(tag: u64) -> usize {
+    usize::try_from(tag >> (u64::BITS - SLOT_BITS)).unwrap_or(0)
+}
+
+/// The place in the ring that a slot names.
+fn at_of(held: u64) -> Option<usize> {
+    usize::try_from(held & !TAG).unwrap_or(0).checked_sub(1)
 }
 
 fn place(position: u64) -> usize {
@@ -79,11 +97,12 @@ impl Recent {
             *held = entry;
         }
         self.next += 1;
-        let value = u32::try_from(at + 1).unwrap_or(0);
-        let mut slot = home(&entry);
+        let tag = tag(&entry);
+        let value = tag | (at as u64 + 1);
+        let mut slot = home(tag);
         while let Some(held) = self.table.get_mut(slot) {
             // An id that stands twice in a stream is found where it stands last.
-            if *held == 0 || same(&self.ring, *held, &entry) {
+            if *held == 0 || (*held & TAG == tag && same(&self.ring, *held, &entry)) {
                 *held = value;
                 return;
             }
@@ -120,14 +139,15 @@ impl Recent {
     /// The revision and position of an event in a stream.
     pub(super) fn find(&self, stream: u64, id: EventId) -> Option<(u64, u64)> {
         let wanted = Entry { id: split(id), stream, revision: 0 };
-        let mut slot = home(&wanted);
+        let tag = tag(&wanted);
+        let mut slot = home(tag);
         loop {
             let held = *self.table.get(slot)?;
             if held == 0 {
                 return None;
             }
-            if same(&self.ring, held, &wanted) {
-                let at = held as usize - 1;
+            if held & TAG == tag && same(&self.ring, held, &wanted) {
+                let at = at_of(held)?;
                 let revision = self.ring.get(at)?.revision;
                 let past = (at + CAPACITY - place(self.first)) % CAPACITY;
                 return Some((revision, self.first + past as u64));
@@ -148,8 +168,9 @@ impl Recent {
     /// Takes a place out of the table and closes the gap, as linear probing needs it.
     fn forget(&mut self, at: usize) {
         let Some(entry) = self.ring.get(at) else { return };
-        let value = u32::try_from(at + 1).unwrap_or(0);
-        let mut slot = home(entry);
+        let tag = tag(entry);
+        let value = tag | (at as u64 + 1);
+        let mut slot = home(tag);
         loop {
             match self.table.get(slot) {
                 Some(0) | None => return, // It stands in the stream again, later.
@@ -161,12 +182,11 @@ impl Recent {
         loop {
             slot = (slot + 1) % SLOTS;
             let held = self.table.get(slot).copied().unwrap_or(0);
-            let Some(entry) = (held as usize).checked_sub(1).and_then(|at| self.ring.get(at))
-            else {
+            if held == 0 {
                 break;
-            };
+            }
             // It may move into the gap where that is not before its home.
-            let from_home = (slot + SLOTS - home(entry)) % SLOTS;
+            let from_home = (slot + SLOTS - home(held)) % SLOTS;
             let from_gap = (slot + SLOTS - gap) % SLOTS;
             if from_home >= from_gap {
                 self.set(gap, held);
@@ -176,16 +196,15 @@ impl Recent {
         self.set(gap, 0);
     }
 
-    fn set(&mut self, slot: usize, value: u32) {
+    fn set(&mut self, slot: usize, value: u64) {
         if let Some(held) = self.table.get_mut(slot) {
             *held = value;
         }
     }
 }
 
-fn same(ring: &[Entry], held: u32, wanted: &Entry) -> bool {
-    (held as usize)
-        .checked_sub(1)
+fn same(ring: &[Entry], held: u64, wanted: &Entry) -> bool {
+    at_of(held)
         .and_then(|at| ring.get(at))
         .is_some_and(|entry| entry.id == wanted.id && entry.stream == wanted.stream)
 }

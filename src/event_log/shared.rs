@@ -1,15 +1,17 @@
 //! What the writer, readers and subscriptions of one log share.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 
 use super::contract::{AllRead, Direction, ReadError, StreamInfo, StreamRead};
 use super::index::{Index, Part};
+use super::mark::Mark;
 use super::metrics::LogMetrics;
 use super::parts::Parts;
 use super::reader::Follower;
+use super::secondary::SecondaryIndex;
 use super::storage::WriteFailure;
 use super::stream_runs::StreamKey;
 use super::stream_state::ReaderStates;
@@ -41,6 +43,10 @@ pub(super) struct Shared {
     pub(super) clock: OnceLock<Arc<dyn Clock>>,
     pub(super) head: watch::Sender<Head>,
     pub(super) metrics: Arc<LogMetrics>,
+    /// Nothing in it until a system stream is read.
+    pub(super) secondary: SecondaryIndex,
+    /// The last durable frame, where it is known.
+    durable: Mutex<Option<Mark>>,
     /// Of a reader.
     pub(super) follower: OnceLock<Follower>,
     /// Segments that end here or before are finished, and will be after a crash.
@@ -56,9 +62,11 @@ impl Shared {
         Self {
             finished,
             metrics,
+            durable: Mutex::default(),
             index: RwLock::new(index),
             parts,
             states: ReaderStates::default(),
+            secondary: SecondaryIndex::default(),
             clock: OnceLock::new(),
             follower: OnceLock::new(),
             head: watch::Sender::new(head),
@@ -99,6 +107,18 @@ impl Shared {
                 what: "was asked while the program ended".to_owned(),
             }),
         })
+    }
+
+    /// Notes that a frame is durable.
+    pub(super) fn set_durable(&self, mark: Option<Mark>) {
+        if mark.is_some() {
+            *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+        }
+    }
+
+    /// The last durable frame.
+    pub(super) fn durable(&self) -> Option<Mark> {
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The position after the last durable one.
@@ -209,7 +229,11 @@ impl Shared {
     }
 
     /// Reads positions, which are in order, and turns the answer where asked to.
-    fn read(&self, positions: &[u64], direction: Direction) -> Result<Vec<Recorded>, ReadError> {
+    pub(super) fn read(
+        &self,
+        positions: &[u64],
+        direction: Direction,
+    ) -> Result<Vec<Recorded>, ReadError> {
         let mut events = Vec::with_capacity(positions.len());
         self.parts.read(self, positions, None, &mut events)?;
         if direction == Direction::Backwards {
@@ -272,7 +296,7 @@ fn older_than(now: Timestamp, age_us: i64) -> Timestamp {
 
 /// From which number up to which one, not included, a read goes, of `count` in all without the
 /// first `hidden` ones. No `from` means the end.
-fn stretch(
+pub(super) fn stretch(
     from: Option<u64>,
     direction: Direction,
     max: usize,

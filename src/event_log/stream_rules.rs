@@ -13,6 +13,7 @@
 use serde_json::{Map, Value};
 
 use super::contract::{AppendError, ReadError, StreamInfo};
+use super::secondary::is_system_stream;
 use crate::base::EventId;
 use crate::event::{ContentType, ExpectedRevision, StreamName};
 
@@ -84,10 +85,15 @@ pub(super) fn original_of(stream: &str) -> Option<&str> {
 /// # Errors
 /// [`AppendError::InvalidStream`] where not.
 pub(super) fn check_name(stream: &StreamName) -> Result<(), AppendError> {
-    let Some(original) = original_of(stream.as_str()) else { return Ok(()) };
-    let what = if original.is_empty() {
+    if !stream.as_str().starts_with('$') {
+        return Ok(());
+    }
+    let original = original_of(stream.as_str());
+    let what = if is_system_stream(original.unwrap_or(stream.as_str())) {
+        "the log keeps this system stream itself, from the events of all others; append to those"
+    } else if original.is_some_and(str::is_empty) {
         "no stream has an empty name, so none has this metadata stream"
-    } else if original_of(original).is_some() {
+    } else if original.and_then(original_of).is_some() {
         "a metadata stream has no metadata; write to the stream without the first `$$`"
     } else {
         return Ok(());

@@ -47,6 +47,11 @@ impl StreamKey {
         Self(u128::from_be_bytes(hash.first_chunk().copied().unwrap_or_default()))
     }
 
+    /// Its bytes: the first 16 of the name's hash.
+    pub(super) fn bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
     /// Half of it, which is a hash of the name as well.
     pub(super) fn low(self) -> u64 {
         self.0 as u64

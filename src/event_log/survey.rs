@@ -14,6 +14,9 @@ use super::storage::{Storage, read_full};
 use super::walk::{LogPart, Seen, Walked, parts, segment_names};
 use crate::base::Timestamp;
 
+/// Where the index is, below the log's folder.
+const INDEX: &str = "index";
+
 /// Figures of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
@@ -33,6 +36,8 @@ pub struct Survey {
     pub sealed_raw_bytes: u64,
     /// Headers and frames of raw segments; the last file may be longer by zeros.
     pub bytes: u64,
+    /// All files of the index, which is a cache. Units: bytes.
+    pub index_bytes: u64,
     /// Bytes of an unfinished group at the end.
     pub torn_tail_bytes: u64,
     /// Of the first event.
@@ -64,6 +69,7 @@ pub fn survey(folder: impl Into<LogFolder>) -> Result<Survey, OpenError> {
         found.events = record.end;
     }
     let storage = &*storage;
+    found.index_bytes = index_bytes(storage)?;
     let mut names = segment_names(storage)?;
     names.retain(|(base, _)| *base >= sealed_end);
     let Some(((base, last), full)) = names.split_last() else { return Ok(found) };
@@ -71,7 +77,7 @@ pub fn survey(folder: impl Into<LogFolder>) -> Result<Survey, OpenError> {
     if found.first_recorded_at.is_none() {
         let mut walked = before(storage, *first.0, first.1)?;
         let _ = walked.file(storage, *first.0, first.1, true, &mut |step| match step {
-            Seen::Segment { .. } => ControlFlow::Continue(()),
+            Seen::Segment { .. } | Seen::Record { .. } => ControlFlow::Continue(()),
             Seen::Frame { frame, .. } => {
                 found.first_recorded_at = Some(frame.header.recorded_at);
                 ControlFlow::Break(())
@@ -117,6 +123,23 @@ pub(super) fn before(storage: &dyn Storage, base: u64, name: &str) -> Result<Wal
             Err(OpenError::Version { path, version, known: super::frame::FORMAT_VERSION })
         }
     }
+}
+
+/// Bytes of the index. A file that is gone before it is looked at was merged or made anew.
+fn index_bytes(storage: &dyn Storage) -> Result<u64, OpenError> {
+    let failed = |source| OpenError::Io {
+        action: "list",
+        path: storage.path(INDEX).display().to_string(),
+        source,
+    };
+    // A folder that is not there would be made.
+    if !storage.list().map_err(failed)?.iter().any(|name| name == INDEX) {
+        return Ok(0);
+    }
+    let folder = storage.folder(INDEX).map_err(failed)?;
+    let names = folder.list().map_err(failed)?;
+    let sizes = names.iter().filter_map(|name| folder.open(name, false).ok()?.size().ok());
+    Ok(sizes.sum())
 }
 
 fn size(storage: &dyn Storage, name: &str) -> Result<u64, OpenError> {

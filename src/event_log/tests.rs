@@ -7,12 +7,15 @@ mod disk;
 mod faults;
 mod golden;
 mod histories;
+mod mark;
 mod proof;
 mod race;
 mod read;
 mod readers;
 mod reopen;
+mod revisions;
 mod sealed;
+mod secondary;
 mod segment_table;
 mod stream_runs;
 mod streams;
@@ -131,6 +134,11 @@ fn as_new(recorded: &Recorded) -> NewEvent {
         content_type: recorded.content_type,
         metadata: recorded.metadata.to_vec(),
     }
+}
+
+/// Takes the mark of a closed log away, as if its process had been killed before it was written.
+fn unmark(folder: &Path) {
+    std::fs::remove_file(folder.join(crate::event_log::mark::MARK)).expect("a mark");
 }
 
 /// The segment files in the order of positions.

@@ -5,7 +5,7 @@
 //! Invariants: nothing is changed; the memory taken does not grow with the log, a frame and
 //! what follows the last one being the most that is held, or one rebuilt segment; the rule for what is a torn tail is
 //! that of opening.
-//! Deliberately absent: revisions, which need a table of all streams: opening compares them.
+//! Deliberately absent: revisions, which need a table of all streams: `verify` has one.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -15,7 +15,8 @@ use super::contract::ReadError;
 use super::damage::first_bad;
 use super::frame::{self, FRAME_HEADER, Fault, FrameView, Hash, SEGMENT_HEADER, SegmentHeader};
 use super::load::{Damage, OpenError, segment_base};
-use super::record::{self, Stamp};
+use super::mark::Mark;
+use super::record::{self, RecordView, Stamp};
 use super::sealed::{SealedPart, SealedStore};
 use super::storage::{SegmentFile, Storage, read_full};
 use crate::base::Timestamp;
@@ -28,6 +29,15 @@ const LOOKS_MAX: u32 = 5;
 /// What a walk comes by.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Seen<'a> {
+    /// A record of a frame whose checksum fits; the frame follows.
+    Record {
+        /// The file.
+        path: &'a str,
+        /// Where in it.
+        offset: u64,
+        position: u64,
+        record: &'a RecordView<'a>,
+    },
     /// A segment begins.
     Segment {
         /// BLAKE3 of its header.
@@ -63,6 +73,20 @@ pub(super) struct Walked {
     pub(super) recorded_at: Timestamp,
     /// Bytes after the last frame that are none, without the zeros at the end.
     pub(super) torn: u64,
+    /// What is wrong with them, if they are to be a frame.
+    pub(super) tail: Option<TornTail>,
+}
+
+/// What stands behind the last whole frame, or in the place of the last segment's header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TornTail {
+    /// Position of the first event of the segment.
+    pub(super) base: u64,
+    /// Where in its file.
+    pub(super) offset: u64,
+    /// The first event that cannot be read.
+    pub(super) position: u64,
+    pub(super) what: &'static str,
 }
 
 impl Default for Walked {
@@ -76,6 +100,7 @@ impl Default for Walked {
             previous: [0; 32],
             recorded_at: Timestamp::EPOCH,
             torn: 0,
+            tail: None,
         }
     }
 }
@@ -173,6 +198,19 @@ pub(super) fn unreadable(error: ReadError) -> OpenError {
 pub(super) fn walk(storage: &Arc<dyn Storage>, visit: Visit<'_>) -> Result<Walked, OpenError> {
     let mut walked = Walked::default();
     let mut lists = 1;
+    // Before the segments: what it says was there by then.
+    let mark = Mark::read(&**storage);
+    let mut changed = None;
+    let visit: Visit<'_> = &mut |step| {
+        if let Seen::Frame { offset, frame, hash } = &step
+            && let Some(mark) = mark
+            && frame.header.base + u64::from(frame.header.count) == mark.next
+            && *hash != mark.hash
+        {
+            changed = Some(*offset);
+        }
+        visit(step)
+    };
     'list: loop {
         let parts = parts(storage)?;
         for (number, part) in parts.iter().enumerate() {
@@ -194,7 +232,14 @@ pub(super) fn walk(storage: &Arc<dyn Storage>, visit: Visit<'_>) -> Result<Walke
                 Err(error) => return Err(error),
             }
         }
-        return Ok(walked);
+        break;
+    }
+    match (mark, changed) {
+        (Some(mark), Some(offset)) => {
+            Err(mark.behind(&**storage, mark.changed(&**storage, offset)))
+        }
+        (Some(mark), None) => mark.check_walked(&**storage, &walked).map(|()| walked),
+        (None, _) => Ok(walked),
     }
 }
 
@@ -359,6 +404,7 @@ impl Walked {
                 let all = window.rest().map_err(failed)?;
                 // A segment that was being made when the machine stopped.
                 if last && base == next && frame::any_valid(&all, None).is_none() {
+                    self.tail = Some(TornTail { base, offset: 0, position: next, what });
                     return Ok(ControlFlow::Continue(()));
                 }
                 return Err(corrupt(0, what));
@@ -379,7 +425,7 @@ impl Walked {
         self.segments += 1;
         self.bytes += SEGMENT_HEADER as u64;
         self.previous = hash;
-        self.torn = 0;
+        (self.torn, self.tail) = (0, None);
         if visit(Seen::Segment { hash }).is_break() {
             return Ok(ControlFlow::Break(()));
         }
@@ -403,8 +449,9 @@ impl Walked {
             }
             let offset = window.offset;
             let bytes = window.buffer.get(window.at..).unwrap_or_default();
-            match self.frame(bytes, offset, segment, sequence) {
-                Ok(found) => {
+            match self.frame(bytes, (path, offset), segment, sequence, visit) {
+                Ok((_, flow)) if flow.is_break() => return Ok(flow),
+                Ok((found, _)) => {
                     let hash = frame::hash(found.bytes);
                     let len = found.bytes.len();
                     self.frames += 1;
@@ -426,7 +473,9 @@ impl Walked {
                             || frame::any_valid(&rest, Some(segment.segment)).is_none());
                     match bad.fault {
                         Fault::Version(version) => return Err(newer(path, version)),
-                        Fault::Damaged(_) if is_end => {
+                        Fault::Damaged(what) if is_end => {
+                            let (base, offset, position) = (segment.base, bad.offset, bad.position);
+                            self.tail = Some(TornTail { base, offset, position, what });
                             let end = rest.iter().rposition(|byte| *byte != 0);
                             self.torn = end.map_or(0, |at| at as u64 + 1);
                             return Ok(ControlFlow::Continue(()));
@@ -453,10 +502,11 @@ impl Walked {
     fn frame<'a>(
         &self,
         bytes: &'a [u8],
-        offset: u64,
+        (path, offset): (&str, u64),
         segment: &SegmentHeader,
         sequence: u64,
-    ) -> Result<FrameView<'a>, Bad> {
+        visit: Visit<'_>,
+    ) -> Result<(FrameView<'a>, ControlFlow<()>), Bad> {
         let found = frame::decode(bytes).map_err(|fault| {
             let (at, position) = first_bad(bytes, self.next);
             Bad { offset: offset + at as u64, position, fault, half: true }
@@ -484,13 +534,19 @@ impl Walked {
         for _ in 0..header.count {
             let stamp = Stamp { position, recorded_at: header.recorded_at };
             let body = found.bytes.get(at..).unwrap_or_default();
-            at += record::decode(body, stamp).map_err(|what| wrong(at, position, what))?.len;
+            let record = record::decode(body, stamp).map_err(|what| wrong(at, position, what))?;
+            let offset = offset + at as u64;
+            let flow = visit(Seen::Record { path, offset, position, record: &record });
+            if flow.is_break() {
+                return Ok((found, flow));
+            }
+            at += record.len;
             position += 1;
         }
         if !frame::is_blank(found.bytes.get(at..).unwrap_or_default()) {
             return Err(wrong(at, position, "bytes after the last record"));
         }
-        Ok(found)
+        Ok((found, ControlFlow::Continue(())))
     }
 }
 

@@ -17,6 +17,7 @@ use super::inbox::{Answer, Granted, Inbox, Parcel, PartView, Request, Wake};
 use super::index::Index;
 use super::keeper::Keeper;
 use super::load::segment_name;
+use super::mark::Mark;
 use super::record::{self, Lead, Stamp};
 use super::segment_table::SegmentFacts;
 use super::shared::{HeadState, Shared};
@@ -61,7 +62,7 @@ pub(super) struct Writer {
     /// folder is free only when nobody writes to it.
     pub(super) desk: Desk,
     #[expect(dead_code, reason = "only its end matters")]
-    pub(super) keeper: Option<Keeper>,
+    pub(super) keeper: Keeper,
     #[expect(dead_code, reason = "only its end matters")]
     pub(super) closing: Closing,
 }
@@ -113,7 +114,9 @@ impl Writer {
     /// Adds appends to the group until it is full or there are no more.
     fn fill(&mut self, group: &mut Group, parcel: &mut Parcel) {
         if group.answers.is_empty() {
-            self.recorded_at = self.recorded_at.max(self.clock.now());
+            // Only what was recorded holds time back: of a clock that jumped ahead and came back
+            // nothing is left where no event was recorded meanwhile.
+            self.recorded_at = self.last_recorded_at.max(self.clock.now());
             if self.states.is_over() {
                 self.inbox.wait_for_disk();
                 self.states.trim();
@@ -142,28 +145,25 @@ impl Writer {
 
     /// Judges one append; where it is admitted, adds its records to the frame and the index.
     fn append(&mut self, group: &mut Group, parcel: &mut Parcel, request: &Request) -> Answer {
-        let mut parts = Vec::with_capacity(1);
+        if let Some(part) = parcel.only_part(request)
+            && let Some(verdict) = self.states.judge_plain(&self.shared, &part)
+        {
+            let extent = PartView::extent(&[part]);
+            let answer = verdict.and_then(|verdict| match verdict {
+                Verdict::Repeat(first, last) => self.repeated(part.key, first, last),
+                Verdict::Write(revision) => Ok(self.add(group, part.key, revision, part.events())),
+            });
+            parcel.skip(extent);
+            return answer.map(Granted::One);
+        }
+        let mut parts = Vec::new();
         parcel.parts(request, &mut parts);
         let extent = PartView::extent(&parts);
-        let plain = match parts.as_slice() {
-            [part] => self.states.judge_plain(&self.shared, part),
-            _ => None,
-        };
-        let answer = match (plain, parts.as_slice()) {
-            (Some(verdict), [part]) => verdict.and_then(|verdict| match verdict {
-                Verdict::Repeat(first, last) => {
-                    self.repeated(part.key, first, last).map(Granted::One)
-                }
-                Verdict::Write(revision) => {
-                    Ok(Granted::One(self.add(group, part.key, revision, part.events())))
-                }
-            }),
-            _ => parts.iter().map(|part| part.to_append()).collect::<Result<_, _>>().map_or_else(
-                |what| unreachable!("an append that was one before: {what}"),
-                |batch| self.work(group, &Work::Append(batch)),
-            ),
-        };
-        drop(parts);
+        let batch = parts.iter().map(|part| part.to_append()).collect::<Result<_, _>>();
+        let answer = batch.map_or_else(
+            |what| unreachable!("an append that was one before: {what}"),
+            |batch| self.work(group, &Work::Append(batch)),
+        );
         parcel.skip(extent);
         answer
     }
@@ -256,15 +256,16 @@ impl Writer {
         first_revision: u64,
         events: impl Iterator<Item = (&'a Lead, &'a [u8])>,
     ) -> Appended {
-        let shared = self.shared.clone();
-        let mut index = shared.index_mut();
         if group.count == 0 {
+            let shared = self.shared.clone();
+            let mut index = shared.index_mut();
             if self.place.end >= self.options.segment_bytes && self.place.sequence > 0 {
                 group.new_segment = Some(self.roll(&mut index));
             }
             let begun = index.begin_frame(self.place.end, self.recorded_at);
             assert!(begun.is_ok(), "a segment that takes a frame is not full: {begun:?}");
         }
+        let mut index = self.shared.index_mut();
         let first_position = index.next;
         let mut revision = first_revision;
         for (lead, tail) in events {
@@ -305,6 +306,13 @@ impl Writer {
         self.place.previous = frame::finish(&mut group.frame, &header);
         self.place.end += group.frame.len() as u64;
         self.place.sequence += 1;
+        group.mark = Some(Mark {
+            segment: self.place.segment,
+            base: self.place.base,
+            end: self.place.end,
+            next: group.next,
+            hash: self.place.previous,
+        });
         self.last_recorded_at = self.recorded_at;
     }
 

@@ -8,12 +8,13 @@
 //! that are exactly what [`metadata_of`] writes are taken apart and not kept. An event of any
 //! other client is given out with the very bytes it came with. Who such an event is from begins
 //! with [`CLIENT`]; nothing that is understood in its metadata changes those bytes.
-//! Deliberately absent: links, which are given out as the events they are.
+//! Deliberately absent: looking up what a link points at.
 
 use prost::bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::links::Resolved;
 use super::messages::streams::read_resp::{Position, ReadEvent, RecordedEvent};
 use super::messages::streams::{ProposedMessage, read_req};
 use super::messages::{self, AllStreamPosition, StreamIdentifier};
@@ -290,6 +291,16 @@ pub fn read_event(event: &Recorded, form: UuidForm) -> ReadEvent {
         event: Some(recorded_to_wire(event, form)),
         link: None,
         position: Some(Position::CommitPosition(event.position)),
+    }
+}
+
+/// The same for an event that a link may have led to. The position is that of what was read.
+pub(in crate::kurrentdb) fn resolved_event(found: &Resolved, form: UuidForm) -> ReadEvent {
+    let wire = |event: &Option<Recorded>| event.as_ref().map(|it| recorded_to_wire(it, form));
+    ReadEvent {
+        event: wire(&found.event),
+        link: wire(&found.link),
+        position: found.original().map(|event| Position::CommitPosition(event.position)),
     }
 }
 

@@ -43,6 +43,7 @@ use self::pulse::Pulse;
 pub use self::tls::{Tls, TlsError};
 use crate::base::Clock;
 use crate::event_log::EventLog;
+use crate::kurrentdb::intake::Intake;
 use crate::kurrentdb::messages::Empty;
 use crate::kurrentdb::persistent::Subsystem;
 use crate::kurrentdb::persistent::service as groups;
@@ -69,6 +70,8 @@ pub struct ServeOptions {
     pub tls: Option<Tls>,
     /// The most bytes one append may have. Units: bytes.
     pub append_bytes_max: usize,
+    /// Who takes leads in: a platform that runs. Without one, an inbox takes nothing.
+    pub intake: Option<Arc<dyn Intake>>,
 }
 
 /// The server could not be kept up.
@@ -91,6 +94,7 @@ pub(in crate::kurrentdb) struct Front {
     pub(in crate::kurrentdb) persistent: Subsystem,
     /// True once the server stops.
     pub(in crate::kurrentdb) closing: watch::Receiver<bool>,
+    intake: Option<Arc<dyn Intake>>,
     access: Access,
     address: SocketAddr,
     instance: Uuid,
@@ -118,6 +122,7 @@ pub async fn serve(
         instance: instance(address, &*clock),
         clock,
         append_bytes_max: options.append_bytes_max,
+        intake: options.intake,
         closing: closing.clone(),
         access: options.access,
         address,

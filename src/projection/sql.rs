@@ -18,6 +18,8 @@ mod verify;
 
 use std::path::Path;
 
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 
 pub(crate) use self::compute::{normalised_schema, session};
@@ -100,6 +102,16 @@ impl From<datafusion::arrow::error::ArrowError> for Error {
     fn from(source: datafusion::arrow::error::ArrowError) -> Self {
         DataFusionError::from(source).into()
     }
+}
+
+/// A view's rows of all windows, from an engine that sees base tables at some position.
+pub(crate) async fn replayed(
+    context: &datafusion::prelude::SessionContext,
+    view: &View,
+) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
+    let schema = normalised_schema(context, view).await?;
+    let windows = Box::pin(compute::compute(context, view, None)).await?;
+    Ok((schema, windows.into_values().collect()))
 }
 
 /// Brings every view up to the log's head.

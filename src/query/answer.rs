@@ -29,7 +29,14 @@ pub struct Answer {
 impl Answer {
     pub(super) fn of(schema: &Schema, batches: &[RecordBatch]) -> Result<Self, ArrowError> {
         let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
-        let mut rows = Vec::new();
+        let mut answer = Self { columns, rows: Vec::new() };
+        answer.extend(batches)?;
+        Ok(answer)
+    }
+
+    /// Adds rows.
+    pub(super) fn extend(&mut self, batches: &[RecordBatch]) -> Result<(), ArrowError> {
+        let rows = &mut self.rows;
         for batch in batches {
             let first = rows.len();
             rows.resize_with(first + batch.num_rows(), Vec::new);
@@ -39,7 +46,7 @@ impl Answer {
                 }
             }
         }
-        Ok(Self { columns, rows })
+        Ok(())
     }
 
     /// The value of a row's column; null where there is none.
@@ -112,7 +119,7 @@ fn width(text: &str) -> usize {
     text.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
 }
 
-fn cell(value: &Value) -> String {
+pub(super) fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.replace('\n', "⏎"),

@@ -1,7 +1,7 @@
 //! The reference half of `docs/sql.md`: every table, view and saved question, from the program
 //! itself, so that it cannot go stale.
 
-use super::{Error, saved_queries};
+use super::{Error, SavedQuery, saved_queries};
 use crate::projection::sql::{self, views};
 use crate::projection::tables::REFERENCE;
 
@@ -33,18 +33,34 @@ pub fn markdown() -> Result<String, Error> {
     page.push_str(
         "\n## Saved questions\n\n| name | parameters | what it answers |\n| --- | --- | --- |\n",
     );
-    for query in saved_queries()? {
-        let params = query.params.iter().map(|param| match &param.default {
-            Some(_) => format!("`{}` (optional)", param.name),
-            None => format!("`{}`", param.name),
-        });
-        let params: Vec<String> = params.collect();
+    let queries = saved_queries()?;
+    for query in queries.iter().filter(|query| query.kpi.is_none()) {
+        let (name, params) = (&query.name, params(query));
+        page.push_str(&format!("| `{name}` | {params} | {} |\n", query.description));
+    }
+    page.push_str("\n## KPIs\n");
+    for query in &queries {
+        let Some(kpi) = &query.kpi else { continue };
         page.push_str(&format!(
-            "| `{}` | {} | {} |\n",
+            "\n### `{}`\n\n{}\n\n- Numerator: {}.\n- Denominator: {}.\n- Left out: {}.\n- Unit: {}.\n- Source: {}.\n- Parameters: {}.\n",
             query.name,
-            params.join(", "),
-            query.description
+            query.description,
+            kpi.numerator,
+            kpi.denominator,
+            kpi.exclusions,
+            kpi.unit,
+            kpi.source,
+            params(query)
         ));
     }
     Ok(page)
+}
+
+/// The parameters of a question, in words.
+fn params(query: &SavedQuery) -> String {
+    let params = query.params.iter().map(|param| match &param.default {
+        Some(_) => format!("`{}` (optional)", param.name),
+        None => format!("`{}`", param.name),
+    });
+    params.collect::<Vec<_>>().join(", ")
 }

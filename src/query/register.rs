@@ -64,10 +64,20 @@ fn schema(
     name: &str,
 ) -> Result<Arc<MemorySchemaProvider>, DataFusionError> {
     let schema = Arc::new(MemorySchemaProvider::new());
+    schema_of(context, name, schema.clone())?;
+    Ok(schema)
+}
+
+/// Adds a schema that has its tables.
+pub(super) fn schema_of(
+    context: &SessionContext,
+    name: &str,
+    schema: Arc<MemorySchemaProvider>,
+) -> Result<(), DataFusionError> {
     let catalog = context.catalog("ledgerline");
     let catalog = catalog.ok_or_else(|| DataFusionError::Internal("no catalog".to_owned()))?;
-    drop(catalog.register_schema(name, schema.clone())?);
-    Ok(schema)
+    drop(catalog.register_schema(name, schema)?);
+    Ok(())
 }
 
 /// Rows as a table.

@@ -1,17 +1,32 @@
 //! The saved questions of `queries/`.
 //!
-//! In: SQL files with a head. Out: questions with their parameters. Read from disk in a debug
-//! build, part of the program in a release build. Parameters are bound by the engine, never
-//! pasted into the text. Deliberately absent: running them.
+//! In: SQL files with a head. Out: questions with their parameters; one below `queries/kpi/` is a
+//! KPI and says what it divides by what. Read from disk in a debug build, part of the program in
+//! a release build. Invariants: a name stands once and is its file's; parameters are bound by the
+//! engine, never pasted into the text. Deliberately absent: running them.
 
 use std::collections::BTreeMap;
 
 use rust_embed::RustEmbed;
 
 use super::Error;
+use crate::base::Timestamp;
 use crate::projection::front_matter::{FrontMatter, FrontMatterError};
 
 const KEYS: &[&str] = &["name", "description", "params", "example"];
+
+/// What a KPI says besides.
+const KPI_KEYS: &[&str] = &[
+    "name",
+    "description",
+    "numerator",
+    "denominator",
+    "exclusions",
+    "unit",
+    "source",
+    "params",
+    "example",
+];
 
 #[derive(RustEmbed)]
 #[folder = "queries/"]
@@ -26,6 +41,34 @@ pub struct Param {
     pub default: Option<String>,
 }
 
+/// What a KPI is made of, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kpi {
+    /// What is counted or added up.
+    pub numerator: String,
+    /// What it is divided by; `none` where nothing is.
+    pub denominator: String,
+    /// What counts in neither, and what cannot be seen.
+    pub exclusions: String,
+    /// The value's unit.
+    pub unit: String,
+    /// The standard, law or practice it is taken from.
+    pub source: String,
+}
+
+impl Kpi {
+    fn parse(head: &FrontMatter) -> Result<Self, FrontMatterError> {
+        let text = |key| head.required(key).map(str::to_owned);
+        Ok(Self {
+            numerator: text("numerator")?,
+            denominator: text("denominator")?,
+            exclusions: text("exclusions")?,
+            unit: text("unit")?,
+            source: text("source")?,
+        })
+    }
+}
+
 /// One saved question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedQuery {
@@ -37,17 +80,22 @@ pub struct SavedQuery {
     pub params: Vec<Param>,
     /// A command line that runs it.
     pub example: String,
+    /// What it is made of, where it is a KPI.
+    pub kpi: Option<Kpi>,
     /// The query.
     pub sql: String,
 }
 
 impl SavedQuery {
     fn parse(file: &str, text: &str) -> Result<Self, FrontMatterError> {
-        let head = FrontMatter::parse(file, text, KEYS)?;
+        let in_kpi = file.strip_prefix("kpi/");
+        let known = if in_kpi.is_some() { KPI_KEYS } else { KEYS };
+        let head = FrontMatter::parse(file, text, known)?;
         let name = head.required("name")?.to_owned();
-        if file != format!("{name}.sql") {
+        if in_kpi.unwrap_or(file) != format!("{name}.sql") {
             return Err(head.wrong(format!("name {name:?} is not the file's")));
         }
+        let kpi = in_kpi.map(|_| Kpi::parse(&head)).transpose()?;
         let params = head.list("params").into_iter().map(|param| match param.split_once('=') {
             Some((name, default)) => {
                 Param { name: name.trim().to_owned(), default: Some(default.trim().to_owned()) }
@@ -58,6 +106,7 @@ impl SavedQuery {
             params: params.collect(),
             description: head.required("description")?.to_owned(),
             example: head.required("example")?.to_owned(),
+            kpi,
             sql: head.body,
             name,
         })
@@ -98,10 +147,20 @@ impl SavedQuery {
             let value = value.ok_or_else(|| {
                 wrong(format!("parameter {0} is missing; such as {1}", param.name, self.example))
             })?;
+            if ["from", "until"].contains(&param.name.as_str()) && !is_moment(&value) {
+                let like = "such as 2026-11-21 or 2026-11-21T09:00:00Z";
+                return Err(wrong(format!("parameter {} is no moment; {like}", param.name)));
+            }
             values.push((param.name.clone(), value));
         }
         Ok(values)
     }
+}
+
+/// Whether text can be the edge of a span: nothing, a date, or RFC 3339.
+fn is_moment(text: &str) -> bool {
+    let is = |text: &str| text.parse::<Timestamp>().is_ok();
+    text.is_empty() || is(text) || is(&format!("{text}T00:00:00Z"))
 }
 
 /// All saved questions by name.
@@ -109,11 +168,27 @@ impl SavedQuery {
 /// # Errors
 /// [`FrontMatterError`] for the first file that cannot be used.
 pub fn saved_queries() -> Result<Vec<SavedQuery>, FrontMatterError> {
-    let mut queries = BTreeMap::new();
+    let mut texts = Vec::new();
     for file in Files::iter().filter(|file| file.ends_with(".sql")) {
         let Some(content) = Files::get(&file) else { continue };
-        let query = SavedQuery::parse(&file, &String::from_utf8_lossy(&content.data))?;
-        queries.insert(query.name.clone(), query);
+        texts.push((file.to_string(), String::from_utf8_lossy(&content.data).into_owned()));
+    }
+    by_name(&texts)
+}
+
+/// The questions of these files, by name. A name that stands twice is a mistake of the second.
+fn by_name(texts: &[(String, String)]) -> Result<Vec<SavedQuery>, FrontMatterError> {
+    let mut queries = BTreeMap::new();
+    for (file, text) in texts {
+        let query = SavedQuery::parse(file, text)?;
+        let name = query.name.clone();
+        if queries.insert(name.clone(), query).is_some() {
+            let problem = format!("another file has the name {name:?} too; choose one of its own");
+            return Err(FrontMatterError { file: file.clone(), line: 1, problem });
+        }
     }
     Ok(queries.into_values().collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 //! tolerant of unknown fields; files do not. Deliberately absent: whether files exist.
 
 mod check;
+mod kurrentdb;
 mod log_address;
 mod secret;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{AgentId, CampaignId, CarrierId, Millis, Ppm};
 use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
 
+pub use kurrentdb::{Breach, KurrentdbConfig, Names};
 pub use log_address::{LogAddress, LogAddressError};
 pub use secret::Secret;
 
@@ -61,6 +63,9 @@ pub struct Config {
     /// When segments of the log in the data folder become Parquet.
     #[serde(default)]
     pub sealing: SealingConfig,
+    /// The log for clients of KurrentDB; without it, none is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kurrentdb: Option<KurrentdbConfig>,
     /// The console's server.
     #[serde(default)]
     pub http: HttpConfig,
@@ -262,6 +267,7 @@ impl Default for Config {
             data_dir: default_data_dir(),
             log: None,
             sealing: SealingConfig::default(),
+            kurrentdb: None,
             http: HttpConfig::default(),
             sip: SipConfig::default(),
             carriers: Vec::new(),
@@ -333,6 +339,9 @@ impl Config {
         config.data_dir = folder.join(&config.data_dir);
         if let Some(log) = &mut config.log {
             log.move_to(folder);
+        }
+        if let Some(front) = &mut config.kurrentdb {
+            front.move_to(folder);
         }
         for campaign in &mut config.campaigns {
             campaign.script = folder.join(&campaign.script);

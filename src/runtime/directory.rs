@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{AgentId, CallId, CampaignId, LeadId, LegId, SubjectId};
-use crate::event::{AgentState, AttemptStarted, Event, LegKind, Portrait};
+use super::journal::INBOX;
+use crate::base::{AgentId, CallId, CampaignId, EventId, LeadId, LegId, SubjectId};
+use crate::event::{AgentState, AttemptStarted, Event, LegKind, Portrait, Recorded, StreamName};
 
 /// A fold of the log.
 #[derive(Debug, Default)]
@@ -14,6 +15,10 @@ pub(crate) struct Directory {
     by_phone_hash: BTreeMap<String, SubjectId>,
     /// Lead files on record, by campaign and hash.
     files: BTreeSet<(CampaignId, String)>,
+    /// Who is on which list.
+    listed: BTreeMap<CampaignId, BTreeSet<SubjectId>>,
+    /// Revisions of offers in the inbox of each campaign.
+    offers: BTreeMap<CampaignId, BTreeMap<EventId, u64>>,
     open_legs: BTreeMap<LegId, (CallId, LegKind)>,
     open_attempts: BTreeMap<CallId, AttemptStarted>,
     agents: BTreeMap<AgentId, AgentState>,
@@ -21,7 +26,7 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// Takes the next fact in.
-    pub(crate) fn apply(&mut self, event: &Event) {
+    pub(crate) fn apply(&mut self, recorded: &Recorded, event: &Event) {
         match event {
             Event::SubjectRegistered(fact) => {
                 self.ciphertexts.insert(fact.subject_id, fact.ciphertext.clone());
@@ -29,6 +34,14 @@ impl Directory {
             }
             Event::LeadImported(fact) => {
                 self.portraits.insert(fact.lead_id, fact.portrait.clone());
+                let listed = self.listed.entry(fact.campaign_id.clone()).or_default();
+                listed.insert(fact.subject_id);
+            }
+            Event::LeadOffered(fact)
+                if recorded.stream == StreamName::of(INBOX, &fact.campaign_id) =>
+            {
+                let offers = self.offers.entry(fact.campaign_id.clone()).or_default();
+                offers.insert(recorded.event_id, recorded.revision);
             }
             Event::LeadsImported(fact) => {
                 self.files.insert((fact.campaign_id.clone(), fact.file_hash.clone()));
@@ -71,6 +84,16 @@ impl Directory {
     /// Who a number belongs to.
     pub(crate) fn subject(&self, phone_hash: &str) -> Option<SubjectId> {
         self.by_phone_hash.get(phone_hash).copied()
+    }
+
+    /// Whether a person is on a campaign's list.
+    pub(crate) fn is_listed(&self, campaign_id: &CampaignId, subject_id: SubjectId) -> bool {
+        self.listed.get(campaign_id).is_some_and(|listed| listed.contains(&subject_id))
+    }
+
+    /// The revision of an offer in a campaign's inbox.
+    pub(crate) fn offer(&self, campaign_id: &CampaignId, event_id: EventId) -> Option<u64> {
+        self.offers.get(campaign_id)?.get(&event_id).copied()
     }
 
     /// Whether anybody is known.

@@ -24,7 +24,9 @@ use self::calls::Slot;
 use self::legs::Leg;
 use self::lines::Outage;
 use self::probe::Probes;
+use super::clock::system_random;
 use super::config::{AgentConfig, CampaignConfig, CarrierConfig, SipConfig};
+use super::intake::Offer;
 use super::journal::{Draft, Journal, JournalError};
 use super::scripts::Scripts;
 use super::wire::{DATAGRAM_MAX, MediaNews, Voice, until};
@@ -99,6 +101,10 @@ pub(crate) struct Engine {
     /// When legs are looked at again for media.
     watch_due: Timestamp,
     news: mpsc::UnboundedReceiver<MediaNews>,
+    /// Leads that clients offer.
+    offers: mpsc::Receiver<Offer>,
+    /// The next ones to be taken in: they go to the disk, so one at a time.
+    offered: Option<Offer>,
     news_sender: mpsc::UnboundedSender<MediaNews>,
     rng: Rng,
     started: Timestamp,
@@ -112,12 +118,13 @@ pub(crate) struct Engine {
 enum Arrival {
     Sip(usize, std::net::SocketAddr),
     Media(MediaNews),
+    Offer(Offer),
     Stop,
     Due,
 }
 
 impl Engine {
-    pub(crate) fn new(mut parts: Parts, address: IpAddr) -> Self {
+    pub(crate) fn new(mut parts: Parts, address: IpAddr, offers: mpsc::Receiver<Offer>) -> Self {
         let (news_sender, news) = mpsc::unbounded_channel();
         let started = parts.journal.now();
         let rng = parts.journal.fork("engine");
@@ -137,6 +144,8 @@ impl Engine {
             scripts_due: started,
             watch_due: started,
             news,
+            offers,
+            offered: None,
             news_sender,
             rng,
             started,
@@ -190,6 +199,7 @@ impl Engine {
                 Err(error) => Err(EngineError::Receive(error)),
             },
             Some(news) = self.news.recv() => Ok(Arrival::Media(news)),
+            Some(offer) = self.offers.recv() => Ok(Arrival::Offer(offer)),
             _ = &mut *stop, if !is_stopping => Ok(Arrival::Stop),
             () = tokio::time::sleep(wait) => Ok(Arrival::Due),
         }
@@ -203,6 +213,7 @@ impl Engine {
                 self.parts.user_agent.receive(now, from, datagram);
             }
             Arrival::Media(news) => self.media(news),
+            Arrival::Offer(offer) => self.offered = Some(offer),
             Arrival::Stop => self.stop("shutdown"),
             Arrival::Due => {}
         }
@@ -239,6 +250,7 @@ impl Engine {
                     self.append_drafts().await?;
                 }
             }
+            is_idle &= !self.take_offer().await?;
             // A call that has something to say may need a channel that a dial would count on.
             if self.stopping.is_none() && self.stirred.is_empty() {
                 is_idle &= !self.dial(&mut decisions_left).await?;
@@ -252,6 +264,18 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Takes in the leads that were offered last. Whether there were any.
+    async fn take_offer(&mut self) -> Result<bool, EngineError> {
+        let Some(offer) = self.offered.take() else { return Ok(false) };
+        if self.stopping.is_some() {
+            offer.refuse();
+            return Ok(false);
+        }
+        let Parts { journal, vault, campaigns, .. } = &mut self.parts;
+        offer.take(journal, vault, campaigns, &mut system_random).await?;
+        Ok(true)
     }
 
     async fn append_drafts(&mut self) -> Result<(), EngineError> {

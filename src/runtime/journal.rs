@@ -3,15 +3,22 @@
 //! Appending waits until the facts are durable and the live state has taken them in, so that a
 //! decision taken next knows them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::directory::Directory;
 use crate::base::{Clock, EventId, Rng, Timestamp};
 use crate::event::{Actor, Event, ExpectedRevision, Family, NewEvent, StreamName};
 use crate::event_log::{
-    AppendError, EventLog, StreamAppend, Subscription, SubscriptionError, SubscriptionItem,
+    AppendError, Appended, EventLog, StreamAppend, Subscription, SubscriptionError,
+    SubscriptionItem,
 };
 use crate::projection::live::{LiveState, OutOfOrder};
+
+/// The category of the streams that clients offer leads to.
+pub(crate) const INBOX: &str = "inbox";
 
 /// The journal cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +45,23 @@ pub(crate) struct Draft {
     pub(crate) actor: Actor,
     /// The fact it follows from.
     pub(crate) cause: Option<EventId>,
+    /// Its identity, where others gave it one.
+    pub(crate) event_id: Option<EventId>,
+    /// What it belongs to, where others said so.
+    pub(crate) correlation: Option<Uuid>,
 }
 
 impl Draft {
     /// A fact without a cause in the log.
     pub(crate) fn new(event: impl Into<Event>, at: Timestamp, actor: &'static str) -> Self {
-        Self { event: event.into(), at, actor: Actor::part(actor), cause: None }
+        Self {
+            event: event.into(),
+            at,
+            actor: Actor::part(actor),
+            cause: None,
+            event_id: None,
+            correlation: None,
+        }
     }
 
     /// Names the fact it follows from.
@@ -79,7 +97,7 @@ impl Journal {
         let mut directory = Directory::default();
         while let SubscriptionItem::Event(recorded) = feed.next().await? {
             if let Some(event) = live.apply(&recorded)? {
-                directory.apply(&event);
+                directory.apply(&recorded, &event);
             }
         }
         Ok(Self { log, feed, clock, ids, node, live, directory })
@@ -106,15 +124,61 @@ impl Journal {
         &mut self,
         drafts: Vec<Draft>,
     ) -> Result<Vec<EventId>, JournalError> {
+        let (batch, ids) = self.batch(drafts);
+        self.write(batch).await?;
+        Ok(ids)
+    }
+
+    /// The same, where the first fact's stream must be as `expected`. Gives where its part
+    /// stands.
+    pub(crate) async fn append_expecting(
+        &mut self,
+        expected: ExpectedRevision,
+        drafts: Vec<Draft>,
+    ) -> Result<Appended, JournalError> {
+        let (mut batch, _) = self.batch(drafts);
+        if let Some(first) = batch.first_mut() {
+            first.expected = expected;
+        }
+        let appended = self.write(batch).await?;
+        Ok(appended.first().copied().ok_or(AppendError::NoEvents)?)
+    }
+
+    /// What a writer believes of a stream, compared; nothing is written.
+    pub(crate) async fn check(
+        &mut self,
+        stream: &StreamName,
+        expected: ExpectedRevision,
+    ) -> Result<Option<u64>, JournalError> {
+        Ok(self.log.check(stream.clone(), expected).await?)
+    }
+
+    /// Where an append that was made before stands. `expected` must name the revision before it,
+    /// so that the log compares ids and writes nothing.
+    pub(crate) async fn repeat(
+        &mut self,
+        stream: &StreamName,
+        expected: ExpectedRevision,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, JournalError> {
+        Ok(self.log.append(stream.clone(), expected, events).await?)
+    }
+
+    /// Facts by stream, streams in the order in which they first come.
+    fn batch(&mut self, drafts: Vec<Draft>) -> (Vec<StreamAppend>, Vec<EventId>) {
         let mut ids = Vec::with_capacity(drafts.len());
+        let mut places = BTreeMap::new();
         let mut batch: Vec<StreamAppend> = Vec::new();
         for draft in drafts {
-            let event_id = EventId::generate(draft.at, &mut self.ids);
+            let event_id =
+                draft.event_id.unwrap_or_else(|| EventId::generate(draft.at, &mut self.ids));
             ids.push(event_id);
             let stream = stream_of(&self.node, &draft.event);
-            let event =
+            let mut event =
                 NewEvent::of(&draft.event, event_id, draft.at, draft.actor).because_of(draft.cause);
-            match batch.iter_mut().find(|part| part.stream == stream) {
+            event.correlation_id = draft.correlation.or(event.correlation_id);
+            let place = *places.entry(stream.clone()).or_insert(batch.len());
+            match batch.get_mut(place) {
                 Some(part) => part.events.push(event),
                 None => batch.push(StreamAppend {
                     stream,
@@ -123,18 +187,22 @@ impl Journal {
                 }),
             }
         }
+        (batch, ids)
+    }
+
+    async fn write(&mut self, batch: Vec<StreamAppend>) -> Result<Vec<Appended>, JournalError> {
         if batch.is_empty() {
-            return Ok(ids);
+            return Ok(Vec::new());
         }
         let appended = self.log.append_many(batch).await?;
         let last = appended.iter().map(|part| part.last_position).max();
         while self.live.position() < last {
             let recorded = self.feed.next_event().await?;
             if let Some(event) = self.live.apply(&recorded)? {
-                self.directory.apply(&event);
+                self.directory.apply(&recorded, &event);
             }
         }
-        Ok(ids)
+        Ok(appended)
     }
 }
 
@@ -144,6 +212,7 @@ pub(crate) fn stream_of(node: &str, event: &Event) -> StreamName {
         Family::Platform => return StreamName::of("platform", &node),
         Family::Compliance => return StreamName::of("compliance", &"do_not_call"),
         Family::Campaign => "campaign",
+        Family::Inbox => INBOX,
         Family::Subject => "subject",
         Family::Lead => "lead",
         Family::Call => "call",
@@ -158,6 +227,7 @@ pub(crate) fn stream_of(node: &str, event: &Event) -> StreamName {
         Event::CampaignCompleted(fact) => StreamName::of(category, &fact.campaign_id),
         Event::LeadsImported(fact) => StreamName::of(category, &fact.campaign_id),
         Event::LeadRowRejected(fact) => StreamName::of(category, &fact.campaign_id),
+        Event::LeadOffered(fact) => StreamName::of(category, &fact.campaign_id),
         Event::SubjectRegistered(fact) => StreamName::of(category, &fact.subject_id),
         Event::LeadImported(fact) => StreamName::of(category, &fact.lead_id),
         Event::DialRefused(fact) => StreamName::of(category, &fact.lead_id),

@@ -7,9 +7,14 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::clock::{SystemClock, system_random, system_rng};
+#[cfg(feature = "kurrentdb")]
+use super::config::Names;
 use super::config::{CampaignConfig, Config};
 use super::engine::{Engine, EngineError, Parts, Voices};
+#[cfg(feature = "kurrentdb")]
+use super::front::{Front, FrontError, USERS};
 use super::import::{Import, ImportError, ImportReport, import};
+use super::intake::Inbox;
 use super::journal::{Draft, Journal, JournalError};
 use super::log::{LogError, OpenLog, open_log};
 use super::recovery::{Recovered, recover};
@@ -64,6 +69,10 @@ pub enum StartError {
     /// Facts cannot be recorded.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The log cannot be served.
+    #[cfg(feature = "kurrentdb")]
+    #[error(transparent)]
+    Front(#[from] FrontError),
     /// What was configured cannot be written down.
     #[error("record the configuration: {0}")]
     Configuration(#[from] serde_json::Error),
@@ -73,6 +82,9 @@ pub enum StartError {
 pub struct Platform {
     engine: Engine,
     log: OpenLog,
+    inbox: Inbox,
+    #[cfg(feature = "kurrentdb")]
+    front: Option<Front>,
     sip: SocketAddr,
     recovered: Recovered,
     imports: Vec<(CampaignId, ImportReport)>,
@@ -90,6 +102,8 @@ impl Platform {
         until_complete: bool,
     ) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        #[cfg(feature = "kurrentdb")]
+        let front = open_front(&config).await?;
         let log = open_log(&config, clock.clone()).await?;
         let mut scripts = Scripts::default();
         for campaign in &config.campaigns {
@@ -141,8 +155,18 @@ impl Platform {
             clock,
             until_complete,
         };
-        let engine = Engine::new(parts, sip.ip());
-        Ok(Self { engine, log, sip, recovered, imports })
+        let (inbox, offers) = Inbox::new();
+        let engine = Engine::new(parts, sip.ip(), offers);
+        Ok(Self {
+            engine,
+            log,
+            inbox,
+            #[cfg(feature = "kurrentdb")]
+            front,
+            sip,
+            recovered,
+            imports,
+        })
     }
 
     /// The engine alone, to be driven by hand.
@@ -156,9 +180,26 @@ impl Platform {
         self.log.log.clone()
     }
 
+    /// Where leads are offered while it runs.
+    pub fn inbox(&self) -> Inbox {
+        self.inbox.clone()
+    }
+
     /// Where SIP is spoken.
     pub const fn sip(&self) -> SocketAddr {
         self.sip
+    }
+
+    /// How clients of KurrentDB connect, where they may.
+    #[cfg(feature = "kurrentdb")]
+    pub fn connection(&self) -> Option<String> {
+        self.front.as_ref().map(Front::connection)
+    }
+
+    /// Nobody does without the feature.
+    #[cfg(not(feature = "kurrentdb"))]
+    pub const fn connection(&self) -> Option<String> {
+        None
     }
 
     /// What opening found.
@@ -177,10 +218,26 @@ impl Platform {
     /// # Errors
     /// See [`EngineError`]; calls were hung up.
     pub async fn run(self, stop: oneshot::Receiver<()>) -> Result<(), EngineError> {
+        #[cfg(feature = "kurrentdb")]
+        let serving = self.front.map(|front| {
+            front.start(self.log.log.clone(), Arc::new(SystemClock::new()), self.inbox)
+        });
         let result = Box::pin(self.engine.run(stop)).await;
+        #[cfg(feature = "kurrentdb")]
+        if let Some(serving) = serving {
+            serving.stop().await;
+        }
         self.log.log.close().await;
         result
     }
+}
+
+/// Takes the port that clients of KurrentDB connect to, where there is to be one.
+#[cfg(feature = "kurrentdb")]
+async fn open_front(config: &Config) -> Result<Option<Front>, FrontError> {
+    let Some(front) = &config.kurrentdb else { return Ok(None) };
+    let users = std::env::var(USERS).ok();
+    Front::open(front, users.as_deref(), false, Names::KEYS).await.map(Some)
 }
 
 /// Imports leads without dialling anybody.

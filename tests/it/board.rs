@@ -37,6 +37,59 @@ fn get(address: &str, path: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
 }
 
+/// A question in SQL over HTTP; the head of the answer, and the answer.
+#[cfg(feature = "analytics")]
+fn post_sql(address: &str, question: &Value) -> (String, Value) {
+    let mut stream = TcpStream::connect(address).expect("the console listens");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time limit");
+    let body = question.to_string();
+    let head = format!("POST /api/sql HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let length = body.len();
+    let rest = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");
+    stream.write_all((head + &rest).as_bytes()).expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    // Chunks of a streamed answer: their lengths stand between them.
+    let (start, end) = (body.find(['[', '{']), body.rfind([']', '}']));
+    let (start, end) = (start.expect("JSON"), end.expect("JSON"));
+    let is_length = |line: &&str| !line.is_empty() && line.chars().all(|c| c.is_ascii_hexdigit());
+    let lines = body[start..=end].split("\r\n").filter(|line| !is_length(line));
+    let text = lines.collect::<String>();
+    let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {answer}"));
+    (head.to_owned(), value)
+}
+
+#[cfg(feature = "analytics")]
+#[test]
+fn a_platform_that_runs_answers_questions_also_about_the_past() {
+    let folder = data_folder();
+    let (mut demo, address) = demo(folder.path());
+    let (_, mut body) = ask(&address, "/api/board/stream");
+    while number(&next_message(&mut body, "board")["totals"], "answered") == 0 {}
+    let counts = "select count(*) events, max(position) last from events";
+    let (head, now) = post_sql(&address, &serde_json::json!({ "sql": counts }));
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}: {now}");
+    let last = number(&now[0], "last");
+    assert_eq!(number(&now[0], "events"), last + 1, "{now}");
+    assert!(head.contains(&format!("ledgerline-position: {last}")), "{head}");
+    let question = serde_json::json!({ "sql": counts, "as_of": "10" });
+    let (head, then) = post_sql(&address, &question);
+    assert_eq!((number(&then[0], "events"), number(&then[0], "last")), (11, 10), "{head}");
+    // What was answered about the head is what the past says of it later.
+    let attempts = "select attempt_id, outcome from attempts order by attempt_id";
+    let (_, later) = post_sql(&address, &serde_json::json!({ "sql": counts }));
+    let as_of = number(&later[0], "last").to_string();
+    let ask = serde_json::json!({ "sql": attempts, "as_of": as_of });
+    let (_, first) = post_sql(&address, &ask);
+    let (_, second) = post_sql(&address, &ask);
+    assert_eq!(first, second);
+    let (head, refused) = post_sql(&address, &serde_json::json!({ "sql": "drop table events" }));
+    assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+    assert_eq!(refused["error"]["code"], "sql.read_only", "{refused}");
+    demo.kill();
+}
+
 /// The `data:` of the next message of this kind.
 fn next_message(body: &mut BufReader<TcpStream>, kind: &str) -> Value {
     let mut is_kind = false;

@@ -6,8 +6,10 @@
 
 mod backend;
 mod groups;
+mod intake;
 mod peer;
 mod server;
+mod system;
 
 use self::peer::{Peer, expect_checks};
 use self::server::{Security, Server};

@@ -1,4 +1,5 @@
 use super::*;
+use crate::runtime::config::KurrentdbConfig;
 
 const TEXT: &str = r#"
 [[carriers]]
@@ -17,13 +18,20 @@ leads = "leads.csv"
 seed = 7
 "#;
 
+/// The log is served in plain text, on loopback.
+fn front() -> KurrentdbConfig {
+    KurrentdbConfig { insecure: true, ..KurrentdbConfig::default() }
+}
+
 fn config() -> Config {
     Config::parse(Path::new("l.toml"), TEXT).expect("a good file")
 }
 
 #[test]
 fn what_is_shown_can_be_read_back_and_hides_secrets() {
-    for config in [Config::default(), config()] {
+    let served = Config { kurrentdb: Some(front()), ..Config::default() };
+    let with_front = cfg!(feature = "kurrentdb").then_some(served);
+    for config in [Config::default(), config()].into_iter().chain(with_front) {
         let shown = to_toml(&config).expect("TOML");
         assert!(!shown.contains("hunter2"), "{shown}");
         let mut again = Config::parse(Path::new("l.toml"), &shown).expect("TOML of ours");
@@ -47,4 +55,8 @@ fn files_that_are_not_there_are_named() {
     let missing = missing_files(&config);
     assert_eq!(missing.len(), 1, "{missing:?}");
     assert!(missing[0].starts_with("campaign loan: leads "), "{missing:?}");
+    let users = Some(folder.path().join("users"));
+    config.kurrentdb = Some(KurrentdbConfig { user_file: users, ..front() });
+    let missing = missing_files(&config);
+    assert!(missing[0].starts_with("kurrentdb: user_file "), "{missing:?}");
 }

@@ -11,16 +11,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::{Common, Format, output, runtime};
-use crate::kurrentdb::server::{self, APPEND_MAX, Access, ServeOptions, Tls};
+use crate::kurrentdb::server::APPEND_MAX;
 use crate::runtime::clock::SystemClock;
+use crate::runtime::config::{KurrentdbConfig, Names};
+use crate::runtime::front::{Front, USERS};
 use crate::runtime::open_embedded;
-
-/// Where users come from when there is no file: lines `name:role:password`.
-const USERS: &str = "LEDGERLINE_LOG_USERS";
 
 /// Serve the log to clients of KurrentDB.
 #[derive(Debug, clap::Args)]
@@ -57,21 +55,20 @@ pub(super) struct Args {
 pub(super) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     let config = common.load()?;
     let folder = config.data_dir.join("log");
-    let options = options(&args)?;
-    let has_tls = options.tls.is_some();
-    if !has_tls && !args.listen.ip().is_loopback() && !args.insecure_anywhere {
-        anyhow::bail!(
-            "serve the log on {}: without TLS others on the way read and change everything; give --tls-cert and --tls-key, or add --insecure-anywhere",
-            args.listen
-        );
-    }
     let format = common.format;
+    let wanted = KurrentdbConfig {
+        listen: args.listen,
+        tls_cert: args.tls_cert,
+        tls_key: args.tls_key,
+        user_file: args.user_file,
+        insecure: args.insecure,
+        max_append_bytes: args.max_append_bytes,
+    };
     runtime()?.block_on(async move {
+        let users = std::env::var(USERS).ok();
+        let is_anywhere = args.insecure_anywhere;
+        let front = Front::open(&wanted, users.as_deref(), is_anywhere, Names::OPTIONS).await?;
         let clock = Arc::new(SystemClock::new());
-        let listener = TcpListener::bind(args.listen)
-            .await
-            .with_context(|| format!("listen on {}", args.listen))?;
-        let address = listener.local_addr().context("listen")?;
         let (log, _) = open_embedded(&config, clock.clone()).await?;
         let log = Arc::new(log);
         let mut terminate = signal(SignalKind::terminate()).context("listen for signals")?;
@@ -82,34 +79,14 @@ pub(super) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
                 _ = interrupt.recv() => {}
             }
         };
-        let tls = if has_tls { "true" } else { "false" };
-        let connection = format!("kurrentdb://{address}?tls={tls}");
+        let connection = front.connection();
         match format {
             Format::Text => output::line(format!("serving {} on {connection}", folder.display()))?,
             Format::Json => output::json(&json!({ "folder": folder, "connection": connection }))?,
         }
-        let served = server::serve(log.clone(), listener, clock, options, stop).await;
+        let served = front.serve(log.clone(), clock, stop).await;
         log.close().await;
         served?;
         Ok(ExitCode::SUCCESS)
     })
-}
-
-fn options(args: &Args) -> anyhow::Result<ServeOptions> {
-    let tls = match (&args.tls_cert, &args.tls_key) {
-        (Some(certificate), Some(key)) => Some(Tls::read(certificate, key)?),
-        _ if args.insecure => None,
-        _ => anyhow::bail!(
-            "serve the log: give --tls-cert and --tls-key, or --insecure to do without TLS"
-        ),
-    };
-    let access = match (&args.user_file, std::env::var(USERS)) {
-        (Some(file), _) => Access::read(file)?,
-        (None, Ok(lines)) => Access::parse(&lines).with_context(|| format!("read {USERS}"))?,
-        (None, Err(_)) if args.insecure => Access::open(),
-        (None, Err(_)) => anyhow::bail!(
-            "serve the log: there are no users; give --user-file, or {USERS} with lines of name:role:password"
-        ),
-    };
-    Ok(ServeOptions { access, tls, append_bytes_max: args.max_append_bytes })
 }

@@ -66,6 +66,8 @@ struct Stats {
     sealed: Sealed,
     /// Headers and frames.
     bytes: u64,
+    /// Of the index, system streams included; a cache.
+    index_bytes: u64,
     /// An unfinished group at the end; the next start of the platform cuts it.
     torn_tail_bytes: u64,
     first_recorded_at: Option<String>,
@@ -131,6 +133,7 @@ impl Stats {
                 raw_bytes: found.sealed_raw_bytes,
             },
             bytes: found.bytes,
+            index_bytes: found.index_bytes,
             torn_tail_bytes: found.torn_tail_bytes,
             first_recorded_at: found.first_recorded_at.map(|time| time.to_string()),
             last_recorded_at: found.last_recorded_at.map(|time| time.to_string()),
@@ -188,6 +191,7 @@ fn table(stats: &Stats) -> String {
         ("segments", stats.segments.to_string()),
         ("bytes", stats.bytes.to_string()),
         ("sealed parts", sealed(&stats.sealed)),
+        ("index bytes", stats.index_bytes.to_string()),
         ("torn tail bytes", stats.torn_tail_bytes.to_string()),
         ("first recorded", stats.first_recorded_at.clone().unwrap_or_else(none)),
         ("last recorded", stats.last_recorded_at.clone().unwrap_or_else(none)),

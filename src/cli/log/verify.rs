@@ -163,8 +163,14 @@ fn whole(found: &VerifyReport) -> String {
             format!("; {bytes} bytes of an unfinished group at the end, which the next start cuts")
         }
     };
+    let uncompared = match found.uncompared_revisions {
+        0 => String::new(),
+        events => format!(
+            "; the revisions of {events} events were not compared, since their streams come after the first ten million"
+        ),
+    };
     format!(
-        "whole: {} events in {} frames, {} segment(s), {} bytes; head hash {}{torn}",
+        "whole: {} events in {} frames, {} segment(s), {} bytes; head hash {}{torn}{uncompared}",
         found.events, found.frames, found.segments, found.bytes, found.head_hash,
     )
 }
@@ -180,6 +186,7 @@ fn document(folder: &Path, found: &Result<VerifyReport, Damage>) -> Value {
             "bytes": found.bytes,
             "head_hash": found.head_hash,
             "torn_tail_bytes": found.torn_tail_bytes,
+            "uncompared_revisions": found.uncompared_revisions,
         }),
         Err(damage) => {
             let mut document = damage_document(damage);

@@ -131,3 +131,66 @@ proptest! {
         drop(parse(&file));
     }
 }
+
+fn objects(texts: &[&str]) -> Result<LeadFile, ObjectError> {
+    parse_objects(texts.iter().map(|text| text.as_bytes()))
+}
+
+#[test]
+fn an_object_is_a_row_by_the_same_rules() {
+    let of_file = parse(b"phone,name,age,job\n+12025550123,Ada,33,services\n").expect("a header");
+    let text = r#"{"phone":"+12025550123","name":"Ada","age":33,"job":"services"}"#;
+    let [from_file] = &of_file.rows[..] else { panic!("a row") };
+    let of_object = objects(&[text]).expect("an object");
+    assert_eq!(of_object.rows, [LeadRow { line: 1, ..from_file.clone() }]);
+}
+
+#[test]
+fn an_object_that_cannot_be_used_is_named_by_its_place_and_column() {
+    let file = objects(&[
+        "{}",
+        r#"{"phone":12025550123}"#,
+        r#"{"phone":"+12025550123","age":12.5}"#,
+        r#"{"phone":"+12025550123","tags":["a"]}"#,
+        r#"{"phone":"+12025550123","Phone":"+12025550124"}"#,
+        r#"{"phone":"+12025550123","phone":"+12025550124"}"#,
+        r#"{"phone":"+12025550123","+12025550124":"x"}"#,
+        r#"{"phone":"+12025550123","ada@example.org":"x"}"#,
+        r#"{"phone":"+12025550123"," ":"x"}"#,
+    ])
+    .expect("objects");
+    let got: Vec<_> = file
+        .problems
+        .iter()
+        .map(|found| format!("{} {} {}", found.line, found.column, found.reason))
+        .collect();
+    assert_eq!(
+        got,
+        [
+            "1 phone is missing",
+            "2 phone does not start with +; wanted international form such as +12025550123",
+            "3 age is not an age; wanted a whole number from 18 to 120",
+            "4 tags is a list or an object; wanted text, a number, true or false",
+            "5 phone stands twice; wanted each field once",
+            "6 phone stands twice; wanted each field once",
+            "7  has a field whose name looks like a number or an address of somebody; wanted the name of a column",
+            "8  has a field whose name looks like a number or an address of somebody; wanted the name of a column",
+            "9  has a field without a name",
+        ]
+    );
+    assert!(file.rows.is_empty());
+    assert_eq!(objects(&["{}", "[1]"]), Err(ObjectError { place: 2 }));
+}
+
+#[test]
+fn a_field_with_personal_values_in_any_object_stays_out_of_all() {
+    let file = objects(&[
+        r#"{"phone":"+12025550123","hint":"call 202 555 0125","job":"services"}"#,
+        r#"{"phone":"+12025550124","hint":"ask for Bob","job":"admin"}"#,
+    ])
+    .expect("objects");
+    for row in &file.rows {
+        assert_eq!(row.portrait.keys().collect::<Vec<_>>(), ["job"]);
+    }
+    assert_eq!(file.left_out.len(), 1);
+}

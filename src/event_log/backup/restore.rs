@@ -255,6 +255,7 @@ impl Knife {
 
     fn see(&mut self, step: Seen<'_>) -> ControlFlow<()> {
         match step {
+            Seen::Record { .. } => ControlFlow::Continue(()),
             Seen::Segment { hash } => {
                 self.segments += 1;
                 self.previous = hash;

@@ -13,6 +13,7 @@ use crate::event_log::folder::LogFolder;
 use crate::event_log::frame::{self, SegmentHeader};
 use crate::event_log::head::{HeadKey, settle};
 use crate::event_log::load::{Damage, OpenError};
+use crate::event_log::mark::Mark;
 use crate::event_log::sealed::{SealRecord, SealedPart, SealedSegment};
 use crate::event_log::storage::{SegmentFile, Storage};
 use crate::event_log::walk::{LogPart, SEALED, Seen, Walked, parts, path_of, unreadable};
@@ -173,6 +174,7 @@ impl<'a> Plan<'a> {
 
     /// Walks over what is new. Pieces that stay are in the segments already.
     fn make(&mut self, folder: &Path) -> Result<(), BackupError> {
+        let mark = Mark::read(&**self.storage);
         let parts = parts(self.storage).map_err(BackupError::Log)?;
         for (number, part) in parts.iter().enumerate() {
             match part {
@@ -184,6 +186,9 @@ impl<'a> Plan<'a> {
         }
         if self.walked.log.is_none() {
             return Err(BackupError::NoLog(folder.to_owned()));
+        }
+        if let Some(mark) = mark {
+            mark.check_walked(&**self.storage, &self.walked).map_err(BackupError::Log)?;
         }
         match self.before {
             Some(before) if before.events > self.walked.next => {
@@ -421,6 +426,7 @@ impl<'a> Spot<'a> {
 
     fn see(&mut self, step: Seen<'_>) -> ControlFlow<()> {
         let (at, hash) = match step {
+            Seen::Record { .. } => return ControlFlow::Continue(()),
             Seen::Segment { hash } => (frame::SEGMENT_HEADER as u64, hash),
             Seen::Frame { offset, frame, hash } => (offset + frame.bytes.len() as u64, hash),
         };

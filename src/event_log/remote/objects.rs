@@ -19,7 +19,7 @@ use crate::event_log::storage::StoreUnavailable;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one request may take, the body included.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a request that failed is repeated.
 const RETRIES: usize = 4;
 /// After this, no request is repeated.

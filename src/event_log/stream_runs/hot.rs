@@ -92,6 +92,10 @@ impl Generation {
     /// How many of a stream's events here stand before a position.
     fn visible(&self, hot: &Hot, end: u64) -> usize {
         let end = end.saturating_sub(self.base);
+        // Nearly always all of them.
+        if hot.positions.last().is_some_and(|last| u64::from(*last) < end) {
+            return hot.positions.len();
+        }
         hot.positions.partition_point(|position| u64::from(*position) < end)
     }
 }

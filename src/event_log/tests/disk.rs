@@ -64,7 +64,7 @@ struct State {
     epoch: u64,
     /// What goes wrong, after how many writes and syncs to which it applies.
     armed: Option<(Fault, u64)>,
-    /// Errors do not strike files in folders of the log; a crash always may.
+    /// Errors do not strike the mark and files in folders of the log; a crash always may.
     spares_folders: bool,
     operations: u64,
 }
@@ -105,7 +105,7 @@ impl Disk {
         self.state().armed = Some((fault, after));
     }
 
-    /// Whether errors strike the files of the index and of sealed parts as well.
+    /// Whether errors strike the mark and the files of the index and of sealed parts as well.
     pub(super) fn strike_folders(&self, strike: bool) {
         self.state().spares_folders = !strike;
     }
@@ -153,7 +153,8 @@ impl State {
     fn fault(&mut self, name: &str, possible: &[Fault]) -> Option<Fault> {
         self.operations += 1;
         let (fault, after) = self.armed?;
-        let is_spared = self.spares_folders && fault != Fault::Crash && name.contains('/');
+        let is_beside = name.contains('/') || name == crate::event_log::mark::MARK;
+        let is_spared = self.spares_folders && fault != Fault::Crash && is_beside;
         if is_spared || !possible.contains(&fault) {
             return None;
         }

@@ -1,10 +1,15 @@
-//! Random histories of appends, failures, crashes and reopens on the simulated disk.
+//! Random histories of appends, failures, crashes and reopens on the simulated disk, by a clock
+//! that jumps.
+
+mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::time::Times;
 use super::disk::{Disk, Fault};
 use super::*;
 use crate::base::Rng;
+use crate::event_log::mark::Mark;
 
 /// What must be there, may be there, and is known of the log.
 struct World {
@@ -12,6 +17,7 @@ struct World {
     rng: Rng,
     options: LogOptions,
     next_id: u64,
+    times: Times,
     /// By position.
     acknowledged: BTreeMap<u64, (StreamName, NewEvent)>,
     /// Appends that got no answer.
@@ -19,6 +25,8 @@ struct World {
     acknowledgements: u64,
     crashes: u64,
     torn: u64,
+    /// How often a log was closed before anything went wrong.
+    marked: u64,
 }
 
 fn options(rng: &mut Rng) -> LogOptions {
@@ -29,7 +37,8 @@ fn options(rng: &mut Rng) -> LogOptions {
         queue_appends: rng.between(1, 64) as usize,
         queue_bytes: rng.between(1, 20_000) as usize,
         seal_after_bytes: (rng.below(3) == 0).then(|| rng.below(9_000)),
-        ..LogOptions::default()
+        seal_after_age: (rng.below(3) == 0).then_some(time::SEAL_AGE),
+        roll_after_age: (rng.below(3) == 0).then_some(time::ROLL_AGE),
     }
 }
 
@@ -39,6 +48,7 @@ impl World {
         let options = options(&mut rng);
         Self {
             disk: Disk::new(seed ^ 0x5eed),
+            times: Times::new(seed),
             rng,
             options,
             next_id: 0,
@@ -47,11 +57,13 @@ impl World {
             acknowledgements: 0,
             crashes: 0,
             torn: 0,
+            marked: 0,
         }
     }
 
     fn batch(&mut self) -> Vec<StreamAppend> {
         let first = self.rng.below(5);
+        let metadata = self.times.metadata(&mut self.next_id);
         (0..self.rng.between(1, 3))
             .map(|number| {
                 let count = self.rng.between(1, 3);
@@ -69,6 +81,7 @@ impl World {
                 let stream = stream(&format!("s-{}", (first + number) % 5));
                 StreamAppend { stream, expected: ExpectedRevision::Any, events }
             })
+            .chain(metadata)
             .collect()
     }
 
@@ -79,16 +92,20 @@ impl World {
             if attempt < 3 && self.rng.below(3) == 0 {
                 self.disk.arm(Fault::Crash, self.rng.below(6));
             }
+            self.times.jump();
             let storage = Arc::new(self.disk.started());
             let before = self.disk.crashes();
-            let opened = EmbeddedLog::open_with(storage, self.options.clone(), clock());
+            let clock = self.times.clock.clone();
+            let opened = EmbeddedLog::open_with(storage, self.options.clone(), clock);
             self.disk.disarm();
             match opened {
                 // The files of the index are written as soon as the log is open.
                 Ok(_) if self.disk.crashes() > before => self.crashes += 1,
                 Ok((log, report)) => {
                     self.torn += u64::from(report.torn_tail_bytes > 0);
-                    self.compare(&all(&log).await);
+                    let found = all(&log).await;
+                    self.compare(&found);
+                    self.times.compare(&log, &found, &self.options).await;
                     return log;
                 }
                 // Whatever a machine says that has stopped.
@@ -131,6 +148,7 @@ impl World {
         assert_eq!(batch.len(), answers.len());
         self.acknowledgements += 1;
         for (part, answer) in batch.iter().zip(answers) {
+            self.times.acknowledge(answer);
             for (position, event) in (answer.first_position..).zip(&part.events) {
                 let entry = (part.stream.clone(), event.clone());
                 let before = self.acknowledged.insert(position, entry.clone());
@@ -143,6 +161,7 @@ impl World {
     async fn settle(&mut self, log: &EmbeddedLog) {
         let mut again = std::mem::take(&mut self.in_doubt).into_iter();
         for batch in again.by_ref() {
+            self.times.jump();
             match log.append_many(batch.clone()).await {
                 Ok(answers) => self.acknowledge(&batch, &answers),
                 Err(AppendError::WriterFailed(_) | AppendError::Unreadable(_)) => {
@@ -166,6 +185,7 @@ impl World {
         self.settle(&log).await;
         for _ in 0..self.rng.between(1, 12) {
             let mut pending = Vec::new();
+            self.times.jump();
             for _ in 0..width {
                 let batch = self.batch();
                 let answer = log.submit(batch.clone()).await.expect("the log is open");
@@ -181,8 +201,15 @@ impl World {
                 }
             }
         }
+        let (end, is_whole) = (log.head().map_or(0, |last| last + 1), log.failure().is_none());
         drop(log);
-        self.disk.disarm();
+        if self.disk.disarm() && is_whole && fault != Full {
+            // Nothing went wrong, so what was closed is marked to its end. A full disk may have
+            // room for the events and none for a mark.
+            let mark = Mark::read(&self.disk).map_or(0, |mark| mark.next);
+            assert!(mark >= end, "{mark} is marked of {end}");
+            self.marked += 1;
+        }
         if self.rng.below(3) > 0 {
             self.disk.crash();
             self.crashes += 1;
@@ -199,7 +226,9 @@ async fn run(seed: u64, width: usize) -> World {
     let log = world.reopen().await;
     world.settle(&log).await;
     assert!(world.in_doubt.is_empty(), "on a disk that works, nothing stays in doubt");
-    world.compare(&all(&log).await);
+    let found = all(&log).await;
+    world.compare(&found);
+    world.times.compare(&log, &found, &world.options).await;
     world
 }
 
@@ -212,7 +241,7 @@ fn runs() -> u64 {
 #[test]
 fn no_history_of_faults_loses_or_repeats_an_acknowledged_event() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let mut sums = [0; 4];
+    let mut sums = [0; 7];
     let runs = runs();
     for seed in 0..runs {
         // One of eight with several appends in the air, whose grouping the machine decides.
@@ -220,16 +249,25 @@ fn no_history_of_faults_loses_or_repeats_an_acknowledged_event() {
         let world = std::panic::AssertUnwindSafe(|| runtime.block_on(run(seed, width)));
         let world = std::panic::catch_unwind(world)
             .unwrap_or_else(|_| panic!("history {seed} failed, see above"));
-        let counts =
-            [world.acknowledged.len() as u64, world.acknowledgements, world.crashes, world.torn];
+        let counts = [
+            world.acknowledged.len() as u64,
+            world.acknowledgements,
+            world.crashes,
+            world.torn,
+            world.times.back,
+            world.times.hidden,
+            world.marked,
+        ];
         for (sum, count) in sums.iter_mut().zip(counts) {
             *sum += count;
         }
     }
-    let [events, acknowledgements, crashes, torn] = sums;
+    let [events, acknowledgements, crashes, torn, back, hidden, marked] = sums;
     println!(
         "{runs} runs, {crashes} crashes, {torn} torn tails, {acknowledgements} appends of {events} \
-         events acknowledged, 0 lost, 0 repeated"
+         events acknowledged, 0 lost, 0 repeated; the clock went back {back} times"
     );
     assert!(events > 20 * runs && crashes > runs && torn > runs / 4, "{sums:?}: too tame");
+    assert!(marked > runs / 4, "{sums:?}: hardly a log was closed in peace");
+    assert!(back > runs && hidden > runs, "{sums:?}: the clock is too tame");
 }

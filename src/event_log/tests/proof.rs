@@ -122,6 +122,7 @@ async fn a_log_cut_at_any_frame_is_named_shorter_with_what_is_missing() {
     let folder = tempfile::tempdir().expect("a folder");
     let (_, head) = forty(folder.path()).await;
     let mut files = segment_files(folder.path());
+    unmark(folder.path());
     let mut events = 40;
     while let Some(last) = files.pop() {
         let whole = verify(folder.path()).expect("whole");
@@ -169,6 +170,8 @@ async fn a_history_written_again_is_found_by_the_head_alone() {
         written.extend(again);
     }
     std::fs::write(&file, written).expect("a write");
+    assert!(verify(folder.path()).is_err(), "the mark is from before");
+    unmark(folder.path());
     assert_eq!(verify(folder.path()).expect("it verifies in itself").events, 5);
     match check(folder.path(), &head) {
         HeadVerdict::Changed { damage: None, found: Some(found) } => {

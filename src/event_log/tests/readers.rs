@@ -165,6 +165,7 @@ async fn a_folder_with_another_log_is_not_taken_for_the_one_that_was_read() {
     let refused = reader.refresh().expect_err("the log is gone");
     assert!(refused.to_string().contains("segment file is gone"), "{refused}");
     std::fs::remove_dir_all(folder.path().join("index")).expect("a removal");
+    unmark(folder.path());
     let other = open(folder.path(), LogOptions { segment_bytes: 1_400, ..small() });
     add(&other, 100..200).await;
     other.close().await;

@@ -85,6 +85,7 @@ async fn a_torn_tail_of_every_length_is_cut_and_reported() {
                 continue; // The padding at the end is zeros anyway.
             }
             std::fs::write(&file, &torn).expect("a write");
+            unmark(folder.path());
             let (log, report) = try_open(folder.path()).expect("a torn tail is no damage");
             let want = nonzero.saturating_sub(last.start) as u64;
             assert_eq!((report.events, report.torn_tail_bytes), (4, want), "{kind} at {cut}");
@@ -189,6 +190,7 @@ async fn a_segment_that_was_never_born_is_made_again() {
     let newborn = folder.path().join("segment-00000000000000000004.log");
     for len in [0, 1, 60, SEGMENT_HEADER - 1] {
         std::fs::write(&newborn, &bytes[..len]).expect("a write");
+        unmark(folder.path());
         let (log, report) = try_open(folder.path()).expect("a log");
         assert_eq!((report.events, report.segments), (4, 2));
         assert_eq!(append(&log, "b", 4..5).await.first_position, 4);

@@ -10,13 +10,11 @@ use super::source::Given;
 use crate::base::{Clock, EventId, Timestamp};
 use crate::event::{Actor, ContentType, ExpectedRevision, NewEvent, Recorded, StreamName};
 use crate::event_log::{
-    AppendError, Appended, Direction, EventLog, ReadError, StreamAppend, StreamRead,
+    AppendError, Appended, Direction, EventLog, LINK_TYPE, ReadError, StreamAppend, StreamRead,
 };
 
 /// Where the configuration is.
 const CONFIG: &str = "$persistentSubscriptionConfig";
-/// The type of a link: its data are `revision@stream`.
-pub(super) const LINK: &str = "$>";
 
 /// Something could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -180,7 +178,7 @@ pub(super) fn parked_event(
     now: Timestamp,
 ) -> Result<NewEvent, KeepError> {
     let link = format!("{}@{}", given.event.revision, given.event.stream);
-    let mut event = event(LINK, ContentType::Binary, link.into_bytes(), now)?;
+    let mut event = event(LINK_TYPE, ContentType::Binary, link.into_bytes(), now)?;
     let metadata = json!({
         "added": now.to_string(),
         "reason": reason,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::config::ALL;
 use super::consumers::BUCKETS;
 use super::group::{Arrived, Entry};
-use super::records::{LINK, Names, is_own};
+use super::records::{Names, is_own};
 use super::settings::{Settings, Strategy};
 use crate::event::{Recorded, StreamName};
 use crate::event_log::{AllRead, Direction, EventLog, ReadError, StreamRead};
 use crate::kurrentdb::filter::EventFilter;
+use crate::kurrentdb::links;
 
 /// An event on its way to a consumer.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,8 +110,7 @@ impl Source {
                 return Ok(Entry::Passed);
             }
         }
-        let given =
-            if settings.resolve_links { resolve(log, event).await? } else { Some(plain(event)) };
+        let given = resolve(log, event, settings.resolve_links).await?;
         Ok(match given {
             Some(given) => Entry::Wanted(arrived(given, settings.strategy)),
             None => Entry::Passed,
@@ -137,32 +137,20 @@ pub(super) async fn read_parked(
     let mut page = Vec::with_capacity(links.len());
     for link in links {
         let revision = link.revision;
-        let given = resolve(log, link).await?;
+        let given = resolve(log, link, true).await?;
         page.push((revision, given.map(|given| arrived(given, strategy))));
     }
     Ok(Some(page))
 }
 
-fn plain(event: Recorded) -> Given {
-    Given { event, link: None }
-}
-
 /// What an event points at, if it is a link; nothing where that is gone.
-async fn resolve(log: &dyn EventLog, event: Recorded) -> Result<Option<Given>, ReadError> {
-    if event.event_type != LINK {
-        return Ok(Some(plain(event)));
-    }
-    let Some((revision, stream)) = target(&event.data) else { return Ok(None) };
-    let from = StreamRead::Revision(revision);
-    let found = log.read_stream(&stream, from, Direction::Forwards, 1).await?;
-    let found = found.into_iter().find(|found| found.revision == revision);
-    Ok(found.map(|found| Given { event: found, link: Some(event) }))
-}
-
-/// The revision and the stream that a link names.
-fn target(data: &[u8]) -> Option<(u64, StreamName)> {
-    let (revision, stream) = std::str::from_utf8(data).ok()?.split_once('@')?;
-    Some((revision.parse().ok()?, StreamName::new(stream).ok()?))
+async fn resolve(
+    log: &dyn EventLog,
+    event: Recorded,
+    wanted: bool,
+) -> Result<Option<Given>, ReadError> {
+    let found = links::resolve(log, vec![event], wanted).await?.pop();
+    Ok(found.and_then(|found| Some(Given { event: found.event?, link: found.link })))
 }
 
 fn arrived(given: Given, strategy: Strategy) -> Arrived<Arc<Given>> {
@@ -184,7 +172,7 @@ fn pin(event: &Recorded, strategy: Strategy) -> String {
             return id.to_owned();
         }
     }
-    match target(&event.data).filter(|_| event.event_type == LINK) {
+    match links::target(event) {
         Some((_, stream)) => stream.as_str().to_owned(),
         None => event.stream.as_str().to_owned(),
     }

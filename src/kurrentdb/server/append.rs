@@ -9,6 +9,7 @@ use super::{Front, request, status};
 use crate::event::{ExpectedRevision, NewEvent, StreamName};
 use crate::event_log::{AppendError, Appended};
 use crate::kurrentdb::codec;
+use crate::kurrentdb::intake::{self, Intake, IntakeError, Way};
 use crate::kurrentdb::messages::Empty;
 use crate::kurrentdb::messages::streams::append_resp::{
     Current, CurrentRevision, Expected, OldCurrent, OldExpected, Position, Result as Outcome,
@@ -28,6 +29,8 @@ pub(super) enum Verdict {
     TooLarge(usize),
     /// Nothing like this can be written there.
     Invalid(String),
+    /// Nothing like this can be written there by a client, as things are.
+    Refused(&'static str),
     /// The log does not answer.
     Failed(Status),
 }
@@ -35,6 +38,7 @@ pub(super) enum Verdict {
 /// Appends, and says what came of it. An append without events only looks at the revision.
 pub(super) async fn settle(
     front: &Front,
+    by: &str,
     stream: &StreamName,
     expected: ExpectedRevision,
     events: Vec<NewEvent>,
@@ -42,13 +46,41 @@ pub(super) async fn settle(
     if events.is_empty() {
         return look(front, stream, expected).await;
     }
-    match front.log.append(stream.clone(), expected, events).await {
+    let appended = match (Way::of(stream, &events, front.intake.is_some()), &front.intake) {
+        (Way::Intake, Some(intake)) => {
+            match offer(&**intake, by, stream.clone(), expected, events).await {
+                Ok(appended) => Ok(appended),
+                Err(IntakeError::Append(error)) => Err(error),
+                Err(IntakeError::Refused(what)) => return Verdict::Invalid(what),
+                Err(error @ IntakeError::Unavailable) => {
+                    return Verdict::Failed(Status::unavailable(error.to_string()));
+                }
+            }
+        }
+        (Way::Intake | Way::NoIntake, _) => return Verdict::Refused(intake::NO_INTAKE),
+        (Way::Own, _) => return Verdict::Refused(intake::OWN),
+        (Way::Log, _) => front.log.append(stream.clone(), expected, events).await,
+    };
+    match appended {
         Ok(appended) => Verdict::Success(success(&appended)),
         Err(error @ AppendError::PartlyRepeated { .. }) => {
             refused(error, request::current(&*front.log, stream).await)
         }
         Err(error) => refused(error, None),
     }
+}
+
+/// Offers leads to the platform, without what their client wrote beside them.
+async fn offer(
+    intake: &dyn Intake,
+    by: &str,
+    stream: StreamName,
+    expected: ExpectedRevision,
+    events: Vec<NewEvent>,
+) -> Result<Appended, IntakeError> {
+    let offers = events.into_iter().map(|event| intake::without_metadata(event, by)).collect();
+    let offers = Result::map_err(offers, |what: &str| IntakeError::Refused(what.to_owned()))?;
+    intake.offer(stream, expected, offers).await
 }
 
 fn refused(error: AppendError, log_is_at: Option<u64>) -> Verdict {
@@ -115,12 +147,13 @@ pub(super) async fn append(
         }
         events.push(event);
     }
-    let result = match settle(&front, &stream, expected, events).await {
+    let result = match settle(&front, caller.name(), &stream, expected, events).await {
         Verdict::Success(success) => Outcome::Success(success),
         Verdict::WrongVersion(actual) => Outcome::WrongExpectedVersion(conflict(expected, actual)),
         Verdict::StreamDeleted => return Err(status::stream_deleted(&stream)),
         Verdict::TooLarge(limit) => return Err(status::too_large(limit)),
         Verdict::Invalid(what) => return Err(Status::invalid_argument(what)),
+        Verdict::Refused(what) => return Err(Status::failed_precondition(what)),
         Verdict::Failed(status) => return Err(status),
     };
     Ok(Response::new(AppendResp { result: Some(result) }))

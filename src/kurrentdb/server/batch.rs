@@ -197,10 +197,10 @@ impl Worker {
         correlation_id: Option<messages::Uuid>,
         partial: Partial,
     ) -> Result<(), Gone> {
-        let front = self.front.clone();
+        let (front, caller) = (self.front.clone(), self.caller.clone());
         let Partial { stream, expected, events, bytes } = partial;
         let mut settling: BoxFuture<'static, Settled> = Box::pin(async move {
-            let verdict = append::settle(&front, &stream, expected, events).await;
+            let verdict = append::settle(&front, caller.name(), &stream, expected, events).await;
             let stream = StreamIdentifier::of(stream.as_str());
             let answer = match verdict {
                 Verdict::Success(success) => Ok(Outcome::Success(success)),
@@ -210,6 +210,7 @@ impl Worker {
                 Verdict::StreamDeleted => Ok(Outcome::Error(in_batch::stream_deleted(&stream))),
                 Verdict::TooLarge(limit) => Ok(Outcome::Error(in_batch::too_large(limit))),
                 Verdict::Invalid(what) => Ok(Outcome::Error(in_batch::bad_request(&what))),
+                Verdict::Refused(what) => Ok(Outcome::Error(in_batch::refused(what))),
                 // Whether it stands is not known, so nothing is said of it: the client repeats.
                 Verdict::Failed(status) => Err(status),
             };

@@ -9,6 +9,7 @@ use super::{Front, request, status};
 use crate::event::{ExpectedRevision, StreamName};
 use crate::event_log::AppendError;
 use crate::kurrentdb::codec;
+use crate::kurrentdb::intake::{self, Way};
 use crate::kurrentdb::messages::streams::delete_resp::Position;
 use crate::kurrentdb::messages::streams::{DeleteReq, DeleteResp};
 
@@ -19,6 +20,7 @@ pub(super) async fn delete(
     message: DeleteReq,
 ) -> Result<Response<DeleteResp>, Status> {
     let (stream, expected) = request::target(&caller, message.options.as_ref())?;
+    check(&front, &stream)?;
     let done = front.log.delete(stream.clone(), expected).await;
     answer("Delete", &stream, expected, done)
 }
@@ -30,8 +32,17 @@ pub(super) async fn tombstone(
     message: DeleteReq,
 ) -> Result<Response<DeleteResp>, Status> {
     let (stream, expected) = request::target(&caller, message.options.as_ref())?;
+    check(&front, &stream)?;
     let done = front.log.tombstone(stream.clone(), expected).await;
     answer("Tombstone", &stream, expected, done)
+}
+
+/// A client does not take streams from under a platform that runs.
+fn check(front: &Front, stream: &StreamName) -> Result<(), Status> {
+    match Way::of_deletion(stream, front.intake.is_some()) {
+        Way::Own => Err(Status::failed_precondition(intake::OWN)),
+        _ => Ok(()),
+    }
 }
 
 fn answer(

@@ -19,6 +19,7 @@ use crate::event::{Recorded, StreamName};
 use crate::event_log::{Direction, EventLog, StreamRead, Subscription, SubscriptionItem};
 use crate::kurrentdb::codec::{self, UuidForm};
 use crate::kurrentdb::filter::EventFilter;
+use crate::kurrentdb::links;
 use crate::kurrentdb::messages::Timestamp;
 use crate::kurrentdb::messages::streams::ReadResp;
 use crate::kurrentdb::messages::streams::read_req::{
@@ -62,6 +63,7 @@ pub(super) async fn follow(
         source,
         filter,
         form,
+        resolves: options.resolve_links,
         looked_at: 0,
         queue: VecDeque::from([response(confirmation)]),
     };
@@ -81,6 +83,8 @@ struct Follower {
     source: Source,
     filter: Option<EventFilter>,
     form: UuidForm,
+    /// Links come with what they point at.
+    resolves: bool,
     /// Events since the last checkpoint.
     looked_at: u64,
     queue: VecDeque<ReadResp>,
@@ -117,27 +121,41 @@ impl Follower {
             item = self.source.next(&*self.front.log) => item?,
         };
         match item {
-            Item::Events(events) => events.iter().try_for_each(|event| self.give(event)),
-            Item::CaughtUp => {
-                self.caught_up();
-                Ok(())
+            Item::Events(events) if self.filter.is_none() => self.give(events).await?,
+            Item::Events(events) => {
+                for event in events {
+                    self.sift(event).await?;
+                }
             }
+            Item::CaughtUp => self.caught_up(),
         }
+        Ok(())
     }
 
-    fn give(&mut self, event: &Recorded) -> Result<(), Status> {
-        let Some(filter) = &self.filter else {
-            self.push(Content::Event(codec::read_event(event, self.form)));
-            return Ok(());
-        };
+    async fn give(&mut self, events: Vec<Recorded>) -> Result<(), Status> {
+        let found = links::resolve(&*self.front.log, events, self.resolves).await;
+        let found = found.map_err(|error| status::read_failed(&error))?;
+        if let Source::Stream(stream) = &mut self.source {
+            stream.page.learn(links::bytes(&found));
+        }
+        for found in &found {
+            self.push(Content::Event(codec::resolved_event(found, self.form)));
+        }
+        Ok(())
+    }
+
+    /// Gives an event if the filter wants it, which is asked before a link is looked up.
+    async fn sift(&mut self, event: Recorded) -> Result<(), Status> {
+        let Some(filter) = &self.filter else { return Ok(()) };
         let (interval, is_wanted) =
-            (filter.checkpoint_interval, filter.wants(event).map_err(|error| bad_filter(&error))?);
+            (filter.checkpoint_interval, filter.wants(&event).map_err(|error| bad_filter(&error))?);
+        let position = event.position;
         if is_wanted {
-            self.push(Content::Event(codec::read_event(event, self.form)));
+            self.give(vec![event]).await?;
         }
         self.looked_at += 1;
         if self.looked_at >= interval {
-            self.checkpoint(event.position);
+            self.checkpoint(position);
         }
         Ok(())
     }
@@ -250,7 +268,6 @@ impl OneStream {
                 let from = StreamRead::Revision(self.next);
                 let events = log.read_stream(&self.name, from, Direction::Forwards, max).await;
                 let events = events.map_err(|error| status::read_failed(&error))?;
-                self.page.learn(&events);
                 // What a read does not give any more is gone: deleted, or over its number or age.
                 let given = events.last().map(|event| event.revision);
                 let seen = given.or(info.last_revision).unwrap_or(0);

@@ -15,6 +15,7 @@ use crate::event::{Recorded, StreamName};
 use crate::event_log::{AllRead, Direction, StreamRead};
 use crate::kurrentdb::codec::{self, UuidForm};
 use crate::kurrentdb::filter::{EventFilter, FilterError};
+use crate::kurrentdb::links;
 use crate::kurrentdb::messages::streams::read_req::{
     AllOption, BACKWARDS, CountOption, FilterOption, Options, RevisionOption, StreamOption,
 };
@@ -48,9 +49,8 @@ impl PageSize {
         self.0
     }
 
-    /// Learns from a page.
-    pub(in crate::kurrentdb) fn learn(&mut self, page: &[Recorded]) {
-        let bytes: usize = page.iter().map(|event| event.data.len() + event.metadata.len()).sum();
+    /// Learns from the bytes of a page, those included that its links point at.
+    pub(in crate::kurrentdb) fn learn(&mut self, bytes: usize) {
         if bytes > PAGE_BYTES {
             self.0 = PAGE_MIN;
         } else if bytes * 2 <= PAGE_BYTES {
@@ -109,6 +109,7 @@ pub(super) async fn read(
         direction,
         filter,
         form,
+        resolves: options.resolve_links,
         left: count,
         page: PageSize::default(),
         queue: VecDeque::new(),
@@ -209,6 +210,8 @@ struct Reader {
     direction: Direction,
     filter: Option<EventFilter>,
     form: UuidForm,
+    /// Links come with what they point at.
+    resolves: bool,
     /// Events that may still be given.
     left: u64,
     page: PageSize,
@@ -242,7 +245,7 @@ impl Reader {
             Some(_) => self.page.events(),
             None => self.page.events().min(usize::try_from(self.left).unwrap_or(usize::MAX)),
         };
-        let log = &self.front.log;
+        let log = self.front.log.clone();
         let events = match &self.cursor {
             Cursor::Stream { name, from, .. } => {
                 log.read_stream(name, *from, self.direction, max).await
@@ -251,24 +254,28 @@ impl Reader {
             Cursor::Nowhere => Ok(Vec::new()),
         }
         .map_err(|error| status::read_failed(&error))?;
-        self.page.learn(&events);
         self.advance(&events);
-        if events.is_empty() {
+        let is_end = events.is_empty();
+        if is_end {
             self.left = 0;
         }
-        for event in &events {
-            if self.left > 0 && self.wants(event)? {
+        let bytes = events.iter().map(|event| event.data.len() + event.metadata.len()).sum();
+        let mut wanted = Vec::with_capacity(events.len());
+        for event in events {
+            if self.left > 0 && self.wants(&event)? {
                 self.left -= 1;
-                let event = codec::read_event(event, self.form);
-                self.queue.push_back(response(Content::Event(event)));
+                wanted.push(event);
             }
         }
-        if events.is_empty()
-            && let Some(last) = self.last.take()
-        {
+        let found = links::resolve(&*log, wanted, self.resolves).await;
+        let found = found.map_err(|error| status::read_failed(&error))?;
+        self.page.learn(links::bytes(&found).max(bytes));
+        let answers = found.iter().map(|found| codec::resolved_event(found, self.form));
+        self.queue.extend(answers.map(|event| response(Content::Event(event))));
+        if is_end && let Some(last) = self.last.take() {
             self.queue.push_back(response(Content::LastStreamPosition(last)));
         }
-        Ok(!events.is_empty() || !self.queue.is_empty())
+        Ok(!is_end || !self.queue.is_empty())
     }
 
     fn wants(&self, event: &Recorded) -> Result<bool, Status> {

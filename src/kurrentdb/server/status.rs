@@ -223,6 +223,12 @@ pub(in crate::kurrentdb) mod in_batch {
         detail(Code::InvalidArgument, message, "BadRequest", &value)
     }
 
+    /// A request that would be right elsewhere, or at another time.
+    pub(in crate::kurrentdb) fn refused(message: &str) -> messages::Status {
+        let value = BadRequest { message: message.to_owned() };
+        detail(Code::FailedPrecondition, message, "BadRequest", &value)
+    }
+
     /// The caller may not do this.
     pub(in crate::kurrentdb) fn access_denied() -> messages::Status {
         detail(Code::PermissionDenied, "Access Denied", "AccessDenied", &Empty {})

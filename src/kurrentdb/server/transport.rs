@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
@@ -18,12 +19,19 @@ use super::tls::Tls;
 const CONNECTIONS_MAX: usize = 1_024;
 /// How long a client may take to agree on keys.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// How long a client may take to say that it speaks HTTP/2; after that it is asked every now and
+/// then whether it is still there.
+const PREFACE_WITHIN: Duration = Duration::from_secs(10);
+/// What it says first. Units: bytes. Source: RFC 9113 §3.4.
+const PREFACE: usize = 24;
 /// How long to wait after the system refused a connection: it has no more descriptors.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
 /// One connection.
 pub(super) struct Connection {
     stream: Stream,
+    /// What is still to be heard of its first bytes, and until when; nothing once they came.
+    preface: Option<(usize, Pin<Box<Sleep>>)>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -68,9 +76,16 @@ async fn accept_all(listener: TcpListener, tls: Option<Tls>, sender: mpsc::Sende
         let (tls, sender) = (tls.clone(), sender.clone());
         tokio::spawn(async move {
             if let Some(stream) = agree(stream, tls).await {
-                drop(sender.send(Connection { stream, _permit: permit }).await);
+                drop(sender.send(Connection::new(stream, permit)).await);
             }
         });
+    }
+}
+
+impl Connection {
+    fn new(stream: Stream, permit: OwnedSemaphorePermit) -> Self {
+        let preface = Some((PREFACE, Box::pin(tokio::time::sleep(PREFACE_WITHIN))));
+        Self { stream, preface, _permit: permit }
     }
 }
 
@@ -98,10 +113,22 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.stream {
+        if let Some((_, limit)) = &mut self.preface
+            && limit.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let before = buffer.filled().len();
+        let read = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        };
+        let heard = buffer.filled().len() - before;
+        if let Some((wanted, _)) = &mut self.preface {
+            *wanted = wanted.saturating_sub(heard);
         }
+        self.preface.take_if(|(wanted, _)| *wanted == 0);
+        read
     }
 }
 

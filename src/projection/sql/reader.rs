@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Error;
+use crate::base::Timestamp;
 use crate::event::Recorded;
 use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog};
 use crate::projection::tables::Tables;
@@ -38,6 +39,24 @@ impl LogReader {
     /// Looks for what was written since; gives the head.
     pub(crate) async fn look(&self) -> Result<Option<u64>, Error> {
         Ok(self.log.look().await?)
+    }
+
+    /// The last position that was recorded by a time; nothing where all came later. Time of
+    /// recording never goes backwards.
+    pub(crate) async fn last_by(&self, time: Timestamp, head: u64) -> Result<Option<u64>, Error> {
+        let (mut first, mut end) = (0, head + 1);
+        while first < end {
+            let middle = first + (end - first) / 2;
+            let from = AllRead::Position(middle);
+            let page = self.log.read_all(from, Direction::Forwards, 1).await?;
+            let is_by_then = page.first().is_some_and(|event| event.recorded_at <= time);
+            if is_by_then {
+                first = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+        Ok(first.checked_sub(1))
     }
 
     /// Takes every fact up to a position (or the head) into the tables, and shows each to

@@ -54,6 +54,25 @@ pub struct ViewStatus {
     pub last_error: Option<String>,
 }
 
+impl ViewStatus {
+    /// A view that is computed when it is asked for, at a position.
+    pub(crate) fn at(view: &View, position: Option<u64>) -> Self {
+        Self {
+            name: view.name.clone(),
+            layer: view.layer.as_str(),
+            position,
+            head: position,
+            lag: 0,
+            windows: 0,
+            dirty_windows: 0,
+            files: 0,
+            rows: 0,
+            bytes: 0,
+            last_error: None,
+        }
+    }
+}
+
 /// Brings every view up to the tables' position, those in `anew` from nothing. One that fails
 /// stays as it was and holds no other one up.
 ///

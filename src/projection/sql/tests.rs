@@ -143,7 +143,7 @@ async fn verify_finds_a_row_that_was_tampered_with() {
     let counts = datafusion::arrow::array::Int64Array::from(vec![99_i64; batch.num_rows()]);
     columns[place] = Arc::new(counts);
     let schema = batch.schema();
-    let forged = datafusion::arrow::record_batch::RecordBatch::try_new(schema, columns);
+    let forged = RecordBatch::try_new(schema, columns);
     let start = *stored.windows.keys().next().expect("a window");
     store.write_window(view, start, stored.position, &forged.expect("same shape")).expect("writes");
     let report = verify_at(folder.path()).await.expect("compares");

@@ -56,6 +56,7 @@ impl Tables {
             // In `events` only.
             Event::ConfigurationLoaded(_)
             | Event::LeadRowRejected(_)
+            | Event::LeadOffered(_)
             | Event::SubjectRegistered(_) => {}
         }
     }

@@ -7,7 +7,10 @@ use std::fmt;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{AgentConfig, CampaignConfig, CarrierConfig, Config, SealingConfig, SipConfig};
+use super::{
+    AgentConfig, CampaignConfig, CarrierConfig, Config, KurrentdbConfig, Names, SealingConfig,
+    SipConfig,
+};
 use crate::base::PhoneNumber;
 
 /// A longest wait that makes sense: an hour. Units: ms.
@@ -87,6 +90,10 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
     }
     let mut table = Table { name: "sealing", number: 0, faults: &mut faults };
     check_sealing(&config.sealing, &mut table);
+    if let Some(front) = &config.kurrentdb {
+        let mut table = Table { name: "kurrentdb", number: 0, faults: &mut faults };
+        check_kurrentdb(front, config.log.is_some(), &mut table);
+    }
     check_sip(&config.sip, &mut Table { name: "sip", number: 0, faults: &mut faults });
     let mut seen = BTreeSet::new();
     for (number, carrier) in config.carriers.iter().enumerate() {
@@ -149,6 +156,24 @@ fn check_store(sealing: &SealingConfig, table: &mut Table<'_>) {
     if sealing.virtual_hosted && sealing.endpoint.is_none() {
         table.fault(&["virtual_hosted"], "set `endpoint` to https://bucket.host, too");
     }
+}
+
+fn check_kurrentdb(front: &KurrentdbConfig, is_elsewhere: bool, table: &mut Table<'_>) {
+    if cfg!(not(feature = "kurrentdb")) {
+        let problem = "this program was built without the feature kurrentdb; leave the table \
+                       out, or build with it";
+        table.fault(&[], problem);
+        return;
+    }
+    if is_elsewhere {
+        let problem = "the log is on a server, named by `log`, which has clients of its own; \
+                       leave one of the two out";
+        table.fault(&[], problem);
+    }
+    if let Some(breach) = front.breach(false) {
+        table.fault(breach.key(), breach.message(&Names::KEYS));
+    }
+    table.range(&["max_append_bytes"], front.max_append_bytes as u64, 1_024, 16 << 20);
 }
 
 fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {

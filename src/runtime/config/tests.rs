@@ -153,3 +153,58 @@ fn secrets_never_print() {
     let printed = format!("{config:?} {}", serde_json::to_string(&config).expect("JSON"));
     assert!(!printed.contains("hunter2"));
 }
+
+#[cfg(feature = "kurrentdb")]
+mod kurrentdb {
+    use super::*;
+
+    const PLAIN: &str = "[kurrentdb]\ninsecure = true\n";
+    const TLS: &str = "[kurrentdb]\ntls_cert = \"a.pem\"\ntls_key = \"a.key\"\n";
+
+    #[test]
+    fn the_log_is_served_with_tls_or_on_loopback() {
+        for good in [PLAIN, TLS, &format!("{TLS}listen = \"0.0.0.0:2113\"\n")] {
+            let config = Config::parse(Path::new("l.toml"), good).expect("a good file");
+            assert_eq!(config.kurrentdb.map(|front| front.has_tls()), Some(good != PLAIN));
+        }
+        check("node = \"a\"\n[kurrentdb]\n", "line 2, column 1: kurrentdb: give tls_cert and");
+        check(
+            &format!("{PLAIN}listen = \"0.0.0.0:2113\"\n"),
+            "line 3, column 10: kurrentdb.listen: 0.0.0.0:2113: without TLS others",
+        );
+        check(&format!("{TLS}insecure = true\n"), "line 4, column 12: kurrentdb.insecure: wanted");
+        check("[kurrentdb]\ntls_cert = \"a\"\n", "kurrentdb.tls_cert: wanted with tls_key");
+        check("[kurrentdb]\ntls_key = \"a\"\n", "kurrentdb.tls_key: wanted with tls_cert");
+    }
+
+    #[test]
+    fn what_cannot_be_served_names_its_line() {
+        check(&format!("{PLAIN}lisen = 1\n"), "line 3, column 1: unknown field `lisen`, expected");
+        check(&format!("{PLAIN}max_append_bytes = 1\n"), "line 3, column 20: kurrentdb.max_append");
+        check(
+            &format!("log = \"esdb://localhost:2113?tls=false\"\n{PLAIN}"),
+            "line 2, column 1: kurrentdb: the log is on a server",
+        );
+    }
+
+    #[test]
+    fn a_file_allows_as_many_bytes_as_the_command() {
+        let most = KurrentdbConfig::default().max_append_bytes;
+        assert_eq!(most, crate::kurrentdb::server::APPEND_MAX);
+    }
+
+    #[test]
+    fn files_lie_beside_the_configuration() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("l.toml");
+        std::fs::write(&path, TLS).expect("a file");
+        let front = Config::load(&path).expect("a good file").kurrentdb.expect("the table");
+        assert_eq!(front.tls_key, Some(folder.path().join("a.key")));
+    }
+}
+
+#[cfg(not(feature = "kurrentdb"))]
+#[test]
+fn a_program_that_cannot_serve_the_log_says_so() {
+    check("[kurrentdb]\ninsecure = true\n", "line 1, column 1: kurrentdb: this program was built");
+}

@@ -30,6 +30,8 @@ impl Engine {
             while let Some(output) = slot.call.poll_output() {
                 match output {
                     CallOutput::Fact(event) => self.drafts.push(Draft {
+                        event_id: None,
+                        correlation: None,
                         event,
                         at: now,
                         actor: Actor::part("call"),

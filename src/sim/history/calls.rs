@@ -12,8 +12,8 @@ use crate::base::{AgentId, CallId, CarrierId, EventId, LegId, Millis, Ppm, Times
 use crate::call::{Call, CallCommand, CallInput, CallOutput, CallSetup, LegOver};
 use crate::conversation::{Input, Language, PromptId};
 use crate::event::{
-    Actor, AgentState, AgentStateChanged, AttemptStarted, CommitmentMade, Disposition, Event,
-    Handler, Portrait, RoutePurpose,
+    AgentState, AgentStateChanged, AttemptStarted, CommitmentMade, Disposition, Event, Handler,
+    Portrait, RoutePurpose,
 };
 use crate::runtime::Draft;
 use crate::sip::Party;
@@ -210,12 +210,9 @@ impl Stage<'_> {
         let Some(talking) = self.calls.get_mut(&serial) else { return Ok(commands) };
         while let Some(output) = talking.call.poll_output() {
             match output {
-                CallOutput::Fact(event) => drafts.push(Draft {
-                    event,
-                    at: now,
-                    actor: Actor::part("call"),
-                    cause: talking.cause,
-                }),
+                CallOutput::Fact(event) => {
+                    drafts.push(Draft::new(event, now, "call").because_of(talking.cause));
+                }
                 CallOutput::Command(command) => commands.push_back(command),
             }
         }

@@ -154,8 +154,12 @@ impl Rig {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (stop, stopped) = oneshot::channel::<()>();
-        let options =
-            ServeOptions { access: Access::open(), tls: None, append_bytes_max: APPEND_MAX };
+        let options = ServeOptions {
+            access: Access::open(),
+            tls: None,
+            append_bytes_max: APPEND_MAX,
+            intake: None,
+        };
         let log = self.log.clone();
         let task = tokio::spawn(async move {
             let shutdown = async { drop(stopped.await) };

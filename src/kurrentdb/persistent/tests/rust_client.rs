@@ -72,7 +72,12 @@ async fn the_rust_client_consumes() {
     let log: Arc<dyn EventLog> = Arc::new(opened.expect("a log").0);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let address = listener.local_addr().expect("an address");
-    let options = ServeOptions { access: Access::open(), tls: None, append_bytes_max: APPEND_MAX };
+    let options = ServeOptions {
+        access: Access::open(),
+        tls: None,
+        append_bytes_max: APPEND_MAX,
+        intake: None,
+    };
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(async move {
         serve(log, listener, clock, options, async { drop(stopped.await) }).await

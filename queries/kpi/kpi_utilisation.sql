@@ -1,0 +1,47 @@
+-- name: kpi_utilisation
+-- description: Utilisation: how much of the time agents were signed in they spent on calls.
+-- numerator: talking and wrap-up; there is no hold on this platform, so hold is nothing
+-- denominator: signed-in time: available, ringing, talking, wrap-up and breaks
+-- exclusions: states that go on. A state over the edge of the span counts with the part
+--   inside
+-- unit: parts per million
+-- source: contact-centre practice
+-- params: agent_id =, from =, until =
+-- example: ledgerline query kpi_utilisation --param agent_id=alex
+with
+pieces as (
+    select
+        state,
+        (
+            cast(
+                cast(
+                    least(until_at, coalesce(cast(nullif($until, '') as timestamptz), until_at))
+                    as timestamp
+                ) as bigint
+            )
+            - cast(
+                cast(
+                    greatest(from_at, coalesce(cast(nullif($from, '') as timestamptz), from_at))
+                    as timestamp
+                ) as bigint
+            )
+        ) / 1000000 as spent_ms
+    from agent_states
+    where until_at is not null
+        and ($agent_id = '' or agent_id = $agent_id)
+        and ($from = '' or until_at > cast(nullif($from, '') as timestamptz))
+        and ($until = '' or from_at < cast(nullif($until, '') as timestamptz))
+),
+spent as (
+    select
+        coalesce(
+            sum(spent_ms) filter (where state in ('talking', 'wrap_up')), 0
+        ) as handling_ms,
+        coalesce(sum(spent_ms), 0) as signed_in_ms
+    from pieces
+)
+select
+    handling_ms,
+    signed_in_ms,
+    handling_ms * 1000000 / nullif(signed_in_ms, 0) as utilisation_ppm
+from spent

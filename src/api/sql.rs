@@ -1,0 +1,189 @@
+//! `POST /api/sql`: a question over HTTP.
+//!
+//! In: JSON with the question, its parameters, the moment of the log and the format. Out: the
+//! answer as it is computed, with its log position in a header. Invariants: nothing is changed;
+//! a request that a page elsewhere could send without asking is refused (its type must be
+//! `application/json`); an answer that breaks off ends the connection, so that nobody takes a
+//! part for the whole.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use datafusion::common::ParamValues;
+use datafusion::scalar::ScalarValue;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use crate::event_log::{BoxFuture, EventLog};
+use crate::projection::sql::LogReader;
+use crate::query::{Encoded, Encoding, Engine, Error, Session};
+
+/// The most bytes one question may have. Units: bytes.
+const QUESTION_MAX: usize = 1 << 20;
+/// The header with the last log position that the answer sees.
+const POSITION: &str = "ledgerline-position";
+
+/// An engine that is opened by the first question: folding a long log takes a while.
+#[derive(Clone)]
+pub struct SqlDoor(Arc<Inner>);
+
+struct Inner {
+    engine: OnceCell<Arc<Engine>>,
+    open: Box<dyn Fn() -> BoxFuture<'static, Result<Engine, Error>> + Send + Sync>,
+}
+
+/// A question.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    sql: String,
+    /// By name for `$name`, in a list for `$1`.
+    #[serde(default)]
+    params: Value,
+    #[serde(default)]
+    as_of: Option<String>,
+    #[serde(default)]
+    statement_timeout: Option<String>,
+    #[serde(default)]
+    format: Option<String>,
+}
+
+impl SqlDoor {
+    /// Questions about a log, with views in a data folder.
+    pub fn new(log: Arc<dyn EventLog>, data_dir: std::path::PathBuf) -> Self {
+        let open = move || -> BoxFuture<'static, Result<Engine, Error>> {
+            let (reader, data_dir) = (LogReader::over(log.clone()), data_dir.clone());
+            Box::pin(async move { Box::pin(Engine::over(reader, &data_dir)).await })
+        };
+        Self(Arc::new(Inner { engine: OnceCell::new(), open: Box::new(open) }))
+    }
+
+    /// The route, for the console's server.
+    pub fn routes(self) -> Router {
+        Router::new()
+            .route("/api/sql", post(answer))
+            .layer(DefaultBodyLimit::max(QUESTION_MAX))
+            .with_state(self)
+    }
+
+    /// A session that sees everything that is in the log by now.
+    async fn session(&self) -> Result<Session, Error> {
+        let opened = self.0.engine.get_or_try_init(|| async {
+            let engine = (self.0.open)().await?;
+            Ok::<_, Error>(Arc::new(engine))
+        });
+        let engine = opened.await?.clone();
+        drop(Box::pin(engine.refresh()).await?);
+        Ok(Session::new(engine))
+    }
+}
+
+async fn answer(
+    State(door): State<SqlDoor>,
+    question: Result<Json<Question>, JsonRejection>,
+) -> Response {
+    let question = match question {
+        Ok(Json(question)) => question,
+        Err(rejection) => {
+            return refusal(rejection.status(), "sql.request", &rejection.body_text(), None);
+        }
+    };
+    let encoding = match question.format.as_deref().unwrap_or("json").parse::<Encoding>() {
+        Ok(encoding) => encoding,
+        Err(wanted) => {
+            return refusal(StatusCode::BAD_REQUEST, "sql.format", wanted, None);
+        }
+    };
+    match Box::pin(begin(&door, question, encoding)).await {
+        Ok(encoded) => whole(encoded, encoding),
+        Err(error) => refused(&error),
+    }
+}
+
+async fn begin(door: &SqlDoor, question: Question, encoding: Encoding) -> Result<Encoded, Error> {
+    let mut session = door.session().await?;
+    if let Some(as_of) = &question.as_of {
+        session.set("as_of", as_of)?;
+    }
+    if let Some(timeout) = &question.statement_timeout {
+        session.set("statement_timeout", timeout)?;
+    }
+    let running = session.query(&question.sql, params(question.params)?).await?;
+    Encoded::new(running, encoding)
+}
+
+fn whole(encoded: Encoded, encoding: Encoding) -> Response {
+    let position = encoded.position().map(|position| position.to_string());
+    let pieces = futures::stream::unfold(encoded, |mut encoded| async move {
+        let piece = encoded.next().await?;
+        Some((piece, encoded))
+    });
+    let mut response = Response::new(Body::from_stream(pieces));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(encoding.media_type()));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(position) = position.and_then(|position| HeaderValue::from_str(&position).ok()) {
+        headers.insert(POSITION, position);
+    }
+    response
+}
+
+fn params(given: Value) -> Result<ParamValues, Error> {
+    let wrong =
+        |problem: &str| Error::Setting { name: "params".to_owned(), problem: problem.to_owned() };
+    let scalar = |value: Value| match value {
+        Value::Null => Ok(ScalarValue::Null),
+        Value::Bool(value) => Ok(ScalarValue::from(value)),
+        Value::String(text) => Ok(ScalarValue::from(text)),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Ok(ScalarValue::from(whole)),
+            (None, Some(number)) => Ok(ScalarValue::from(number)),
+            (None, None) => Err(wrong("wanted numbers that fit into 64 bits")),
+        },
+        Value::Array(_) | Value::Object(_) => {
+            Err(wrong("wanted texts, numbers, booleans and nulls as values"))
+        }
+    };
+    match given {
+        Value::Null => Ok(ParamValues::from(Vec::<(String, ScalarValue)>::new())),
+        Value::Array(values) => {
+            let values = values.into_iter().map(scalar).collect::<Result<Vec<_>, _>>()?;
+            Ok(ParamValues::from(values))
+        }
+        Value::Object(values) => {
+            let pair = |(name, value)| Ok((name, scalar(value)?));
+            let values = values.into_iter().map(pair).collect::<Result<Vec<_>, Error>>()?;
+            Ok(ParamValues::from(values))
+        }
+        _ => Err(wrong("wanted an object for $name, or a list for $1")),
+    }
+}
+
+/// What went wrong, with the engine's own words: whoever asked wrote the question.
+fn refused(error: &Error) -> Response {
+    let status = match error.code() {
+        "busy" => StatusCode::SERVICE_UNAVAILABLE,
+        "timeout" => StatusCode::GATEWAY_TIMEOUT,
+        "resources" => StatusCode::UNPROCESSABLE_ENTITY,
+        "projection" | "ended" => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let retry = (error.code() == "busy").then_some("1");
+    refusal(status, &format!("sql.{}", error.code()), &error.to_string(), retry)
+}
+
+fn refusal(status: StatusCode, code: &str, message: &str, retry: Option<&'static str>) -> Response {
+    let body = Json(json!({"error": {"code": code, "message": message}}));
+    let mut response = (status, body).into_response();
+    if let Some(seconds) = retry {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+    }
+    response
+}

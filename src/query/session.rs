@@ -1,0 +1,226 @@
+//! One caller's questions, with what was set for them.
+//!
+//! In: SQL, settings, parameters. Out: rows, true at one log position that is told with them.
+//! Invariants: nothing but questions is answered; every table of one question stands at the same
+//! position. Everything that asks, be it a shell, a server or a report, goes through here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::ParamValues;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
+use datafusion::scalar::ScalarValue;
+use futures::StreamExt as _;
+
+use super::as_of::AsOf;
+use super::limits::Rows;
+use super::snapshot::Wanted;
+use super::{Answer, Engine, Error};
+
+/// A caller's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settings {
+    pub(super) as_of: AsOf,
+    pub(super) timeout: Duration,
+}
+
+/// One caller's questions.
+#[derive(Clone)]
+pub struct Session {
+    engine: Arc<Engine>,
+    settings: Settings,
+}
+
+/// A question that was understood.
+#[derive(Clone)]
+pub struct Prepared {
+    context: SessionContext,
+    plan: LogicalPlan,
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Its parameters by name, with their types where those follow from the question.
+    pub params: BTreeMap<String, Option<DataType>>,
+    /// The last log position that it sees; nothing where the log is empty.
+    pub position: Option<u64>,
+}
+
+/// A question that is being answered.
+#[derive(Debug)]
+pub struct Running {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// The last log position that it sees; nothing where the log is empty.
+    pub position: Option<u64>,
+    /// Its rows. Dropping them ends it.
+    pub rows: Rows,
+}
+
+impl Session {
+    /// A session with the settings of the engine.
+    pub fn new(engine: Arc<Engine>) -> Self {
+        let settings = engine.settings();
+        Self { engine, settings }
+    }
+
+    /// Sets `as_of` (`head`, a position, or a time), or `statement_timeout` (milliseconds, or
+    /// with a unit such as `5s`; no more than the engine allows).
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where there is no such setting, or it cannot be so.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let wrong = |problem: String| Error::Setting { name: name.to_owned(), problem };
+        match name.to_ascii_lowercase().as_str() {
+            "as_of" => {
+                let as_of = value.parse::<AsOf>();
+                self.settings.as_of = as_of.map_err(|error| wrong(error.to_string()))?;
+            }
+            "statement_timeout" => {
+                let most = self.engine.settings().timeout;
+                let asked = duration(value).ok_or_else(|| {
+                    wrong("wanted milliseconds such as 5000, or 5s, or 2min".to_owned())
+                })?;
+                // As in PostgreSQL, 0 means no limit of one's own.
+                self.settings.timeout = if asked.is_zero() { most } else { asked.min(most) };
+            }
+            _ => return Err(wrong("is unknown; there are as_of and statement_timeout".to_owned())),
+        }
+        Ok(())
+    }
+
+    /// What a setting is.
+    pub fn show(&self, name: &str) -> Option<String> {
+        match name.to_ascii_lowercase().as_str() {
+            "as_of" => Some(self.settings.as_of.to_string()),
+            "statement_timeout" => Some(format!("{}ms", self.settings.timeout.as_millis())),
+            _ => None,
+        }
+    }
+
+    /// Understands a question, at the head as it is now or as of what was set.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] for anything but a question, [`Error::Sql`] where it is wrong.
+    pub async fn prepare(&self, sql: &str) -> Result<Prepared, Error> {
+        self.engine.prepare(sql, self.settings).await
+    }
+
+    /// Begins to answer, once it is its turn.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where too many wait, [`Error::Sql`] where parameters do not fit.
+    pub async fn run(&self, prepared: &Prepared, params: ParamValues) -> Result<Running, Error> {
+        self.engine.start(prepared, params, self.settings.timeout).await
+    }
+
+    /// Understands a question and begins to answer it.
+    ///
+    /// # Errors
+    /// As the two before.
+    pub async fn query(&self, sql: &str, params: ParamValues) -> Result<Running, Error> {
+        let prepared = self.prepare(sql).await?;
+        self.run(&prepared, params).await
+    }
+}
+
+impl Running {
+    /// All rows at once.
+    ///
+    /// # Errors
+    /// What the rows end with.
+    pub async fn collect(mut self) -> Result<Answer, Error> {
+        let mut answer = Answer::of(&self.schema, &[])?;
+        while let Some(batch) = self.rows.next().await {
+            answer.extend(&[batch?])?;
+        }
+        Ok(answer)
+    }
+}
+
+impl Engine {
+    pub(super) fn settings(&self) -> Settings {
+        Settings { as_of: AsOf::Head, timeout: self.desk.limits().timeout }
+    }
+
+    pub(super) async fn prepare(&self, sql: &str, settings: Settings) -> Result<Prepared, Error> {
+        let snapshot = Box::pin(self.at(settings.as_of)).await?;
+        self.past.forget_unsettled();
+        let environment = self.desk.environment()?;
+        let state = SessionStateBuilder::new_from_existing(snapshot.context.state())
+            .with_runtime_env(environment)
+            .build();
+        let context = SessionContext::new_with_state(state);
+        let plan = loop {
+            match Box::pin(context.state().create_logical_plan(sql)).await {
+                Ok(plan) => break plan,
+                // A table as of another moment is made, and the question understood anew.
+                Err(error) => match Wanted::of(&error) {
+                    Some(as_of) => drop(Box::pin(self.past(as_of)).await?),
+                    None => return Err(error.into()),
+                },
+            }
+        };
+        let options = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
+        options.verify_plan(&plan).map_err(|_| Error::ReadOnly)?;
+        // One that is used as two types that fit has none here, and is bound all the same.
+        let mut types = plan.get_parameter_types().unwrap_or_default();
+        let names = plan.get_parameter_names()?.into_iter();
+        let params = names.map(|name| (name.clone(), types.remove(&name).flatten())).collect();
+        let schema = plan.schema().inner().clone();
+        Ok(Prepared { context, plan, schema, params, position: snapshot.position })
+    }
+
+    pub(super) async fn start(
+        &self,
+        prepared: &Prepared,
+        params: ParamValues,
+        timeout: Duration,
+    ) -> Result<Running, Error> {
+        let frame = prepared.context.execute_logical_plan(prepared.plan.clone()).await?;
+        let frame = match prepared.params.is_empty() {
+            true => frame,
+            false => frame.with_param_values(params)?,
+        };
+        let schema = frame.schema().inner().clone();
+        let seat = self.desk.seat().await?;
+        let limits = self.desk.limits().clone();
+        let rows = self.desk.start(seat, timeout, |sender| async move {
+            let told = |error| Error::of_run(error, &limits);
+            let mut stream = Box::pin(frame.execute_stream()).await.map_err(told)?;
+            while let Some(batch) = stream.next().await {
+                if sender.send(Ok(batch.map_err(told)?)).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Running { schema, position: prepared.position, rows })
+    }
+}
+
+/// Text values by name.
+pub(super) fn texts(params: Vec<(String, String)>) -> ParamValues {
+    let values = params.into_iter().map(|(name, value)| (name, ScalarValue::from(value)));
+    ParamValues::from(values.collect::<Vec<_>>())
+}
+
+/// A time as PostgreSQL writes it.
+fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    let number: u64 = digits.parse().ok()?;
+    match text.get(digits.len()..)?.trim() {
+        "" | "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "min" => number.checked_mul(60).map(Duration::from_secs),
+        "h" => number.checked_mul(3_600).map(Duration::from_secs),
+        _ => None,
+    }
+}

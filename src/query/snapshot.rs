@@ -1,0 +1,210 @@
+//! Every table at one log position: the head, or any earlier one.
+//!
+//! In: a moment of the log. Out: an engine of which all tables, views included, are what the
+//! events up to there give. An earlier moment is folded from the log's beginning, and its views
+//! computed by their own queries: there is no second way to a number.
+//! Memory: the [`KEPT`] earlier moments that were asked about last.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider as _, TableFunctionImpl};
+use datafusion::common::plan_err;
+use datafusion::datasource::{MemTable, TableProvider};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::Expr;
+use datafusion::prelude::SessionContext;
+use datafusion::scalar::ScalarValue;
+use futures::FutureExt as _;
+
+use super::as_of::AsOf;
+use super::{Engine, Error, register};
+use crate::event::Recorded;
+use crate::projection::live::LiveState;
+use crate::projection::sql::{self, Layer, ViewStatus};
+use crate::projection::tables::Tables;
+
+/// Earlier moments that are kept.
+const KEPT: usize = 4;
+
+/// Tables at one position.
+#[derive(Clone)]
+pub(super) struct Snapshot {
+    pub(super) position: Option<u64>,
+    pub(super) context: SessionContext,
+}
+
+/// Earlier moments, the last one that was asked about at the end.
+#[derive(Clone, Default)]
+pub(super) struct Past(Arc<Mutex<VecDeque<Kept>>>);
+
+#[derive(Clone)]
+struct Kept {
+    as_of: AsOf,
+    snapshot: Snapshot,
+    /// No event will ever be added to it.
+    is_settled: bool,
+}
+
+impl Past {
+    fn kept(&self) -> MutexGuard<'_, VecDeque<Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, as_of: AsOf) -> Option<Kept> {
+        let mut kept = self.kept();
+        let place = kept.iter().position(|known| known.as_of == as_of)?;
+        let found = kept.remove(place)?;
+        kept.push_back(found.clone());
+        Some(found)
+    }
+
+    fn put(&self, new: Kept) {
+        let mut kept = self.kept();
+        kept.retain(|known| known.as_of != new.as_of);
+        while kept.len() >= KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(new);
+    }
+
+    /// Forgets what more events may have come to.
+    pub(super) fn forget_unsettled(&self) {
+        self.kept().retain(|known| known.is_settled);
+    }
+}
+
+impl Engine {
+    /// Every table as of a moment.
+    pub(super) async fn at(&self, as_of: AsOf) -> Result<Snapshot, Error> {
+        match as_of {
+            AsOf::Head => self.head().await,
+            AsOf::Position(_) | AsOf::Time(_) => Box::pin(self.past(as_of)).await,
+        }
+    }
+
+    /// Every table as of an earlier moment.
+    pub(super) async fn past(&self, as_of: AsOf) -> Result<Snapshot, Error> {
+        if let Some(kept) = self.past.get(as_of).filter(|kept| kept.is_settled) {
+            return Ok(kept.snapshot);
+        }
+        let head = self.reader.look().await?;
+        let position = match (as_of, head) {
+            (AsOf::Position(position), Some(head)) if position <= head => Some(position),
+            (AsOf::Position(position), _) => {
+                return Err(Error::Ahead { position, head });
+            }
+            (AsOf::Time(time), Some(head)) => self.reader.last_by(time, head).await?,
+            (AsOf::Head, head) => head,
+            (AsOf::Time(_), None) => None,
+        };
+        let mut tables = Tables::default();
+        let mut live = LiveState::default();
+        if position.is_some() {
+            let follow = |recorded: &Recorded| drop(live.apply(recorded));
+            self.reader.advance(&mut tables, position, follow).await?;
+        }
+        let context = sql::session(tables.batches().map_err(sql::Error::from)?)?;
+        self.views_at(&context).await?;
+        let status: Vec<_> = self.views.iter().map(|view| ViewStatus::at(view, position)).collect();
+        register::system(&context, &status)?;
+        register::live(&context, sql::live_tables(&live)?)?;
+        self.register(&context);
+        let snapshot = Snapshot { position, context };
+        let is_settled = match as_of {
+            // Another event may still be recorded by then.
+            AsOf::Time(_) => position < head,
+            AsOf::Position(_) => true,
+            AsOf::Head => false,
+        };
+        self.past.put(Kept { as_of, snapshot: snapshot.clone(), is_settled });
+        Ok(snapshot)
+    }
+
+    /// Views as their own queries give them.
+    async fn views_at(&self, context: &SessionContext) -> Result<(), Error> {
+        for layer in Layer::ALL {
+            let schema = Arc::new(MemorySchemaProvider::new());
+            for view in self.views.iter().filter(|view| view.layer == layer) {
+                // One whose query fails is left out, as at the head.
+                let Ok((columns, rows)) = Box::pin(sql::replayed(context, view)).await else {
+                    continue;
+                };
+                let table = Arc::new(MemTable::try_new(columns, vec![rows])?);
+                drop(schema.register_table(view.name.clone(), table)?);
+            }
+            register::schema_of(context, layer.as_str(), schema)?;
+        }
+        Ok(())
+    }
+
+    /// What every engine has beside its tables.
+    pub(super) fn register(&self, context: &SessionContext) {
+        context.register_udtf("as_of", Arc::new(AsOfFunction(self.past.clone())));
+    }
+}
+
+/// `as_of('attempts', '1200')`: one table as of a moment of its own.
+struct AsOfFunction(Past);
+
+impl std::fmt::Debug for AsOfFunction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("as_of")
+    }
+}
+
+/// The tables of a moment are not made yet: the error that says so to who plans.
+#[derive(Debug, thiserror::Error)]
+#[error("the tables as of {0} are not made yet")]
+pub(super) struct Wanted(AsOf);
+
+impl Wanted {
+    /// The moment that planning failed for.
+    pub(super) fn of(error: &DataFusionError) -> Option<AsOf> {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = cause {
+            if let Some(Self(as_of)) = error.downcast_ref() {
+                return Some(*as_of);
+            }
+            if let Some(DataFusionError::External(inner)) = error.downcast_ref()
+                && let Some(Self(as_of)) = inner.downcast_ref()
+            {
+                return Some(*as_of);
+            }
+            cause = error.source();
+        }
+        None
+    }
+}
+
+impl TableFunctionImpl for AsOfFunction {
+    fn call(&self, args: &[Expr]) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        let (Some(table), Some(moment), 2) =
+            (args.first().and_then(text), args.get(1).and_then(text), args.len())
+        else {
+            return plan_err!(
+                "as_of wants a table and a moment, such as as_of('attempts', '1200') or as_of('attempts', '2026-11-21T09:30:00Z')"
+            );
+        };
+        let Ok(as_of) = moment.parse::<AsOf>() else {
+            return plan_err!("{}", super::as_of::AsOfError);
+        };
+        let Some(Kept { snapshot, .. }) = self.0.get(as_of) else {
+            return Err(DataFusionError::External(Box::new(Wanted(as_of))));
+        };
+        let (schema, name) = table.rsplit_once('.').unwrap_or(("public", &table));
+        let catalog = snapshot.context.catalog("ledgerline");
+        let schema = catalog.and_then(|catalog| catalog.schema(schema));
+        // Tables in memory are there at once.
+        let found = schema.and_then(|schema| schema.table(name).now_or_never()?.ok().flatten());
+        found.map_or_else(|| plan_err!("as_of: there is no table {table}"), Ok)
+    }
+}
+
+fn text(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Literal(ScalarValue::Utf8(Some(text)), _) => Some(text.clone()),
+        Expr::Literal(ScalarValue::Int64(Some(number)), _) => Some(number.to_string()),
+        _ => None,
+    }
+}
