@@ -259,7 +259,7 @@ impl Stage<'_> {
         let at = self.now.plus(span(&mut self.world_rng, &SALE_AFTER_MS));
         let sale = CommitmentMade { kind: "sale".to_owned(), ..fact };
         let draft = Draft::new(sale, at, "office");
-        self.queue.put(at, Due::Sale(draft));
+        self.queue.put(at, Due::Sale(Box::new(draft)));
     }
 
     async fn obey(&mut self, serial: u64, command: CallCommand) -> Result<(), HistoryError> {

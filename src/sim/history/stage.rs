@@ -58,7 +58,7 @@ pub(super) enum Due {
     Probe(usize),
     Sample,
     /// A meeting became a sale.
-    Sale(Draft),
+    Sale(Box<Draft>),
     /// Facts that come late, or again.
     Late(Vec<Draft>),
 }
@@ -225,7 +225,7 @@ impl<'a> Stage<'a> {
             Due::Agent(number, due) => self.agent(number, due).await,
             Due::Probe(number) => self.probe(number).await,
             Due::Sample => self.sample().await,
-            Due::Sale(draft) => self.say(vec![draft]).await,
+            Due::Sale(draft) => self.say(vec![*draft]).await,
             Due::Late(drafts) => {
                 self.journal.append_as_is(drafts, self.now).await?;
                 Ok(())
