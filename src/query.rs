@@ -12,6 +12,7 @@ mod answer;
 mod as_of;
 mod encode;
 mod limits;
+mod params;
 mod reference;
 mod register;
 mod saved;
@@ -21,7 +22,6 @@ mod snapshot;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use datafusion::common::ParamValues;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use tokio::sync::Mutex;
@@ -31,6 +31,7 @@ pub use self::as_of::{AsOf, AsOfError};
 pub use self::encode::{Encoded, Encoding};
 use self::limits::Desk;
 pub use self::limits::{Limits, Rows};
+pub use self::params::Params;
 pub use self::reference::markdown;
 pub use self::saved::{Kpi, Param, SavedQuery, saved_queries};
 pub use self::session::{Prepared, Running, Session};
@@ -325,7 +326,7 @@ impl Engine {
     ) -> Result<Answer, Error> {
         let settings = session::Settings { as_of, ..self.settings() };
         let prepared = self.prepare(text, settings).await?;
-        let params: ParamValues = session::texts(params);
+        let params = Params::texts(params);
         self.start(&prepared, params, settings.timeout).await?.collect().await
     }
 

@@ -15,15 +15,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use datafusion::common::ParamValues;
-use datafusion::scalar::ScalarValue;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::event_log::{BoxFuture, EventLog};
 use crate::projection::sql::LogReader;
-use crate::query::{Encoded, Encoding, Engine, Error, Session};
+use crate::query::{Encoded, Encoding, Engine, Error, Params, Session};
 
 /// The most bytes one question may have. Units: bytes.
 const QUESTION_MAX: usize = 1 << 20;
@@ -115,7 +113,7 @@ async fn begin(door: &SqlDoor, question: Question, encoding: Encoding) -> Result
     if let Some(timeout) = &question.statement_timeout {
         session.set("statement_timeout", timeout)?;
     }
-    let running = session.query(&question.sql, params(question.params)?).await?;
+    let running = session.query(&question.sql, Params::from_json(question.params)?).await?;
     Encoded::new(running, encoding)
 }
 
@@ -133,37 +131,6 @@ fn whole(encoded: Encoded, encoding: Encoding) -> Response {
         headers.insert(POSITION, position);
     }
     response
-}
-
-fn params(given: Value) -> Result<ParamValues, Error> {
-    let wrong =
-        |problem: &str| Error::Setting { name: "params".to_owned(), problem: problem.to_owned() };
-    let scalar = |value: Value| match value {
-        Value::Null => Ok(ScalarValue::Null),
-        Value::Bool(value) => Ok(ScalarValue::from(value)),
-        Value::String(text) => Ok(ScalarValue::from(text)),
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => Ok(ScalarValue::from(whole)),
-            (None, Some(number)) => Ok(ScalarValue::from(number)),
-            (None, None) => Err(wrong("wanted numbers that fit into 64 bits")),
-        },
-        Value::Array(_) | Value::Object(_) => {
-            Err(wrong("wanted texts, numbers, booleans and nulls as values"))
-        }
-    };
-    match given {
-        Value::Null => Ok(ParamValues::from(Vec::<(String, ScalarValue)>::new())),
-        Value::Array(values) => {
-            let values = values.into_iter().map(scalar).collect::<Result<Vec<_>, _>>()?;
-            Ok(ParamValues::from(values))
-        }
-        Value::Object(values) => {
-            let pair = |(name, value)| Ok((name, scalar(value)?));
-            let values = values.into_iter().map(pair).collect::<Result<Vec<_>, Error>>()?;
-            Ok(ParamValues::from(values))
-        }
-        _ => Err(wrong("wanted an object for $name, or a list for $1")),
-    }
 }
 
 /// What went wrong, with the engine's own words: whoever asked wrote the question.

@@ -2,7 +2,8 @@
 //!
 //! In: a plan. Out: its rows, a few batches ahead of who reads them. Invariants: questions run on
 //! threads of their own, so that the tasks of calls never wait for one; a question that takes too
-//! much memory, disk or time fails alone; dropping the rows ends the question.
+//! much memory, disk or time fails alone; dropping the rows ends the question, as soon as the
+//! engine pauses. Whoever reads is told in time, whether it does or not.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 
 use super::Error;
 
@@ -59,12 +61,24 @@ impl Default for Limits {
 
 /// Rows of an answer as they come. Dropping them ends the question.
 #[derive(Debug)]
-pub struct Rows(mpsc::Receiver<Result<RecordBatch, Error>>);
+pub struct Rows {
+    batches: mpsc::Receiver<Result<RecordBatch, Error>>,
+    timeout: Duration,
+    /// When whoever reads is told that it took too long, whatever the question is at.
+    deadline: Instant,
+}
 
 impl Rows {
     /// The next batch; nothing after the last one, or after an error.
     pub async fn next(&mut self) -> Option<Result<RecordBatch, Error>> {
-        self.0.recv().await
+        match tokio::time::timeout_at(self.deadline, self.batches.recv()).await {
+            Ok(batch) => batch,
+            Err(_) if self.batches.is_closed() => None,
+            Err(_) => {
+                self.batches.close();
+                Some(Err(Error::Timeout(self.timeout)))
+            }
+        }
     }
 }
 
@@ -92,6 +106,10 @@ impl Desk {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(limits.threads.max(1))
             .thread_name("query")
+            // Each turn of a question takes long: look after time, and after who came or went
+            // away, between any two.
+            .event_interval(1)
+            .global_queue_interval(1)
             .enable_all()
             .build()
             .map_err(Error::Threads)?;
@@ -160,7 +178,7 @@ impl Desk {
             // Who does not read any more needs not be told.
             drop(sender.send(Err(failed)).await);
         });
-        Ok(Rows(receiver))
+        Ok(Rows { batches: receiver, timeout, deadline: Instant::now() + timeout })
     }
 }
 

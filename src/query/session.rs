@@ -9,16 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::ParamValues;
+use datafusion::common::tree_node::{Transformed, TreeNode as _};
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
-use datafusion::scalar::ScalarValue;
 use futures::StreamExt as _;
 
 use super::as_of::AsOf;
 use super::limits::Rows;
+use super::params::Params;
 use super::snapshot::Wanted;
 use super::{Answer, Engine, Error};
 
@@ -113,7 +116,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Busy`] where too many wait, [`Error::Sql`] where parameters do not fit.
-    pub async fn run(&self, prepared: &Prepared, params: ParamValues) -> Result<Running, Error> {
+    pub async fn run(&self, prepared: &Prepared, params: Params) -> Result<Running, Error> {
         self.engine.start(prepared, params, self.settings.timeout).await
     }
 
@@ -121,7 +124,7 @@ impl Session {
     ///
     /// # Errors
     /// As the two before.
-    pub async fn query(&self, sql: &str, params: ParamValues) -> Result<Running, Error> {
+    pub async fn query(&self, sql: &str, params: Params) -> Result<Running, Error> {
         let prepared = self.prepare(sql).await?;
         self.run(&prepared, params).await
     }
@@ -180,20 +183,23 @@ impl Engine {
     pub(super) async fn start(
         &self,
         prepared: &Prepared,
-        params: ParamValues,
+        params: Params,
         timeout: Duration,
     ) -> Result<Running, Error> {
         let frame = prepared.context.execute_logical_plan(prepared.plan.clone()).await?;
         let frame = match prepared.params.is_empty() {
             true => frame,
-            false => frame.with_param_values(params)?,
+            false => frame.with_param_values(params.0)?,
         };
         let schema = frame.schema().inner().clone();
         let seat = self.desk.seat().await?;
         let limits = self.desk.limits().clone();
         let rows = self.desk.start(seat, timeout, |sender| async move {
             let told = |error| Error::of_run(error, &limits);
-            let mut stream = Box::pin(frame.execute_stream()).await.map_err(told)?;
+            let context = Arc::new(frame.task_ctx());
+            let plan = Box::pin(frame.create_physical_plan()).await.map_err(told)?;
+            let plan = yielding(plan).map_err(told)?;
+            let mut stream = execute_stream(plan, context).map_err(told)?;
             while let Some(batch) = stream.next().await {
                 if sender.send(Ok(batch.map_err(told)?)).await.is_err() {
                     break;
@@ -205,10 +211,18 @@ impl Engine {
     }
 }
 
-/// Text values by name.
-pub(super) fn texts(params: Vec<(String, String)>) -> ParamValues {
-    let values = params.into_iter().map(|(name, value)| (name, ScalarValue::from(value)));
-    ParamValues::from(values.collect::<Vec<_>>())
+/// The same plan, with a place to pause behind whatever makes many batches out of one: the
+/// engine pauses where rows are read only, so that a join of few rows that gives many would hold
+/// its thread, and with it the end of its own time, to the end.
+fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let wrapped = plan.transform_up(|node| {
+        let multiplies = node.children().len() > 1 || node.name() == "UnnestExec";
+        Ok(match multiplies {
+            true => Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<_>),
+            false => Transformed::no(node),
+        })
+    })?;
+    Ok(wrapped.data)
 }
 
 /// A time as PostgreSQL writes it.

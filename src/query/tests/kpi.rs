@@ -82,7 +82,7 @@ async fn differences(query: &SavedQuery, folder: &Path) -> Vec<String> {
         let given: Vec<_> = given.map(|(name, value)| (name.to_owned(), value.clone())).collect();
         let params = query.bind(&given).expect("parameters of the query");
         let frame = context.sql(&query.sql).await.expect("a plan");
-        let frame = frame.with_param_values(crate::query::session::texts(params)).expect("binds");
+        let frame = frame.with_param_values(Params::texts(params).0).expect("binds");
         let schema = frame.schema().inner().clone();
         let batches = frame.collect().await;
         let batches = batches.unwrap_or_else(|error| panic!("{}: {error}", query.name));

@@ -1,17 +1,14 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use datafusion::arrow::ipc::reader::StreamReader;
-use datafusion::common::ParamValues;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
-use datafusion::scalar::ScalarValue;
 
 use super::super::{Encoded, Encoding, Limits, Session};
 use super::*;
 use crate::base::Rng;
 
-fn nothing() -> ParamValues {
-    ParamValues::from(Vec::<(String, ScalarValue)>::new())
+fn nothing() -> Params {
+    Params::default()
 }
 
 async fn session(folder: &tempfile::TempDir, limits: Limits) -> Session {
@@ -105,46 +102,40 @@ async fn a_setting_and_a_function_ask_as_of_a_moment_too() {
     assert!(wrong.contains("such as 2026-11-21T09:30:00Z"), "{wrong}");
 }
 
+/// A question that takes seconds.
+const LONG: &str = "select count(distinct value % 7) from generate_series(1, 20000000)";
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_question_that_takes_too_much_fails_alone() {
+async fn a_question_that_needs_too_much_memory_fails_alone() {
     let whole = folder();
     append(whole.path(), &campaign(13, 5)).await;
-    let limits = Limits {
-        memory_bytes: 4 << 20,
-        spill_bytes: 1 << 20,
-        timeout: Duration::from_secs(600),
-        running: 2,
-        waiting: 1,
-        ..Limits::default()
-    };
-    let mut session = session(&whole, limits).await;
+    let limits = Limits { memory_bytes: 4 << 20, spill_bytes: 1 << 20, ..Limits::default() };
+    let session = session(&whole, limits).await;
     let large = "select a.value, count(*) from generate_series(1, 4000000) a group by 1 order by 2";
     let failed = ask(&session, large).await.expect_err("too large");
     assert_eq!(failed.code(), "resources", "{failed}");
-    let long = "select count(*) from generate_series(1, 10000000) a, generate_series(1, 100000) b";
-    session.set("statement_timeout", "200ms").expect("set");
-    let failed = ask(&session, long).await.expect_err("too long");
-    assert_eq!(failed.code(), "timeout", "{failed}");
-    session.set("statement_timeout", "0").expect("set");
+    assert_eq!(ask(&session, "select 1 one").await.expect("answers").count(0, "one"), 1);
+}
 
-    // Two run, one waits, one more is refused; who goes away makes room
-    let begin = || session.query(long, nothing());
-    let first = Box::pin(begin()).await.expect("runs");
-    let second = Box::pin(begin()).await.expect("runs");
-    let third = tokio::spawn({
-        let session = session.clone();
-        async move { ask(&session, "select 1 one").await }
-    });
-    let prepared = Box::pin(session.prepare("select 2 two")).await.expect("prepared");
-    let mut refused = None;
-    while refused.is_none() {
-        // Where it is sooner than the third, it waits, and goes away.
-        let fourth = session.run(&prepared, nothing());
-        refused = tokio::time::timeout(Duration::from_secs(1), fourth).await.ok().map(Result::err);
-    }
-    assert_eq!(refused.flatten().map(|error| error.code()), Some("busy"));
-    drop((first, second));
-    assert_eq!(third.await.expect("no panic").expect("answers").count(0, "one"), 1);
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_takes_too_long_fails_alone() {
+    let whole = folder();
+    append(whole.path(), &campaign(13, 5)).await;
+    let mut session = session(&whole, Limits::default()).await;
+    session.set("statement_timeout", "200ms").expect("set");
+    let failed = ask(&session, LONG).await.expect_err("too long");
+    assert_eq!(failed.code(), "timeout", "{failed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_no_seat_waits_and_who_finds_no_room_is_refused() {
+    let whole = folder();
+    append(whole.path(), &campaign(13, 5)).await;
+    let session = session(&whole, Limits { running: 1, waiting: 0, ..Limits::default() }).await;
+    let first = Box::pin(session.query(LONG, nothing())).await.expect("runs");
+    let refused = ask(&session, "select 1 one").await.expect_err("no room");
+    assert_eq!(refused.code(), "busy", "{refused}");
+    drop(first);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,8 +158,8 @@ async fn only_questions_are_answered_and_parameters_are_bound() {
     assert!(session.prepare(files).await.is_err(), "no files by name");
     let prepared = session.prepare("select $1 + 1 as n, $2 as t").await.expect("prepared");
     assert_eq!(prepared.params.len(), 2);
-    let values = vec![ScalarValue::from(41_i64), ScalarValue::from("x; drop table events")];
-    let answer = session.run(&prepared, ParamValues::from(values)).await.expect("runs");
+    let values = Params::from_json(serde_json::json!([41, "x; drop table events"]));
+    let answer = session.run(&prepared, values.expect("values")).await.expect("runs");
     let answer = answer.collect().await.expect("answers");
     assert_eq!((answer.count(0, "n"), answer.text(0, "t").len()), (42, 20));
 
