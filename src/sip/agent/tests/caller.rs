@@ -66,7 +66,7 @@ fn nothing_in_time_fails_and_stops_sending() {
 #[test]
 fn late_answer_after_no_provisional_is_hung_up() {
     let mut bench = Bench::new();
-    let (_, invite) = bench.call(None);
+    let (leg, invite) = bench.call(None);
     bench.wait(1_300);
     assert_eq!(bench.events().len(), 1);
     bench.sent();
@@ -77,7 +77,8 @@ fn late_answer_after_no_provisional_is_hung_up() {
     assert_eq!(header(&sent[1], "CSeq"), "2 BYE");
     bench.hear(&answer(&sent[1], "200 OK", "", ""));
     bench.assert_nothing_left();
-    assert_eq!(bench.events(), []);
+    let after = Millis(0);
+    assert_eq!(bench.events(), [UaEvent::Released { leg, status: Some(200), after }]);
 }
 
 #[test]
