@@ -23,7 +23,7 @@ pub use io::{CallCommand, CallInput, CallOutput, LegOver};
 use self::agent::AgentSide;
 use self::customer::CustomerSide;
 use self::talk::Talk;
-use crate::base::{CallId, CampaignId, LeadId, LegId, Millis, Rng, SubjectId, Timestamp};
+use crate::base::{CallId, CampaignId, LeadId, LegId, Millis, SubjectId, Timestamp};
 use crate::conversation::Script;
 use crate::dialing::Prices;
 use crate::event::{
@@ -86,14 +86,15 @@ pub struct Call {
     is_done: bool,
     /// Why, where the disposition alone does not say.
     reason: Option<String>,
-    rng: Rng,
+    /// Legs so far.
+    legs: u32,
     outputs: VecDeque<CallOutput>,
 }
 
 impl Call {
     /// A call whose dial is decided and recorded. Asks for a carrier at once.
-    pub fn new(setup: CallSetup, mut rng: Rng, now: Timestamp) -> Self {
-        let leg_id = LegId::generate(now, &mut rng);
+    pub fn new(setup: CallSetup, now: Timestamp) -> Self {
+        let leg_id = LegId::of_call(now, setup.call_id, 1);
         let mut call = Self {
             setup,
             customer: CustomerSide::Choosing { leg_id },
@@ -109,7 +110,7 @@ impl Call {
             is_stopping: false,
             is_done: false,
             reason: None,
-            rng,
+            legs: 1,
             outputs: VecDeque::new(),
         };
         call.command(CallCommand::WantCarrier { leg_id });
@@ -194,6 +195,12 @@ impl Call {
         self.outputs.push_back(CallOutput::Command(command));
     }
 
+    /// An id for one more leg.
+    fn next_leg(&mut self, now: Timestamp) -> LegId {
+        self.legs += 1;
+        LegId::of_call(now, self.setup.call_id, self.legs)
+    }
+
     /// Records whether the right party talks, where that is news.
     fn identify(&mut self, is_right_party: bool, source: &str) {
         if self.is_right_party.replace(is_right_party) == Some(is_right_party) {
@@ -213,7 +220,7 @@ impl Call {
         let Some(amount_milli) = amount else { return };
         self.fact(CostBooked {
             campaign_id: self.setup.campaign_id.clone(),
-            call_id: Some(self.setup.call_id),
+            call_id: self.setup.call_id,
             kind,
             payee,
             amount_milli,

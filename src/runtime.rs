@@ -23,6 +23,7 @@ mod scripts;
 pub mod wire;
 
 pub use config::{Config, ConfigError};
+pub(crate) use engine::LEGS;
 pub use engine::{EngineError, Voices};
 pub use erase::{EraseError, Erased, erase};
 pub use import::{ImportError, ImportReport};

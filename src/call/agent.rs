@@ -66,7 +66,7 @@ impl Call {
             self.agent_moves(&agent_id, AgentState::Ringing, AgentState::Available, None);
             return;
         }
-        let leg_id = LegId::generate(now, &mut self.rng);
+        let leg_id = self.next_leg(now);
         let purpose = if self.talk.is_open() || self.was_served {
             RoutePurpose::Transfer
         } else {

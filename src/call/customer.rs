@@ -201,7 +201,7 @@ impl Call {
         match judge_ending(ending) {
             LegVerdict::NextCarrier(disposition) => {
                 self.talk.disposition = Some(disposition);
-                let leg_id = LegId::generate(now, &mut self.rng);
+                let leg_id = self.next_leg(now);
                 self.customer = CustomerSide::Choosing { leg_id };
                 self.command(CallCommand::WantCarrier { leg_id });
             }

@@ -152,7 +152,6 @@ catalog! {
     CampaignCompleted = "CampaignCompleted", 1, Campaign, "Every lead is closed.";
     LeadsImported = "LeadsImported", 1, Campaign, "A lead file was read to its end.";
     LeadRowRejected = "LeadRowRejected", 1, Campaign, "One row of a lead file could not be used.";
-    CostBooked = "CostBooked", 1, Campaign, "Money was spent on a line, an agent or data.";
     LeadOffered = "LeadOffered", 1, Inbox, "A client offered a lead, and what became of it; nothing of the person.";
     SubjectRegistered = "SubjectRegistered", 1, Subject, "A person is known, by keyed hash and ciphertext only.";
     LeadImported = "LeadImported", 1, Lead, "A subject is on a campaign's list, with a portrait.";
@@ -179,6 +178,7 @@ catalog! {
     IntentionLevelSet = "IntentionLevelSet", 1, Call, "The call's intention level, with the rule that set it.";
     LegEnded = "LegEnded", 1, Call, "A leg is over, with its SIP and media figures.";
     LegReleased = "LegReleased", 1, Call, "Our BYE got its final answer, or none in time.";
+    CostBooked = "CostBooked", 1, Call, "Money was spent on the call: on a line or an agent.";
     CallEnded = "CallEnded", 1, Call, "The answered call is over.";
     AttemptEnded = "AttemptEnded", 1, Call, "The attempt is over, with its disposition.";
     AgentSignedIn = "AgentSignedIn", 1, Agent, "An agent came on shift.";
@@ -217,10 +217,10 @@ impl Event {
             Self::IntentionLevelSet(e) => Some(e.call_id),
             Self::LegEnded(e) => Some(e.call_id),
             Self::LegReleased(e) => Some(e.call_id),
+            Self::CostBooked(e) => Some(e.call_id),
             Self::CallEnded(e) => Some(e.call_id),
             Self::AttemptEnded(e) => Some(e.call_id),
             Self::AgentStateChanged(e) => e.call_id,
-            Self::CostBooked(e) => e.call_id,
             Self::DoNotCallAdded(e) => e.call_id,
             Self::PlatformStarted(_)
             | Self::PlatformStopped(_)

@@ -12,8 +12,6 @@ pub enum CostKind {
     Line,
     /// An agent's time.
     Agent,
-    /// Leads that were bought.
-    Data,
 }
 
 impl CostKind {
@@ -22,23 +20,22 @@ impl CostKind {
         match self {
             Self::Line => "line",
             Self::Agent => "agent",
-            Self::Data => "data",
         }
     }
 }
 
-/// Money was spent on a campaign.
+/// Money was spent on a call; what leads cost stands in `LeadsImported`.
 ///
 /// A call costs less than a cent, so amounts are finer than the currency's minor unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CostBooked {
     /// The campaign.
     pub campaign_id: CampaignId,
-    /// The call, where it is about one.
-    pub call_id: Option<CallId>,
+    /// The call.
+    pub call_id: CallId,
     /// What for.
     pub kind: CostKind,
-    /// To whom: the carrier's or the agent's id, or the list's name.
+    /// To whom: the carrier's or the agent's id.
     pub payee: String,
     /// How much. Units: thousandths of the currency's minor unit.
     pub amount_milli: u64,

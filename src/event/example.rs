@@ -101,6 +101,8 @@ fn lists() -> Vec<Event> {
             accepted: 60,
             rejected: 1,
             duplicates: 0,
+            cost_milli: Some(270_000),
+            currency: Some("USD".to_owned()),
         }
         .into(),
         LeadRowRejected {
@@ -140,7 +142,7 @@ fn lists() -> Vec<Event> {
         .into(),
         CostBooked {
             campaign_id: campaign(),
-            call_id: Some(CALL),
+            call_id: CALL,
             kind: CostKind::Line,
             payee: "north".to_owned(),
             amount_milli: 480,

@@ -76,6 +76,11 @@ pub struct LeadsImported {
     pub rejected: u64,
     /// Rows whose number is on this campaign's list already.
     pub duplicates: u64,
+    /// What the leads cost, where they have a price. Units: thousandths of the currency's minor
+    /// unit.
+    pub cost_milli: Option<u64>,
+    /// ISO 4217, such as `USD`.
+    pub currency: Option<String>,
 }
 
 /// What became of a lead that a client offered.

@@ -6,11 +6,9 @@
 
 use super::directory::listed;
 use super::journal::{Draft, Journal, JournalError};
-use crate::base::{CampaignId, LeadId, SubjectId, sha256_hex};
+use crate::base::{CampaignId, IdSequence, LeadId, SubjectId, sha256_hex};
 use crate::dialing::lead_file::{self, LeadFileError, LeadRow, LeftOut, RowProblem};
-use crate::event::{
-    CostBooked, CostKind, LeadImported, LeadRowRejected, LeadsImported, SubjectRegistered,
-};
+use crate::event::{LeadImported, LeadRowRejected, LeadsImported, SubjectRegistered};
 use crate::privacy::{Vault, VaultError};
 
 /// Facts in one append.
@@ -89,7 +87,7 @@ pub(crate) async fn import(
         .collect();
     report.accepted = fresh.len() as u64;
     report.duplicates = (rows - fresh.len()) as u64;
-    let mut ids = journal.fork("leads");
+    let mut ids = IdSequence::new(&mut journal.fork("leads"));
     for chunk in fresh.chunks(CHUNK) {
         let now = journal.now();
         let mut drafts = Vec::with_capacity(chunk.len() * 2);
@@ -97,12 +95,7 @@ pub(crate) async fn import(
             .iter()
             .map(|(phone_hash, row)| {
                 let known = journal.directory.subject(phone_hash);
-                (
-                    known,
-                    known.unwrap_or_else(|| SubjectId::generate(now, &mut ids)),
-                    row,
-                    phone_hash,
-                )
+                (known, known.unwrap_or_else(|| SubjectId::next(now, &mut ids)), row, phone_hash)
             })
             .collect();
         let strangers: Vec<_> = people
@@ -118,7 +111,7 @@ pub(crate) async fn import(
                 let fact = SubjectRegistered { subject_id, phone_hash, ciphertext };
                 drafts.push(Draft::new(fact, now, "import"));
             }
-            let lead_id = LeadId::generate(now, &mut ids);
+            let lead_id = LeadId::next(now, &mut ids);
             let place = (lead_id, subject_id, list_order);
             drafts.push(Draft::new(
                 lead(import, place, row, phone_hash, &file_hash),
@@ -194,20 +187,10 @@ async fn record_file(
         accepted: report.accepted,
         rejected: report.rejected,
         duplicates: report.duplicates,
+        cost_milli: import.price.map(|(each, _)| each.saturating_mul(report.accepted)),
+        currency: import.price.map(|(_, currency)| currency.to_owned()),
     };
     drafts.push(Draft::new(fact, now, "import"));
-    if let Some((each, currency)) = import.price.filter(|_| report.accepted > 0) {
-        let fact = CostBooked {
-            campaign_id: import.campaign_id.clone(),
-            call_id: None,
-            kind: CostKind::Data,
-            payee: list_id(import.file).unwrap_or_default(),
-            amount_milli: each.saturating_mul(report.accepted),
-            currency: currency.to_owned(),
-            incurred_at: now,
-        };
-        drafts.push(Draft::new(fact, now, "import"));
-    }
     journal.append(drafts).await?;
     Ok(())
 }

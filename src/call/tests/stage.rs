@@ -73,7 +73,7 @@ fn call_of(script: Arc<Script>, now: Timestamp) -> Call {
         wrap_up: WRAP_UP,
         prices: Arc::new(prices()),
     };
-    Call::new(setup, rng, now)
+    Call::new(setup, now)
 }
 
 pub(super) struct Stage {

@@ -89,10 +89,15 @@ impl Tables {
                 row.state = "completed";
                 row.completed_at = Some(at);
             }),
-            Event::LeadsImported(fact) => self.campaign(&fact.campaign_id, position, |row| {
-                row.rejected_rows += int(fact.rejected);
-                row.duplicate_rows += int(fact.duplicates);
-            }),
+            Event::LeadsImported(fact) => {
+                self.campaign(&fact.campaign_id, position, |row| {
+                    row.rejected_rows += int(fact.rejected);
+                    row.duplicate_rows += int(fact.duplicates);
+                });
+                if let Some(cost) = Cost::of_leads(fact, at, position) {
+                    self.costs.push(cost);
+                }
+            }
             Event::LeadImported(fact) => {
                 let place = self.leads.push(Lead::imported(fact, at, position));
                 self.places.leads.insert(fact.lead_id, place);

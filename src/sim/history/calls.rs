@@ -125,7 +125,7 @@ impl Stage<'_> {
             prices: self.prices.clone(),
         };
         let language = campaign.market.language;
-        let call = Call::new(setup, self.dial_rng.fork(&started.call_id.to_string()), self.now);
+        let call = Call::new(setup, self.now);
         self.serial += 1;
         let talking = Talking {
             call,

@@ -10,7 +10,7 @@ use crate::base::{CallId, CampaignId, EventId, LeadId, Millis, SubjectId, Timest
 use crate::dialing::{DialDecision, LeadState, Wait};
 use crate::event::{
     CampaignCompleted, CampaignPaused, CampaignResumed, CampaignStarted, CampaignStateName,
-    CostBooked, CostKind, LeadImported, LeadRowRejected, LeadsImported, SubjectRegistered,
+    LeadImported, LeadRowRejected, LeadsImported, SubjectRegistered,
 };
 use crate::runtime::Draft;
 
@@ -165,16 +165,8 @@ impl Stage<'_> {
             accepted,
             rejected,
             duplicates: 0,
-        };
-        drafts.push(Draft::new(fact, self.now, "import"));
-        let fact = CostBooked {
-            campaign_id: campaign.id.clone(),
-            call_id: None,
-            kind: CostKind::Data,
-            payee: self.list_id(&campaign.id),
-            amount_milli: LEAD_MILLI * accepted,
-            currency: self.prices.currency.clone(),
-            incurred_at: self.now,
+            cost_milli: Some(LEAD_MILLI * accepted),
+            currency: Some(self.prices.currency.clone()),
         };
         drafts.push(Draft::new(fact, self.now, "import"));
         self.say(drafts).await
@@ -199,7 +191,7 @@ impl Stage<'_> {
                 drawn.push((known, true));
                 continue;
             }
-            let subject_id = SubjectId::generate(self.now, &mut self.people_rng);
+            let subject_id = SubjectId::next(self.now, &mut self.subject_ids);
             let outcomes = &self.options.outcomes;
             let person = Person::draw(subject_id, number, outcomes, &mut self.people_rng);
             strangers.push(subject_id);
@@ -245,7 +237,7 @@ impl Stage<'_> {
         place: usize,
         (file_hash, line): (&str, u64),
     ) -> Result<LeadImported, HistoryError> {
-        let lead_id = LeadId::generate(self.now, &mut self.people_rng);
+        let lead_id = LeadId::next(self.now, &mut self.lead_ids);
         self.leads.insert(lead_id, place);
         self.report.leads += 1;
         let list_id = self.campaigns.get(number).map(|campaign| self.list_id(&campaign.id));
@@ -311,11 +303,13 @@ impl Stage<'_> {
             return Ok(Decided::Nothing);
         }
         let (now, position) = (self.now, self.journal.position());
-        let call_id = CallId::generate(now, &mut self.dial_rng);
+        let mut call_ids = self.call_ids.clone();
+        let call_id = CallId::next(now, &mut call_ids);
         let decision =
             live.dialing.decide_dial(&live.compliance, &campaign.id, call_id, now, position);
         match decision {
             DialDecision::Dial { decided, checked, started } => {
+                self.call_ids = call_ids;
                 self.journal.disorder.call_begins(call_id);
                 let drafts = vec![
                     Draft::new(decided, now, "dialer"),

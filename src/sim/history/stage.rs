@@ -15,7 +15,7 @@ use super::queue::Queue;
 use super::shifts::{AgentDue, Desk, plan};
 use super::world::{Market, Person, market};
 use super::{HistoryError, HistoryOptions, HistoryReport, Progress};
-use crate::base::{CampaignId, LeadId, Millis, Rng, Timestamp, sha256_hex};
+use crate::base::{CampaignId, IdSequence, LeadId, Millis, Rng, Timestamp, sha256_hex};
 use crate::conversation::Script;
 use crate::dialing::Prices;
 use crate::event::{
@@ -25,7 +25,7 @@ use crate::event::{
 };
 use crate::event_log::EmbeddedLog;
 use crate::privacy::Vault;
-use crate::runtime::Draft;
+use crate::runtime::{Draft, LEGS};
 
 /// How long a customer's phone rings. As in the example configuration.
 pub(super) const RING: Millis = Millis(25_000);
@@ -112,6 +112,9 @@ pub(super) struct Stage<'a> {
     pub(super) dial_rng: Rng,
     pub(super) world_rng: Rng,
     agent_rng: Rng,
+    pub(super) subject_ids: IdSequence,
+    pub(super) lead_ids: IdSequence,
+    pub(super) call_ids: IdSequence,
     pub(super) report: HistoryReport,
     started: Timestamp,
     last_close: Timestamp,
@@ -153,6 +156,9 @@ impl<'a> Stage<'a> {
             dial_rng: rng.fork("dials"),
             world_rng: rng.fork("world"),
             agent_rng: rng.fork("agents"),
+            subject_ids: IdSequence::new(&mut rng.fork("subject ids")),
+            lead_ids: IdSequence::new(&mut rng.fork("lead ids")),
+            call_ids: IdSequence::with_room(&mut rng.fork("call ids"), LEGS),
             report: HistoryReport::default(),
             started,
             last_close,
