@@ -11,6 +11,7 @@
 mod answer;
 mod as_of;
 mod encode;
+mod folder;
 mod limits;
 mod params;
 mod reference;
@@ -29,6 +30,7 @@ use tokio::sync::Mutex;
 pub use self::answer::Answer;
 pub use self::as_of::{AsOf, AsOfError};
 pub use self::encode::{Encoded, Encoding};
+pub use self::folder::ParquetFolders;
 use self::limits::Desk;
 pub use self::limits::{Limits, Rows};
 pub use self::params::Params;
