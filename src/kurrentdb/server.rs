@@ -15,7 +15,6 @@ pub(in crate::kurrentdb) mod pulse;
 mod read;
 pub(in crate::kurrentdb) mod request;
 pub(in crate::kurrentdb) mod status;
-mod tls;
 mod transport;
 
 use std::convert::Infallible;
@@ -37,16 +36,15 @@ use tonic_prost::ProstCodec;
 use tower::service_fn;
 use uuid::Uuid;
 
-use self::access::Caller;
-pub use self::access::{Access, AccessError, Role};
 use self::pulse::Pulse;
-pub use self::tls::{Tls, TlsError};
+use crate::access::{Access, Caller};
 use crate::base::Clock;
 use crate::event_log::EventLog;
 use crate::kurrentdb::intake::Intake;
 use crate::kurrentdb::messages::Empty;
 use crate::kurrentdb::persistent::Subsystem;
 use crate::kurrentdb::persistent::service as groups;
+use crate::tls::Tls;
 
 /// The most bytes one append may have, as KurrentDB has it. Units: bytes.
 pub const APPEND_MAX: usize = 1 << 20;
@@ -224,7 +222,7 @@ async fn route(front: Arc<Front>, request: http::Request<Body>) -> http::Respons
         }
         _ => {}
     }
-    let caller = match front.access.caller(request.headers()) {
+    let caller = match access::caller(&front.access, request.headers()) {
         Ok(caller) => caller,
         Err(refusal) => return refusal.into_http(),
     };

@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use super::tls::Tls;
+use crate::tls::Tls;
 
 /// Connections at once; more wait.
 const CONNECTIONS_MAX: usize = 1_024;
@@ -90,8 +90,8 @@ impl Connection {
 }
 
 async fn agree(stream: TcpStream, tls: Option<Tls>) -> Option<Stream> {
-    let Some(Tls(acceptor)) = tls else { return Some(Stream::Plain(stream)) };
-    match tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
+    let Some(tls) = tls else { return Some(Stream::Plain(stream)) };
+    match tokio::time::timeout(HANDSHAKE_MAX, tls.acceptor().accept(stream)).await {
         Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
         Ok(Err(error)) => {
             tracing::debug!(%error, "a client did not agree on TLS");
