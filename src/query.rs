@@ -329,7 +329,7 @@ impl Engine {
         as_of: AsOf,
     ) -> Result<Answer, Error> {
         let settings = session::Settings { as_of, ..self.settings() };
-        let prepared = self.prepare(text, settings).await?;
+        let prepared = self.prepare(session::Asked::Text(text), settings).await?;
         let params = Params::texts(params);
         self.start(&prepared, params, settings.timeout).await?.collect().await
     }
