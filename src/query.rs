@@ -10,7 +10,10 @@
 
 mod answer;
 mod as_of;
+pub mod catalog;
 mod encode;
+#[cfg(feature = "sql-servers")]
+pub mod flight;
 mod limits;
 mod params;
 mod reference;
