@@ -23,17 +23,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
 use self::service::Service;
-use super::{Error, Session};
-use crate::access::Access;
+use super::Sessions;
+use super::postgres::Door;
 use crate::base::Clock;
-use crate::event_log::BoxFuture;
-use crate::tls::{Tls, accept};
+use crate::tls::accept;
 
 /// The most bytes one message of a client may have. Units: bytes.
 const MESSAGE_MAX: usize = 16 << 20;
@@ -46,20 +44,6 @@ const REQUESTS_MAX: u32 = 256;
 /// How often what has expired is forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
-/// Makes a session of the engine that sees what is in the log by now.
-pub type Sessions =
-    Arc<dyn Fn() -> BoxFuture<'static, Result<Session, Error>> + Send + Sync + 'static>;
-
-/// How questions are served.
-pub struct FlightOptions {
-    /// Who may ask.
-    pub access: Arc<Access>,
-    /// Certificate and key; nothing for plain text.
-    pub tls: Option<Tls>,
-    /// Connections at once; more wait.
-    pub connections: usize,
-}
-
 /// The server could not be kept up.
 #[derive(Debug, thiserror::Error)]
 pub enum FlightError {
@@ -71,21 +55,20 @@ pub enum FlightError {
     Transport(#[source] tonic::transport::Error),
 }
 
-/// Serves questions until `shutdown` comes, then lets answers come to their end and returns.
+/// Serves questions until `stop` is true or its sender gone, then lets answers come to their end
+/// and returns.
 ///
 /// # Errors
 /// See [`FlightError`].
 pub async fn serve(
-    listener: TcpListener,
+    door: Door,
     sessions: Sessions,
     clock: Arc<dyn Clock>,
-    options: FlightOptions,
-    shutdown: impl Future<Output = ()> + Send,
+    mut stop: watch::Receiver<bool>,
 ) -> Result<(), FlightError> {
-    let service = Service::new(sessions, options.access, clock).map_err(FlightError::Key)?;
+    let service = Service::new(sessions, door.access, clock).map_err(FlightError::Key)?;
     let service = Arc::new(service);
-    let (close, closing) = watch::channel(false);
-    let connections = accept(listener, options.tls, options.connections, closing.clone());
+    let connections = accept(door.listener, door.tls, door.connections, stop.clone());
     let incoming = ReceiverStream::new(connections).map(Ok::<_, std::io::Error>);
     let served = FlightServiceServer::from_arc(service.clone())
         .max_decoding_message_size(MESSAGE_MAX)
@@ -94,23 +77,18 @@ pub async fn serve(
         .max_concurrent_streams(REQUESTS_MAX)
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE));
-    let mut stopping = closing.clone();
-    let stopped = async move {
-        // A sender that is gone means the same.
-        drop(stopping.wait_for(|is_closing| *is_closing).await);
-    };
+    let mut stopping = stop.clone();
+    let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
     let serving = server.add_service(served).serve_with_incoming_shutdown(incoming, stopped);
     let mut serving = std::pin::pin!(serving);
-    let mut shutdown = std::pin::pin!(shutdown);
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {
             ended = &mut serving => return ended.map_err(FlightError::Transport),
-            () = &mut shutdown => break,
+            _ = stop.wait_for(|stop| *stop) => break,
             _ = ticks.tick() => service.sweep(),
         }
     }
-    close.send_replace(true);
     match tokio::time::timeout(STOP_WITHIN, serving).await {
         Ok(ended) => ended.map_err(FlightError::Transport),
         // A client that holds on to its connection does not hold up the stop.

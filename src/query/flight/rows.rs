@@ -31,8 +31,10 @@ pub(super) const POSITION: &str = "ledgerline.position";
 /// A question that was planned at a position, once for each row of values.
 #[derive(Clone)]
 pub(super) struct Planned {
+    /// Who asks.
+    session: Session,
     /// The plans, with values in the place of parameters.
-    pub(super) runs: Vec<Prepared>,
+    runs: Vec<Prepared>,
     /// The columns as they are sent.
     pub(super) schema: SchemaRef,
     /// The last log position that they see; nothing where the log is empty.
@@ -44,7 +46,11 @@ impl Planned {
     ///
     /// # Errors
     /// INVALID_ARGUMENT where they do not: a parameter that decides a type had values of several.
-    pub(super) fn new(question: &Prepared, runs: Vec<Prepared>) -> Result<Self, Status> {
+    pub(super) fn new(
+        session: Session,
+        question: &Prepared,
+        runs: Vec<Prepared>,
+    ) -> Result<Self, Status> {
         let position = question.position;
         let first = runs.first().map_or(&question.schema, |run| &run.schema);
         let schema = sent(first, position);
@@ -53,7 +59,7 @@ impl Planned {
                 "bind values: rows of values of other types give other columns; bind one type, or write cast($1 as …)",
             ));
         }
-        Ok(Self { runs, schema, position })
+        Ok(Self { session, runs, schema, position })
     }
 }
 
@@ -113,11 +119,10 @@ impl Flying {
     /// # Errors
     /// What stands in the way of the first run.
     pub(super) async fn start(
-        session: Session,
         planned: Planned,
         cancelled: Option<watch::Receiver<bool>>,
     ) -> Result<Self, Status> {
-        let Planned { runs, schema, .. } = planned;
+        let Planned { session, runs, schema, .. } = planned;
         let mut flying = Self { session, left: runs.into(), running: None, schema, cancelled };
         flying.begin().await?;
         Ok(flying)

@@ -19,7 +19,6 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::Sessions;
 use super::auth::{self, Auth, Caller};
 use super::prepared::{Statement, Statements};
 use super::rows::{self, Flying, Planned};
@@ -27,7 +26,7 @@ use super::ticket::{Claims, Plans, Tickets};
 use super::{bind, error, info, meta};
 use crate::access::Access;
 use crate::base::{Clock, Timestamp};
-use crate::query::{Prepared, Session};
+use crate::query::{Prepared, Session, Sessions};
 
 /// What every method works with.
 pub(super) struct Service {
@@ -92,7 +91,7 @@ impl Service {
                 "run SQL: the question has parameters; prepare it and bind values",
             ));
         }
-        Planned::new(&prepared, vec![prepared.clone()])
+        Planned::new(session, &prepared, vec![prepared.clone()])
     }
 
     /// Plans a prepared statement with the values bound to it.
@@ -115,7 +114,7 @@ impl Service {
             }
             (_, false) => bind::runs(&prepared, &statement.values)?,
         };
-        Planned::new(&prepared, runs)
+        Planned::new(session, &prepared, runs)
     }
 
     /// Plans whatever a command asks, and keeps it for its ticket.
@@ -142,7 +141,6 @@ impl Service {
     async fn fetch(&self, caller: &Caller, handle: &[u8]) -> Result<(Flying, Claims), Status> {
         let claims = self.tickets.open(handle, &caller.user, self.now())?;
         let taken = self.plans.take(&claims)?;
-        let session = self.session(caller).await?;
         let planned = match taken.planned {
             Some(planned) => planned,
             None if claims.is_bound => {
@@ -151,20 +149,19 @@ impl Service {
                 ));
             }
             None => {
-                let session = pinned(session.clone(), claims.position)?;
+                let session = pinned(self.session(caller).await?, claims.position)?;
                 let prepared = Self::prepare(&session, &claims.sql).await?;
-                Planned::new(&prepared, vec![prepared.clone()])?
+                Planned::new(session, &prepared, vec![prepared.clone()])?
             }
         };
-        let flying = Flying::start(session, planned, taken.cancelled).await?;
+        let flying = Flying::start(planned, taken.cancelled).await?;
         Ok((flying, claims))
     }
+}
 
-    /// How many rows a question has. Whatever would change something is refused before.
-    async fn count(&self, caller: &Caller, planned: Planned) -> Result<i64, Status> {
-        let session = self.session(caller).await?;
-        Flying::start(session, planned, None).await?.count().await
-    }
+/// How many rows a question has. Whatever would change something is refused before.
+async fn count(planned: Planned) -> Result<i64, Status> {
+    Flying::start(planned, None).await?.count().await
 }
 
 /// A session at a position; where the log was empty, before its first event.
@@ -268,13 +265,13 @@ impl FlightService for Service {
             Command::CommandStatementQuery(query) => {
                 alone(query.transaction_id.as_ref())?;
                 let prepared = Self::prepare(&session, &bind::numbered(&query.query)).await?;
-                Planned::new(&prepared, Vec::new())?
+                Planned::new(session, &prepared, Vec::new())?
             }
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = &query.prepared_statement_handle;
                 let statement = self.statements.find(&caller.user, handle, self.now())?;
                 let prepared = Self::prepare(&session, &statement.sql).await?;
-                Planned::new(&prepared, Vec::new())?
+                Planned::new(session, &prepared, Vec::new())?
             }
             other => return Err(error::absent(other.type_url())),
         };
@@ -327,13 +324,13 @@ impl FlightService for Service {
                 self.statements.bind(&caller.user, &handle, values)?;
                 let statement = self.statements.find(&caller.user, &handle, self.now())?;
                 let planned = Box::pin(self.plan_statement(&caller, &statement)).await?;
-                let record_count = Box::pin(self.count(&caller, planned)).await?;
+                let record_count = Box::pin(count(planned)).await?;
                 DoPutUpdateResult { record_count }.encode_to_vec()
             }
             Command::CommandStatementUpdate(query) => {
                 alone(query.transaction_id.as_ref())?;
                 let planned = Box::pin(self.plan(&caller, &query.query)).await?;
-                let record_count = Box::pin(self.count(&caller, planned)).await?;
+                let record_count = Box::pin(count(planned)).await?;
                 DoPutUpdateResult { record_count }.encode_to_vec()
             }
             Command::CommandStatementIngest(_) => {

@@ -121,7 +121,7 @@ impl Service {
         let sql = bind::numbered(&request.query);
         let session = self.session(caller).await?;
         let prepared = Self::prepare(&session, &sql).await?;
-        let columns = Planned::new(&prepared, Vec::new())?.schema;
+        let columns = Planned::new(session, &prepared, Vec::new())?.schema;
         let parameters = bind::schema(&bind::ordered(&prepared.params));
         let handle = self.statements.add(&caller.user, &sql, self.now())?;
         Ok(ActionCreatePreparedStatementResult {
