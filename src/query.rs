@@ -10,8 +10,11 @@
 
 mod answer;
 mod as_of;
+pub mod catalog;
 mod door;
 mod encode;
+#[cfg(feature = "sql-servers")]
+pub mod flight;
 mod limits;
 mod params;
 #[cfg(feature = "sql-servers")]

@@ -5,6 +5,8 @@
 //! configuration alone. The process-wide one is never installed, since the `eventstore` crate
 //! panics where somebody did. Deliberately absent: who may connect, which is in `access`.
 
+mod accept;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +15,8 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
+
+pub use self::accept::{Connection, accept};
 
 /// What a server proves itself with.
 #[derive(Clone)]

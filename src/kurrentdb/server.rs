@@ -15,7 +15,6 @@ pub(in crate::kurrentdb) mod pulse;
 mod read;
 pub(in crate::kurrentdb) mod request;
 pub(in crate::kurrentdb) mod status;
-mod transport;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -44,12 +43,14 @@ use crate::kurrentdb::intake::Intake;
 use crate::kurrentdb::messages::Empty;
 use crate::kurrentdb::persistent::Subsystem;
 use crate::kurrentdb::persistent::service as groups;
-use crate::tls::Tls;
+use crate::tls::{Tls, accept};
 
 /// The most bytes one append may have, as KurrentDB has it. Units: bytes.
 pub const APPEND_MAX: usize = 1 << 20;
 /// The most bytes one message may have: an append of the log and what surrounds it.
 const MESSAGE_MAX: usize = 17 << 20;
+/// Connections at once; more wait.
+const CONNECTIONS_MAX: usize = 1_024;
 /// How long requests may take to their end when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// How often a connection is asked whether its other side is still there.
@@ -125,7 +126,7 @@ pub async fn serve(
         access: options.access,
         address,
     });
-    let connections = transport::accept(listener, options.tls, closing.clone());
+    let connections = accept(listener, options.tls, CONNECTIONS_MAX, closing.clone());
     let incoming = ReceiverStream::new(connections).map(Ok::<_, std::io::Error>);
     let server = tonic::transport::Server::builder()
         .initial_stream_window_size(WINDOW)

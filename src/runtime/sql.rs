@@ -13,10 +13,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::clock::SystemClock;
 use super::config::{Breach, Names, SqlConfig};
 use super::wire::ListenError;
 use crate::access::{Access, AccessError};
 use crate::query::Sessions;
+use crate::query::flight;
 use crate::query::postgres::{self, Door};
 use crate::tls::{Tls, TlsError};
 
@@ -112,7 +114,16 @@ impl SqlFront {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
         if let Some(door) = self.postgres {
-            tasks.push(tokio::spawn(postgres::serve(door, sessions.clone(), stopped)));
+            tasks.push(tokio::spawn(postgres::serve(door, sessions.clone(), stopped.clone())));
+        }
+        if let Some(door) = self.flight {
+            let served =
+                flight::serve(door, sessions.clone(), Arc::new(SystemClock::new()), stopped);
+            tasks.push(tokio::spawn(async move {
+                if let Err(error) = served.await {
+                    tracing::error!(%error, "Flight SQL is not served any more");
+                }
+            }));
         }
         SqlServing { stop, tasks }
     }
