@@ -86,7 +86,7 @@ rows(whole)
 drawn = whole.with_columns(pl.col("step").replace(STEPS))
 base = alt.Chart(drawn).encode(y=alt.Y("step:N", title=None, sort=list(STEPS.values())))
 bars = base.mark_bar(height={"band": 0.8}).encode(
-    x=alt.X("leads:Q", title="leads 线索", axis=alt.Axis(format=","))
+    x=alt.X("leads:Q", title="leads 线索", axis=alt.Axis(format=",d"))
 )
 labels = (
     base.mark_text(align="left", dx=5)
@@ -94,7 +94,7 @@ labels = (
     .transform_calculate(
         label="format(datum.leads, ',')"
         " + (datum.of_previous == null ? '' :"
-        " '   ' + format(datum.of_previous, '.1%') + ' of the step before, '"
+        " ' · ' + format(datum.of_previous, '.1%') + ' of the step before, '"
         " + format(datum.of_first, '.1%') + ' of all')"
     )
 )
@@ -134,7 +134,13 @@ show(
     titled(
         alt.layer(
             base.mark_rule(strokeWidth=2).encode(
-                x=alt.X("low:Q", title=None, axis=alt.Axis(format="%", tickCount=5)), x2="high:Q"
+                x=alt.X(
+                    "low:Q",
+                    title=None,
+                    axis=alt.Axis(format="%", tickCount=5),
+                    scale=alt.Scale(zero=False),
+                ),
+                x2="high:Q",
             ),
             base.mark_point(filled=True, size=70).encode(x="share:Q"),
             data=steps,
@@ -255,7 +261,7 @@ bars = (
     alt.Chart(outcome)
     .mark_bar()
     .encode(
-        x=alt.X("calls:Q", title="conversations 通话", axis=alt.Axis(format=",")),
+        x=alt.X("calls:Q", title="conversations 通话", axis=alt.Axis(format=",d")),
         y=alt.Y("stage:N", title=None, sort=order),
         color=alt.Color(
             "what:N",

@@ -190,6 +190,7 @@ def theme() -> alt.theme.ThemeConfig:
             },
             "header": {"labelFontSize": 12, "titleFontSize": 11, "labelAnchor": "start"},
             "mark": {"color": COLOURS[0]},
+            "point": {"opacity": 1, "filled": True},
             "range": {"category": COLOURS},
         },
     )
