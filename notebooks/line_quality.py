@@ -106,14 +106,15 @@ for carrier in carriers:
 rows(pl.DataFrame(compared))
 
 # %% [markdown]
-# ## NER by the hour, with outages · 每小时网络有效率与故障
+# ## NER over time, with outages · 网络有效率走势与故障
 #
-# A chart of control: the grey band is where three standard deviations around the carrier's own
-# mean lie for that hour's number of seizures. What leaves it has a cause; the shaded spans are the
-# outages the dialer noticed and took the carrier out for.
+# A control chart: the grey band is where three standard deviations around the carrier's own mean
+# lie for that many seizures. What leaves it has a cause; the shaded spans are the outages the
+# dialer noticed and took the carrier out for.
 
 # %%
-SEIZURES_MIN = 15
+SEIZURES_MIN = 30
+BUCKET_HOURS = 4
 hourly = ledger.ask(
     """
     select
@@ -129,8 +130,11 @@ hourly = ledger.ask(
 means = hourly.group_by("carrier_id").agg(
     (pl.col("delivered").sum() / pl.col("seizures").sum()).alias("mean")
 )
+buckets = hourly.group_by(
+    "carrier_id", pl.col("hour").dt.truncate(f"{BUCKET_HOURS}h").alias("from_at")
+).agg(pl.col("seizures", "delivered").sum())
 control = (
-    hourly.filter(pl.col("seizures") >= SEIZURES_MIN)
+    buckets.filter(pl.col("seizures") >= SEIZURES_MIN)
     .join(means, on="carrier_id")
     .with_columns(
         (pl.col("delivered") / pl.col("seizures")).alias("ner"),
@@ -140,7 +144,23 @@ control = (
         (pl.col("mean") - pl.col("width")).clip(0, 1).alias("floor"),
         (pl.col("mean") + pl.col("width")).clip(0, 1).alias("ceiling"),
     )
-    .with_columns((pl.col("ner") < pl.col("floor")).alias("is_out"))
+    .with_columns(
+        (pl.col("ner") < pl.col("floor")).alias("is_out"),
+        (pl.col("from_at") + pl.duration(hours=BUCKET_HOURS)).alias("until_at"),
+        (pl.col("from_at") + pl.duration(hours=BUCKET_HOURS / 2)).alias("middle_at"),
+    )
+    .sort("carrier_id", "from_at")
+)
+print("Spans below the band:")
+rows(
+    control.filter("is_out").select(
+        "carrier_id",
+        pl.col("from_at").dt.strftime("%m-%d %H:%M"),
+        "seizures",
+        "delivered",
+        "ner",
+        "floor",
+    )
 )
 outages = ledger.ask(
     """
@@ -153,38 +173,49 @@ outages = ledger.ask(
 rows(outages.with_columns(pl.col("from_at", "until_at").dt.strftime("%m-%d %H:%M")))
 
 # %%
-span = [hourly["hour"].min(), hourly["hour"].max()]
-panels = []
-for carrier in carriers:
-    part = control.filter(pl.col("carrier_id") == carrier)
-    x = alt.X("hour:T", title=None, axis=alt.Axis(format="%m-%d", tickCount="day"),
-              scale=alt.Scale(domain=[moment.isoformat() for moment in span], type="utc"))
-    base = alt.Chart(part).encode(x=x)
-    y = alt.Y("ner:Q", title="NER", axis=alt.Axis(format="%", tickCount=4),
-              scale=alt.Scale(domain=[max(0, control["ner"].min() - 0.05), 1]))
-    down = alt.Chart(outages.filter(pl.col("carrier_id") == carrier)).mark_rect(
-        color="#D55E00", opacity=0.25, stroke="#D55E00", strokeWidth=0.6
-    ).encode(x="from_at:T", x2="until_at:T")
-    panels.append(
-        alt.layer(
-            down,
-            base.mark_area(color="#CCCCCC", opacity=0.6, interpolate="step").encode(
-                y=alt.Y("floor:Q"), y2="ceiling:Q"
-            ),
-            base.mark_point(size=16).encode(
-                y=y,
-                color=alt.condition(
-                    alt.datum.is_out, alt.value("#D55E00"), alt.value("#0072B2")
-                ),
-            ),
-        ).properties(width=640, height=110, title=alt.TitleParams(carrier, fontSize=12))
+if control.is_empty():
+    print(f"No span of {BUCKET_HOURS} hours has {SEIZURES_MIN} seizures.")
+span = [control["from_at"].min(), control["until_at"].max()]
+lowest = min(control["ner"].min(), control["floor"].min())
+x = alt.X(
+    "from_at:T",
+    title=None,
+    axis=alt.Axis(format="%m-%d", tickCount="day"),
+    scale=alt.Scale(domain=[moment.isoformat() for moment in span], type="utc"),
+)
+y_scale = alt.Scale(domain=[lowest, 1], zero=False)
+
+
+def control_chart(carrier: str):
+    base = alt.Chart(control.filter(pl.col("carrier_id") == carrier))
+    band = base.mark_rect(color="#DDDDDD").encode(
+        x=x,
+        x2="until_at:T",
+        y=alt.Y("floor:Q", title="NER", axis=alt.Axis(format="%", tickCount=4), scale=y_scale),
+        y2="ceiling:Q",
     )
+    points = base.mark_point(size=26).encode(
+        x="middle_at:T",
+        y=alt.Y("ner:Q", scale=y_scale),
+        color=alt.condition(alt.datum.is_out, alt.value("#D55E00"), alt.value("#0072B2")),
+    )
+    down = (
+        alt.Chart(outages.filter(pl.col("carrier_id") == carrier, pl.col("from_at") < span[1]))
+        .mark_rect(color="#D55E00", opacity=0.3, stroke="#D55E00", strokeWidth=0.8, clip=True)
+        .encode(x="from_at:T", x2="until_at:T")
+    )
+    return alt.layer(band, down, points).properties(
+        width=640, height=110, title=alt.TitleParams(carrier, fontSize=12)
+    )
+
+
 show(
     titled(
-        alt.vconcat(*panels),
-        "Network effectiveness by the hour",
-        "每小时网络有效率",
-        f"hours with {SEIZURES_MIN} seizures or more; grey: three standard deviations; shaded: out",
+        alt.vconcat(*(control_chart(carrier) for carrier in carriers)),
+        "Network effectiveness over time",
+        "网络有效率走势",
+        f"{BUCKET_HOURS} hours a point, {SEIZURES_MIN} seizures or more; "
+        "grey: three standard deviations; red: outages",
     ),
     "lines_control",
 )

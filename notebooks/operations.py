@@ -343,7 +343,7 @@ show(
     titled(
         alt.layer(bars, ticks, data=busy)
         .properties(height=110, width=alt.Step(24))
-        .facet(row=alt.Row("carrier_id:N", title=None)),
+        .facet(row=alt.Row("carrier_id:N", title=None, header=alt.Header(labelAngle=0, labelOrient="top"))),
         "Channels at once",
         "并发线路",
         "bar: the most in any such hour; tick: 95th percentile at the moments of change",
