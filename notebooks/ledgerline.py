@@ -83,6 +83,37 @@ class Http:
             ) from None
 
 
+class FlightSql:
+    """Questions over Arrow Flight SQL, through ADBC."""
+
+    def __init__(self, url: str, user: str | None, password: str | None, ca: str | None):
+        from adbc_driver_flightsql import DatabaseOptions, dbapi
+
+        self.name = "Flight SQL"
+        options = {}
+        if user:
+            options |= {"username": user, "password": password or ""}
+        if ca:
+            options[DatabaseOptions.TLS_ROOT_CERTS.value] = pathlib.Path(ca).read_text()
+        self.errors = dbapi.Error
+        # There are no transactions to begin: nothing is written.
+        self.connection = dbapi.connect(url, db_kwargs=options, autocommit=True)
+
+    def ask(self, sql: str, params: dict[str, str], as_of: str | None) -> tuple[pa.Table, int]:
+        """The answer. The position is not told; it is that of `as_of`."""
+        with self.connection.cursor() as cursor:
+            if as_of is not None:
+                header = "adbc.flight.sql.rpc.call_header.ledgerline-as-of"
+                cursor.adbc_statement.set_options(**{header: as_of})
+            # Values are bound in the order of their names.
+            values = [params[name] for name in sorted(params)]
+            try:
+                cursor.execute(sql, values or None)
+                return cursor.fetch_arrow_table(), -1
+            except self.errors as error:
+                raise Refused(f"{error}\nin: {sql.strip()}") from None
+
+
 class Ledger:
     """A platform's log at one position."""
 
@@ -139,8 +170,10 @@ def connect(url: str | None = None, as_of: str | None = None) -> Ledger:
     ca = os.environ.get("LEDGERLINE_CA")
     if url.startswith(("http://", "https://")):
         door = Http(url, user, password, ca)
+    elif url.startswith(("grpc://", "grpc+tls://")):
+        door = FlightSql(url, user, password, ca)
     else:
-        raise Refused(f"{url} begins with none of http://, https://")
+        raise Refused(f"{url} begins with none of grpc://, grpc+tls://, http://, https://")
     ledger = Ledger(door, as_of)
     print(ledger)
     return ledger
