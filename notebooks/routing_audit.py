@@ -4,6 +4,8 @@
 #     text_representation:
 #       format_name: percent
 #   kernelspec:
+#     display_name: Python 3
+#     language: python
 #     name: python3
 # ---
 

@@ -22,8 +22,6 @@ NOTEBOOKS = [
 def run(name: str, folder: pathlib.Path) -> str | None:
     """Runs one notebook; what went wrong, where it did."""
     notebook = jupytext.read(HERE / f"{name}.py", fmt="py:percent")
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook.metadata["kernelspec"] = kernel
     client = nbclient.NotebookClient(
         notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}
     )
