@@ -12,6 +12,7 @@ import sys
 import jupytext
 import nbclient
 import nbformat
+from traitlets.config import Config
 
 HERE = pathlib.Path(__file__).resolve().parent
 NOTEBOOKS = [
@@ -23,13 +24,18 @@ def run(name: str, folder: pathlib.Path) -> str | None:
     """Runs one notebook; what went wrong, where it did."""
     notebook = jupytext.read(HERE / f"{name}.py", fmt="py:percent")
     client = nbclient.NotebookClient(
-        notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}
+        notebook,
+        timeout=900,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(HERE)}},
+        # Nobody else on the machine can talk to the kernel.
+        config=Config({"KernelManager": {"transport": "ipc"}}),
     )
     problem = None
     try:
         client.execute()
     except nbclient.exceptions.CellExecutionError as error:
-        problem = str(error)
+        problem = f"{error.ename}: {error.evalue}"
     nbformat.write(notebook, folder / f"{name}.ipynb")
     return problem
 
@@ -51,7 +57,7 @@ def main(arguments: list[str]) -> int:
         problem = run(name, folder)
         print(f"{name}: {'ok' if problem is None else 'failed'}", flush=True)
         if problem is not None:
-            print(problem, file=sys.stderr)
+            print(f"{name}: {problem}", file=sys.stderr)
             status = 1
     return status
 
