@@ -74,9 +74,10 @@ def in_store(url: str, endpoint: str | None, key: str, secret: str, region="us-e
 
 
 class Sealed(NamedTuple):
-    """The sealed part of a log: all events of positions 0 up to `end`, `end` not included."""
+    """The sealed part of a log: all events of positions `base` up to `end`, `end` not included."""
 
     place: Place
+    base: int
     end: int
     #: Entries of seal records: path, day, family, events and more.
     files: list[dict]
@@ -94,21 +95,25 @@ class Sealed(NamedTuple):
 def sealed(place: Place) -> Sealed:
     """What is sealed at a place: the folder `log/sealed`, or the store's prefix.
 
-    Where two records overlap the wider one counts: it is a merge of which the parts are still
-    there.
+    It begins at position 0, but in a store that was configured later. Where two records overlap
+    the wider one counts: it is a merge of which the parts are still there.
     """
+    is_store = place.storage_options is not None
     listed = place.files.get_file_info(pyarrow.fs.FileSelector(place.folder))
     names = [entry.base_name for entry in listed if entry.base_name.endswith(".json")]
     found = [json.loads(place.read(name))["record"] for name in names]
     found.sort(key=lambda record: (record["base"], -record["end"]))
-    end, files = 0, []
+    base = found[0]["base"] if is_store and found else 0
+    end, files = base, []
     for record in found:
         if record["base"] == end:
+            if not is_store and "store" in record:
+                raise LakeError(f"events from position {end} on are in {record['store']}")
             end = record["end"]
             files += record["files"]
         elif record["base"] > end:
             raise LakeError(f"no seal record of {place.folder} begins at position {end}")
-    return Sealed(place, end, files)
+    return Sealed(place, base, end, files)
 
 
 class Group(NamedTuple):
@@ -227,5 +232,7 @@ def view(place: Place, layer: str, name: str) -> StoredView:
     """What is stored of a view, below the folder `projections` of a data folder."""
     folder = f"{layer}/{name}"
     manifest = json.loads(place.read(f"{folder}/manifest.json"))
-    files = sorted({window["file"] for window in manifest["windows"].values()})
+    # Format 2 lists files, each with many windows; before it, each window had one.
+    entries = manifest.get("files") or manifest["windows"]
+    files = sorted({entry["file"] for entry in entries.values()})
     return StoredView(manifest["position"], [place.uri_of(f"{place.folder}/{folder}/{file}") for file in files])
