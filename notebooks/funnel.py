@@ -263,7 +263,7 @@ bars = (
     alt.Chart(outcome)
     .mark_bar()
     .encode(
-        x=alt.X("calls:Q", title="conversations 通话", axis=alt.Axis(format=",d")),
+        x=alt.X("calls:Q", title="conversations 通话", axis=alt.Axis(format=",d", tickCount=6)),
         y=alt.Y("stage:N", title=None, sort=order),
         color=alt.Color(
             "what:N",

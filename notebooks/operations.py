@@ -29,6 +29,12 @@ ledger = ledgerline.connect()
 UTC_OFFSET_HOURS = {"en": -5, "zh": 8}
 # Cells with fewer dials say nothing about a rate.
 DIALS_MIN = 20
+HOUR_OF_DAY = alt.X(
+    "hour:O",
+    title="hour, UTC",
+    axis=alt.Axis(labelAngle=0),
+    scale=alt.Scale(domain=list(range(24))),
+)
 
 span = ledger.ask("select min(started_at) as first, max(started_at) as last from attempts")
 first, last = span.row(0)
@@ -301,11 +307,12 @@ show(
         alt.Chart(staffing)
         .mark_bar()
         .encode(
-            x=alt.X("hour:O", title="hour, UTC", axis=alt.Axis(labelAngle=0)),
+            x=HOUR_OF_DAY,
             y=alt.Y("agents:Q", title="agents on average 平均人数"),
             color=state_colour,
             order="place:Q",
-        ),
+        )
+        .properties(width=alt.Step(26)),
         "Agents by hour of the day",
         "各时段在岗人数",
     ),
@@ -338,13 +345,13 @@ busy = (
     )
     .sort("carrier_id", "hour")
 )
-base = alt.Chart().encode(x=alt.X("hour:O", title="hour, UTC", axis=alt.Axis(labelAngle=0)))
+base = alt.Chart().encode(x=HOUR_OF_DAY)
 bars = base.mark_bar().encode(y=alt.Y("peak:Q", title="channels at once 并发线路"))
 ticks = base.mark_tick(color="#E69F00", thickness=3, width=18).encode(y="p95:Q")
 show(
     titled(
         alt.layer(bars, ticks, data=busy)
-        .properties(height=110, width=alt.Step(24))
+        .properties(height=110, width=alt.Step(26))
         .facet(row=alt.Row("carrier_id:N", title=None, header=alt.Header(labelAngle=0, labelOrient="top"))),
         "Channels at once",
         "并发线路",
