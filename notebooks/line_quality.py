@@ -116,7 +116,6 @@ rows(pl.DataFrame(compared))
 
 # %%
 SEIZURES_MIN = 30
-BUCKET_HOURS = 4
 hourly = ledger.ask(
     """
     select
@@ -132,9 +131,24 @@ hourly = ledger.ask(
 means = hourly.group_by("carrier_id").agg(
     (pl.col("delivered").sum() / pl.col("seizures").sum()).alias("mean")
 )
-buckets = hourly.group_by(
-    "carrier_id", pl.col("hour").dt.truncate(f"{BUCKET_HOURS}h").alias("from_at")
-).agg(pl.col("seizures", "delivered").sum())
+
+
+def in_spans(hours: int) -> pl.DataFrame:
+    """Counts of each carrier by spans of so many hours."""
+    span = pl.col("hour").dt.truncate(f"{hours}h").alias("from_at")
+    return hourly.group_by("carrier_id", span).agg(pl.col("seizures", "delivered").sum())
+
+
+def is_enough(buckets: pl.DataFrame) -> bool:
+    """Whether half of the spans of every carrier have enough seizures."""
+    medians = buckets.group_by("carrier_id").agg(pl.col("seizures").median())
+    return medians["seizures"].min() >= SEIZURES_MIN
+
+
+# The shortest span that says something about every carrier.
+BUCKET_HOURS = next((hours for hours in (1, 2, 4, 8) if is_enough(in_spans(hours))), 24)
+buckets = in_spans(BUCKET_HOURS)
+SEIZURES_MIN = min(SEIZURES_MIN, buckets["seizures"].max())
 control = (
     buckets.filter(pl.col("seizures") >= SEIZURES_MIN)
     .join(means, on="carrier_id")
@@ -175,8 +189,6 @@ outages = ledger.ask(
 rows(outages.with_columns(pl.col("from_at", "until_at").dt.strftime("%m-%d %H:%M")))
 
 # %%
-if control.is_empty():
-    print(f"No span of {BUCKET_HOURS} hours has {SEIZURES_MIN} seizures.")
 span = [control["from_at"].min(), control["until_at"].max()]
 lowest = min(control["ner"].min(), control["floor"].min())
 x = alt.X(
