@@ -80,24 +80,30 @@ peers() {
     printf '%s\n' "$wanted" >"$folder/.installed"
 }
 
-# sql_peers: the clients of SQL that the tests run, below target/peers/sql. Does nothing where these
-# are there.
+# sql_peers: the clients of SQL and the readers of the lake that the tests run, below
+# target/peers/sql, in the versions that these files name. Does nothing where these are there.
 sql_peers() {
-    local root wanted folder log
+    local root folder log wanted file
+    local -a files=() options=()
     root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
     folder=$root/target/peers/sql
-    log=$root/target/peers/sql-setup.log
-    wanted=$(<"$root/tests/peers/sql-requirements.txt")
+    log=$root/target/peers/sql.log
+    for file in "$root/tests/peers/sql-requirements.txt" "$root/notebooks/requirements.txt"; do
+        if [[ -f $file ]]; then
+            files+=("$file")
+            options+=(--requirement "$file")
+        fi
+    done
+    wanted=$(cat "${files[@]}")
     if [[ -f $folder/.installed && $(<"$folder/.installed") == "$wanted" ]]; then return 0; fi
     say "fetching the clients of SQL for the tests into target/peers/sql"
     mkdir -p "$root/target/peers"
     rm -f "$folder/.installed"
     {
         python3 -m venv --clear "$folder" &&
-            "$folder/bin/pip" install --quiet --disable-pip-version-check \
-                --requirement "$root/tests/peers/sql-requirements.txt"
+            "$folder/bin/pip" install --quiet --disable-pip-version-check "${options[@]}"
     } >"$log" 2>&1 || {
-        say "the clients of SQL are missing (they test its servers); python3 with venv and pip could not fetch them from PyPI, see $log"
+        say "the clients of SQL are missing (run notebooks, read the lake); python3 with venv and pip could not fetch them from PyPI, see $log"
         return 1
     }
     printf '%s\n' "$wanted" >"$folder/.installed"
