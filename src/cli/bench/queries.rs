@@ -184,7 +184,10 @@ pub(crate) fn run(common: &Common, args: &Args) -> anyhow::Result<ExitCode> {
     match common.format {
         Format::Json => output::json(&figures)?,
         Format::Text => {
-            output::line(format!("{:32} {:>10} {:>10} {:>8}", "question", "wall ms", "cpu ms", "rows"))?;
+            output::line(format!(
+                "{:32} {:>10} {:>10} {:>8}",
+                "question", "wall ms", "cpu ms", "rows"
+            ))?;
             for figure in &figures.questions {
                 let lowest = |readings: &[f64]| readings.first().copied().unwrap_or_default();
                 output::line(format!(
