@@ -11,6 +11,7 @@
 //! folded from the log at each start.
 
 mod compute;
+mod facts;
 mod live;
 mod reader;
 mod refresh;
@@ -23,6 +24,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 
 pub(crate) use self::compute::{normalised_schema, session};
+pub(crate) use self::facts::{FactProvider, session_of};
 pub(crate) use self::live::live_tables;
 pub(crate) use self::refresh::{refresh_all, status};
 use super::front_matter::FrontMatterError;
@@ -31,6 +33,7 @@ use super::tables::Tables;
 pub use super::view::{Layer, View, Width, views};
 use crate::event_log::{OpenError, ReadError};
 
+pub(crate) use self::reader::Fold;
 pub use self::reader::LogReader;
 pub use self::refresh::{Refreshed, ViewStatus};
 pub use self::verify::{VerifyReport, ViewCheck};
