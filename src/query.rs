@@ -45,10 +45,10 @@ pub use self::saved::{Kpi, Param, SavedQuery, saved_queries};
 pub use self::session::{Prepared, Running, Session};
 use self::snapshot::Past;
 use crate::projection::front_matter::FrontMatterError;
-use crate::projection::sql::{
-    self, Fold, LogReader, Refreshed, View, ViewStatus, refresh_all, views,
-};
+use crate::projection::live::LiveState;
+use crate::projection::sql::{self, LogReader, Refreshed, View, ViewStatus, refresh_all, views};
 use crate::projection::store::Store;
+use crate::projection::tables::{Kept, Tables};
 
 /// A question cannot be answered.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,9 @@ pub enum Error {
     /// Our own mistake, in the middle of a question.
     #[error("run SQL: the engine failed")]
     Panicked(#[source] tokio::task::JoinError),
+    /// The base tables cannot be put on disk.
+    #[error("keep the base tables in the folder facts")]
+    Keep(#[source] std::io::Error),
     /// The tables did not come so far in time.
     #[error(
         "run SQL: the tables {} after {} ms, and position {wanted} was asked for",
@@ -187,7 +190,7 @@ impl Error {
             Self::Resources { .. } => "resources",
             Self::Timeout(_) => "timeout",
             Self::Busy { .. } => "busy",
-            Self::Ended | Self::Threads(_) | Self::Panicked(_) => "ended",
+            Self::Ended | Self::Threads(_) | Self::Panicked(_) | Self::Keep(_) => "ended",
             Self::Stale { .. } => "stale",
             Self::Ahead { .. } => "as_of",
             Self::Setting { .. } => "setting",
@@ -204,7 +207,11 @@ pub struct Engine {
     store: Store,
     views: Vec<View>,
     /// What the log is folded into. Held for some thousand events at most once it is followed.
-    fold: Mutex<Fold>,
+    fold: Mutex<Tables>,
+    /// The live state, as of the last question about it.
+    live: Mutex<LiveState>,
+    /// Where base tables are on disk.
+    kept: Kept,
     /// The base tables as questions see them.
     head: ArcSwap<Head>,
     /// How far they are.
@@ -249,6 +256,7 @@ impl Engine {
         limits: Limits,
     ) -> Result<Self, Error> {
         let engine = Self::new(reader, data_dir, limits)?;
+        engine.resume().await?;
         drop(Box::pin(engine.refresh()).await?);
         Ok(engine)
     }
@@ -262,6 +270,8 @@ impl Engine {
             store: Store::below(data_dir),
             views: views().map_err(sql::Error::from)?,
             fold: Mutex::default(),
+            live: Mutex::default(),
+            kept: Kept::below(data_dir),
             head: ArcSwap::default(),
             published: watch::Sender::new(Published::default()),
             shown: ArcSwap::default(),

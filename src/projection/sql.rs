@@ -33,7 +33,6 @@ use super::tables::Tables;
 pub use super::view::{Layer, View, Width, views};
 use crate::event_log::{OpenError, ReadError};
 
-pub(crate) use self::reader::Fold;
 pub use self::reader::LogReader;
 pub use self::refresh::{Refreshed, ViewStatus};
 pub use self::verify::{VerifyReport, ViewCheck};

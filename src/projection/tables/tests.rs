@@ -1,5 +1,3 @@
-use datafusion::arrow::record_batch::RecordBatch;
-
 use super::*;
 use crate::base::{EventId, Rng};
 use crate::event::{
@@ -7,8 +5,9 @@ use crate::event::{
     TurnHeard, TurnSpoken,
 };
 use crate::projection::history::{campaign, moment};
+use crate::projection::table::CHUNK;
 
-fn recorded(position: u64, after_ms: u64, event: &Event) -> Recorded {
+pub(super) fn recorded(position: u64, after_ms: u64, event: &Event) -> Recorded {
     let at = moment(after_ms);
     Recorded::example(position, event, at)
 }
@@ -130,13 +129,13 @@ fn rows_of_a_span_are_found_in_few_chunks() {
         tables.apply(&recorded(position, position * 1_000, &sampled));
     }
     let rows = |span| {
-        let batches = tables.samples.batches_in(span).expect("batches");
+        let batches = batches(&tables.samples, span).expect("batches");
         batches.iter().map(RecordBatch::num_rows).sum::<usize>()
     };
     assert_eq!(rows(Span::ALL), 5_000);
-    assert_eq!(rows(Span { changed: (4_900, i64::MAX), ..Span::ALL }), 5_000 - 4 * 1_024);
-    let hour = (moment(1_100_000).as_micros(), moment(1_200_000).as_micros());
-    assert_eq!(rows(Span { moment: hour, ..Span::ALL }), 1_024);
+    assert_eq!(rows(Span { changed: (4_998, i64::MAX), ..Span::ALL }), 5_000 % CHUNK);
+    let second = (moment(640_000).as_micros(), moment(641_000).as_micros());
+    assert_eq!(rows(Span { moment: second, ..Span::ALL }), CHUNK);
     assert_eq!(rows(Span { changed: (5_000, i64::MAX), ..Span::ALL }), 0);
 }
 
