@@ -10,16 +10,23 @@
 
 mod answer;
 mod as_of;
-mod catalog;
+pub mod catalog;
+mod door;
 mod encode;
+#[cfg(feature = "sql-servers")]
+pub mod flight;
+mod folder;
 mod follow;
 mod gate;
 mod head;
 mod limits;
 mod params;
+#[cfg(feature = "sql-servers")]
+pub mod postgres;
 mod reference;
 mod register;
 mod saved;
+mod schemas;
 mod session;
 mod snapshot;
 
@@ -34,7 +41,9 @@ use tokio::sync::{Mutex, watch};
 
 pub use self::answer::Answer;
 pub use self::as_of::{AsOf, AsOfError};
+pub use self::door::Sessions;
 pub use self::encode::{Encoded, Encoding};
+pub use self::folder::ParquetFolders;
 use self::follow::Follower;
 use self::head::{Head, Published, Shown};
 use self::limits::Desk;
@@ -368,7 +377,7 @@ impl Engine {
         as_of: AsOf,
     ) -> Result<Answer, Error> {
         let settings = session::Settings { as_of, ..self.settings() };
-        let prepared = self.prepare(text, settings).await?;
+        let prepared = self.prepare(session::Asked::Text(text), settings).await?;
         let params = Params::texts(params);
         self.start(&prepared, params, settings.timeout).await?.collect().await
     }

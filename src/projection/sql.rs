@@ -12,6 +12,7 @@
 
 mod compute;
 mod facts;
+mod functions;
 mod live;
 mod reader;
 mod refresh;

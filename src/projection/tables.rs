@@ -10,6 +10,8 @@ mod apply;
 mod call;
 mod change;
 mod choice;
+mod cost;
+mod joined;
 mod keep;
 mod known;
 mod list;
@@ -24,6 +26,8 @@ use datafusion::arrow::{error::ArrowError, record_batch::RecordBatch};
 
 use self::call::{Attempt, Leg};
 use self::choice::{Candidate, ComplianceCheck, Decision, DoNotCall};
+use self::cost::Cost;
+use self::joined::Call;
 pub(crate) use self::keep::Kept;
 use self::known::Known;
 use self::list::{Campaign, Lead};
@@ -37,7 +41,7 @@ use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timesta
 use crate::event::{Event, Recorded};
 
 /// The fold's version. Raise it where a row comes out differently: every view is made again.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// What every base table holds, in reading order.
 pub(crate) const REFERENCE: &[TableReference] = &[
@@ -46,9 +50,11 @@ pub(crate) const REFERENCE: &[TableReference] = &[
     reference::<Lead>(),
     reference::<Attempt>(),
     reference::<Leg>(),
+    reference::<Call>(),
     reference::<Turn>(),
     reference::<IntentTag>(),
     reference::<Commitment>(),
+    reference::<Cost>(),
     reference::<Decision>(),
     reference::<Candidate>(),
     reference::<ComplianceCheck>(),
@@ -74,9 +80,11 @@ pub(crate) struct Tables {
     leads: Table<Lead>,
     attempts: Table<Attempt>,
     legs: Table<Leg>,
+    calls: Table<Call>,
     turns: Table<Turn>,
     intent_tags: Table<IntentTag>,
     commitments: Table<Commitment>,
+    costs: Table<Cost>,
     decisions: Table<Decision>,
     candidates: Table<Candidate>,
     checks: Table<ComplianceCheck>,
@@ -102,10 +110,13 @@ struct Places {
     leads: BTreeMap<LeadId, usize>,
     attempts: BTreeMap<CallId, usize>,
     legs: BTreeMap<LegId, usize>,
+    calls: BTreeMap<CallId, usize>,
     /// Whose lead a call is about.
     call_leads: BTreeMap<CallId, LeadId>,
     /// The interval an agent is in.
     agents: BTreeMap<AgentId, usize>,
+    /// The call an agent works on after its end, and since when.
+    wrap_ups: BTreeMap<AgentId, (CallId, Timestamp)>,
     /// The interval a carrier is in.
     carriers: BTreeMap<CarrierId, usize>,
 }
@@ -192,9 +203,11 @@ impl Tables {
             &self.leads,
             &self.attempts,
             &self.legs,
+            &self.calls,
             &self.turns,
             &self.intent_tags,
             &self.commitments,
+            &self.costs,
             &self.decisions,
             &self.candidates,
             &self.checks,
@@ -213,9 +226,11 @@ impl Tables {
             &mut self.leads,
             &mut self.attempts,
             &mut self.legs,
+            &mut self.calls,
             &mut self.turns,
             &mut self.intent_tags,
             &mut self.commitments,
+            &mut self.costs,
             &mut self.decisions,
             &mut self.candidates,
             &mut self.checks,
@@ -253,9 +268,11 @@ impl Tables {
             leads: self.leads.clone(),
             attempts: self.attempts.clone(),
             legs: self.legs.clone(),
+            calls: self.calls.clone(),
             turns: self.turns.clone(),
             intent_tags: self.intent_tags.clone(),
             commitments: self.commitments.clone(),
+            costs: self.costs.clone(),
             decisions: self.decisions.clone(),
             candidates: self.candidates.clone(),
             checks: self.checks.clone(),
@@ -305,9 +322,11 @@ facts! {
     Lead: imported_at,
     Attempt: started_at,
     Leg: started_at,
+    Call: answered_at,
     Turn: occurred_at,
     IntentTag: occurred_at,
     Commitment: made_at,
+    Cost: incurred_at,
     Decision: decided_at,
     Candidate: decided_at,
     ComplianceCheck: checked_at,

@@ -16,7 +16,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 
-use super::catalog::{FactSchema, MadeSchema};
+use super::schemas::{FactSchema, MadeSchema};
 use super::snapshot::{Past, Snapshot};
 use super::{Engine, Error, register};
 use crate::projection::live::LiveState;
@@ -176,10 +176,21 @@ impl Engine {
         environment: Arc<RuntimeEnv>,
     ) -> Result<Snapshot, Error> {
         let named = self.template.resolve_table_references(statement)?;
-        let head = match named.iter().any(|table| table.schema() == Some(LIVE)) {
-            true => self.head_with_live().await?,
-            false => self.head.load_full(),
-        };
+        match named.iter().any(|table| table.schema() == Some(LIVE)) {
+            true => self.context_of(&*self.head_with_live().await?, environment),
+            false => self.context_of(&*self.head.load_full(), environment),
+        }
+    }
+
+    /// Every table there is, to be listed.
+    pub(super) async fn every_table(
+        &self,
+        environment: Arc<RuntimeEnv>,
+    ) -> Result<Snapshot, Error> {
+        self.context_of(&*self.head_with_live().await?, environment)
+    }
+
+    fn context_of(&self, head: &Head, environment: Arc<RuntimeEnv>) -> Result<Snapshot, Error> {
         let live = match &head.live {
             Some(live) => live.clone(),
             // To be listed, not to be read.

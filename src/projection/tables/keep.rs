@@ -252,11 +252,21 @@ impl Tables {
             places.carriers.insert(CarrierId::new(key.first()?.as_deref()?).ok()?, place);
             Some(())
         })?;
+        each(&self.calls, &["call_id"], |place, key| {
+            places.calls.insert(CallId(id(key.first()?)?), place);
+            Some(())
+        })?;
         // An agent whose last interval ended has left.
         let agents = &self.agents;
-        places.agents.retain(|_, place| {
-            agents.get(*place).is_some_and(|interval| interval.until_at.is_none())
-        });
+        let is_here = |place: &usize| agents.get(*place).is_some_and(|it| it.until_at.is_none());
+        places.agents.retain(|_, place| is_here(place));
+        for (agent_id, place) in &places.agents {
+            let Some(interval) = agents.get(*place) else { continue };
+            if let ("wrap_up", Some(call_id)) = (interval.state, &interval.call_id) {
+                let call = (CallId(call_id.parse().ok()?), interval.from_at);
+                places.wrap_ups.insert(agent_id.clone(), call);
+            }
+        }
         self.places = places;
         Some(())
     }
