@@ -6,6 +6,8 @@
 mod appends;
 mod calls;
 mod disk;
+#[cfg(feature = "analytics")]
+mod fresh;
 mod log;
 #[cfg(feature = "analytics")]
 mod queries;
@@ -34,6 +36,9 @@ enum Command {
     Queries(queries::Args),
     /// Seal simulated calls into Parquet and read them back.
     Seal(seal::Args),
+    /// Append at a steady rate and ask, to see how old what questions see is.
+    #[cfg(feature = "analytics")]
+    Fresh(fresh::Args),
     /// Fill a log with a day of calls, kill the process, and open what is left.
     Soak(soak::Args),
 }
@@ -49,6 +54,8 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "analytics")]
         Command::Queries(args) => queries::run(common, &args),
         Command::Seal(args) => seal::run(common, &args),
+        #[cfg(feature = "analytics")]
+        Command::Fresh(args) => fresh::run(common, &args),
         Command::Soak(args) => soak::run(common, &args),
     }
 }
