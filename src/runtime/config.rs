@@ -8,6 +8,7 @@
 mod check;
 mod kurrentdb;
 mod log_address;
+mod reports;
 mod secret;
 
 use std::net::SocketAddr;
@@ -20,6 +21,10 @@ use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
 
 pub use kurrentdb::{Breach, KurrentdbConfig, Names};
 pub use log_address::{LogAddress, LogAddressError};
+pub use reports::{
+    ReportForm, ReportLanguage, ReportPlanConfig, ReportsConfig, ReviewConfig, SMTP_PASSWORD,
+    SmtpConfig, SmtpTls,
+};
 pub use secret::Secret;
 
 /// A configuration cannot be used.
@@ -72,6 +77,12 @@ pub struct Config {
     /// SIP and RTP.
     #[serde(default)]
     pub sip: SipConfig,
+    /// Reports.
+    #[serde(default)]
+    pub reports: ReportsConfig,
+    /// The mail server for reports; without one, none are mailed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smtp: Option<SmtpConfig>,
     /// Carriers.
     #[serde(default)]
     pub carriers: Vec<CarrierConfig>,
@@ -270,6 +281,8 @@ impl Default for Config {
             kurrentdb: None,
             http: HttpConfig::default(),
             sip: SipConfig::default(),
+            reports: ReportsConfig::default(),
+            smtp: None,
             carriers: Vec::new(),
             agents: Vec::new(),
             campaigns: Vec::new(),
@@ -342,6 +355,9 @@ impl Config {
         }
         if let Some(front) = &mut config.kurrentdb {
             front.move_to(folder);
+        }
+        if let Some(smtp) = &mut config.smtp {
+            smtp.move_to(folder);
         }
         for campaign in &mut config.campaigns {
             campaign.script = folder.join(&campaign.script);
