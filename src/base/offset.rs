@@ -58,8 +58,7 @@ impl FromStr for UtcOffset {
             let is_it = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
             text.parse::<i32>().ok().filter(|_| is_it)
         };
-        let (hours, minutes) =
-            two_digits(hours).zip(two_digits(minutes)).ok_or_else(wrong)?;
+        let (hours, minutes) = two_digits(hours).zip(two_digits(minutes)).ok_or_else(wrong)?;
         let offset = sign * (hours * 60 + minutes);
         let is_there = minutes < 60 && (-12 * 60..=MINUTES_MAX).contains(&offset);
         if is_there { Ok(Self(offset)) } else { Err(wrong()) }
@@ -103,7 +102,9 @@ mod tests {
             assert_eq!(text.parse::<UtcOffset>().expect("an offset").to_string(), text);
         }
         assert_eq!("+00:00".parse(), Ok(UtcOffset::UTC));
-        for text in ["", "8", "+8:00", "+08", "+08:60", "+15:00", "-12:30", "Asia/Shanghai", "++1:00"] {
+        for text in
+            ["", "8", "+8:00", "+08", "+08:60", "+15:00", "-12:30", "Asia/Shanghai", "++1:00"]
+        {
             assert!(text.parse::<UtcOffset>().is_err(), "{text}");
         }
         assert!(!"+05:30".parse::<UtcOffset>().expect("an offset").is_whole_hours());
