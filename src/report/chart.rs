@@ -185,6 +185,16 @@ fn fraction(value: i64, whole: i64, length: i64) -> i64 {
     i64::try_from(part).unwrap_or(length).clamp(0, length)
 }
 
+/// The values between which nine of ten lie: an hour of one call must not fade all others.
+fn spread(heat: &Heat) -> (i64, i64) {
+    let values = heat.rows.iter().flat_map(|(_, values)| values).flatten().copied();
+    let mut values: Vec<i64> = values.collect();
+    values.sort_unstable();
+    let last = values.len().saturating_sub(1);
+    let at = |place: usize| values.get(place).copied().unwrap_or(0);
+    (at(last / 20), at(last - last / 20))
+}
+
 /// Shares by row and column, darker for more, with the number in each.
 pub(super) fn heat(page: &mut String, heat: &Heat) {
     const HEAD: i64 = 22;
@@ -193,8 +203,7 @@ pub(super) fn heat(page: &mut String, heat: &Heat) {
     let wide = (WIDTH - BEGIN) / columns;
     let rows = i64::try_from(heat.rows.len()).unwrap_or(0);
     let height = HEAD + rows * HIGH;
-    let values = || heat.rows.iter().flat_map(|(_, values)| values).flatten().copied();
-    let (least, most) = (values().min().unwrap_or(0), values().max().unwrap_or(0));
+    let (least, most) = spread(heat);
     page.push_str(&format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\n"));
     for (place, label) in (0..).zip(&heat.columns) {
         page.push_str(&format!(

@@ -196,10 +196,10 @@ impl Change {
         }
     }
 
-    /// Above nothing, below it, or nothing.
+    /// Above nothing, below it, or nothing as far as is shown.
     pub(super) const fn signum(self) -> i64 {
         match self {
-            Self::Relative(by) | Self::Points(by) => by.signum(),
+            Self::Relative(by) | Self::Points(by) => super::number::tenths(by).signum(),
         }
     }
 }

@@ -24,8 +24,8 @@ h1{font-size:1.6rem;margin:0}h2{font-size:1.15rem;margin:2rem 0 .6rem;break-afte
 font-variant-numeric:tabular-nums}\
 .figures .good,.good b{color:var(--good)}.figures .bad,.bad b{color:var(--bad)}\
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\
-th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;\
-font-variant-numeric:tabular-nums;white-space:nowrap}tr{break-inside:avoid}\
+table{font-size:.88rem}th,td{padding:.3rem .4rem;border-bottom:1px solid var(--line);text-align:right;\
+font-variant-numeric:tabular-nums;white-space:nowrap}tr{break-inside:avoid}th{white-space:normal;vertical-align:bottom}\
 th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:left}\
 svg{width:100%;height:auto;display:block;break-inside:avoid}\
 svg text{fill:var(--ink);font-size:13px}\
@@ -40,7 +40,8 @@ svg .t1{fill:var(--paper)}\
 ul{color:var(--soft);padding-left:1.2rem}ol{padding-left:1.4rem}\
 ol li{margin:0 0 .8rem;break-inside:avoid}ol span{display:block}ol code{font-size:.8rem;\
 color:var(--soft);overflow-wrap:anywhere}\
-@media print{body{margin:0;max-width:none}}@page{margin:14mm}";
+@media print{body{margin:0;max-width:none}.wide{overflow:visible}table{font-size:.72rem}\
+th,td{padding:.2rem .25rem}}@page{margin:14mm}";
 
 pub(super) fn write(document: &Document) -> String {
     let title = escape(&document.title);

@@ -211,11 +211,11 @@ impl Page<'_> {
                 (Good::Up, -1) | (Good::Down, 1) => Tone::Bad,
                 _ => Tone::Neutral,
             };
-            Some((format!("{} {}", self.change(change), self.say(label)), tone))
+            Some((self.language.fill(label, &[("change", self.change(change))]), tone))
         };
         let changes = [
-            change("vs day before", figure.day_before.value),
-            change("vs week before", figure.week_before.value),
+            change("{change} vs day before", figure.day_before.value),
+            change("{change} vs week before", figure.week_before.value),
         ];
         Tile {
             label: self.say(definition.label),

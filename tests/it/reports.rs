@@ -217,7 +217,8 @@ fn a_report_that_was_on_its_way_in_a_crash_is_not_sent_again_and_what_was_missed
     // Nobody's address is in the log.
     let log = site.run(&["log", "read", "--format", "json"]).expect_success();
     assert!(log.stdout.contains("ReportSending"), "the log is read");
-    assert!(!log.stdout.contains("ada@") && !log.stdout.contains("bo@"), "addresses in the log");
+    let has_address = ["ada@example.com", "bo@example.com"].map(|it| log.stdout.contains(it));
+    assert_eq!(has_address, [false, false], "addresses in the log");
 }
 
 #[test]
@@ -238,7 +239,8 @@ fn what_the_mail_server_refuses_is_said_without_addresses_and_tried_again() {
     };
     with("ada@example.com", "nobody@example.com");
     check("2026-09-07T17:00:00Z", "name recipient 1 of 2: refused with 550");
-    with("password_file = \"password\"", "password_file = \"ledgerline.toml\"");
+    std::fs::write(site.path("wrong"), "open sesame").expect("write");
+    with("password_file = \"password\"", "password_file = \"wrong\"");
     check("2026-09-07T17:01:00Z", "sign in to the mail server: refused with 535");
     // Not the authority that signed: the server's own certificate.
     with("ca_file = \"ca.pem\"", "ca_file = \"server.pem\"");
@@ -285,9 +287,11 @@ fn every_report_is_printed_on_paper() {
         let printing = [&["report"][..], kind, &["--as", "pdf", "--out", &path]].concat();
         site.run(&printing).expect_success();
         let mut command = Command::new(python());
-        let script = "import sys, pypdf\n\
+        // Fonts have one glyph for a radical and the character that looks like it.
+        let script = "import sys, unicodedata, pypdf\n\
                       pages = pypdf.PdfReader(sys.argv[1]).pages\n\
-                      print(len(pages), ''.join(page.extract_text() for page in pages))";
+                      text = ''.join(page.extract_text() for page in pages)\n\
+                      print(len(pages), ' '.join(unicodedata.normalize('NFKC', text).split()))";
         command.args(["-c", script, &path]);
         let text = Program::spawn(command).finish().expect_success().stdout;
         let text = text.replace('\u{a0}', " ");
