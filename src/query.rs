@@ -10,9 +10,16 @@
 
 mod answer;
 mod as_of;
+pub mod catalog;
+mod door;
 mod encode;
+#[cfg(feature = "sql-servers")]
+pub mod flight;
+mod folder;
 mod limits;
 mod params;
+#[cfg(feature = "sql-servers")]
+pub mod postgres;
 mod reference;
 mod register;
 mod saved;
@@ -28,7 +35,9 @@ use tokio::sync::Mutex;
 
 pub use self::answer::Answer;
 pub use self::as_of::{AsOf, AsOfError};
+pub use self::door::Sessions;
 pub use self::encode::{Encoded, Encoding};
+pub use self::folder::ParquetFolders;
 use self::limits::Desk;
 pub use self::limits::{Limits, Rows};
 pub use self::params::Params;
@@ -325,7 +334,7 @@ impl Engine {
         as_of: AsOf,
     ) -> Result<Answer, Error> {
         let settings = session::Settings { as_of, ..self.settings() };
-        let prepared = self.prepare(text, settings).await?;
+        let prepared = self.prepare(session::Asked::Text(text), settings).await?;
         let params = Params::texts(params);
         self.start(&prepared, params, settings.timeout).await?.collect().await
     }

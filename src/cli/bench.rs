@@ -7,6 +7,8 @@ mod appends;
 mod calls;
 mod disk;
 mod log;
+#[cfg(feature = "analytics")]
+mod queries;
 mod seal;
 mod soak;
 
@@ -27,6 +29,9 @@ enum Command {
     Log(log::Args),
     /// Append to the KurrentDB server that --log names.
     Appends(appends::Args),
+    /// Ask the eleven questions of analysts, of Parquet files of dial attempts.
+    #[cfg(feature = "analytics")]
+    Queries(queries::Args),
     /// Seal simulated calls into Parquet and read them back.
     Seal(seal::Args),
     /// Fill a log with a day of calls, kill the process, and open what is left.
@@ -41,6 +46,8 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Log(args) => log::run(common, &args),
         Command::Appends(args) => appends::run(common, &args),
+        #[cfg(feature = "analytics")]
+        Command::Queries(args) => queries::run(common, &args),
         Command::Seal(args) => seal::run(common, &args),
         Command::Soak(args) => soak::run(common, &args),
     }

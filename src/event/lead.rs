@@ -42,6 +42,8 @@ pub struct LeadImported {
     pub portrait: Portrait,
     /// Customer value from recency, frequency and monetary, 0 to 1,000,000.
     pub value_ppm: u32,
+    /// The list people know it by: the lead file's name without its ending.
+    pub list_id: Option<String>,
 }
 
 /// One row of a lead file could not be used. The offending value stays out.

@@ -11,6 +11,7 @@
 //! folded from the log at each start.
 
 mod compute;
+mod functions;
 mod live;
 mod reader;
 mod refresh;

@@ -10,6 +10,8 @@ mod apply;
 mod call;
 mod change;
 mod choice;
+mod cost;
+mod joined;
 mod list;
 mod record;
 mod state;
@@ -21,6 +23,8 @@ use datafusion::arrow::error::ArrowError;
 
 use self::call::{Attempt, Leg};
 use self::choice::{Candidate, ComplianceCheck, Decision, DoNotCall};
+use self::cost::Cost;
+use self::joined::Call;
 use self::list::{Campaign, Lead};
 use self::record::EventRow;
 use self::state::{AgentInterval, CarrierInterval, LineSample};
@@ -30,7 +34,7 @@ use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timesta
 use crate::event::{Event, Recorded};
 
 /// The fold's version. Raise it where a row comes out differently: every view is made again.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// What every base table holds, in reading order.
 pub(crate) const REFERENCE: &[TableReference] = &[
@@ -39,9 +43,11 @@ pub(crate) const REFERENCE: &[TableReference] = &[
     reference::<Lead>(),
     reference::<Attempt>(),
     reference::<Leg>(),
+    reference::<Call>(),
     reference::<Turn>(),
     reference::<IntentTag>(),
     reference::<Commitment>(),
+    reference::<Cost>(),
     reference::<Decision>(),
     reference::<Candidate>(),
     reference::<ComplianceCheck>(),
@@ -63,9 +69,11 @@ pub(crate) struct Tables {
     leads: Table<Lead>,
     attempts: Table<Attempt>,
     legs: Table<Leg>,
+    calls: Table<Call>,
     turns: Table<Turn>,
     intent_tags: Table<IntentTag>,
     commitments: Table<Commitment>,
+    costs: Table<Cost>,
     decisions: Table<Decision>,
     candidates: Table<Candidate>,
     checks: Table<ComplianceCheck>,
@@ -83,10 +91,13 @@ struct Places {
     leads: BTreeMap<LeadId, usize>,
     attempts: BTreeMap<CallId, usize>,
     legs: BTreeMap<LegId, usize>,
+    calls: BTreeMap<CallId, usize>,
     /// Whose lead a call is about.
     call_leads: BTreeMap<CallId, LeadId>,
     /// The interval an agent is in.
     agents: BTreeMap<AgentId, usize>,
+    /// The call an agent works on after its end, and since when.
+    wrap_ups: BTreeMap<AgentId, (CallId, Timestamp)>,
     /// The interval a carrier is in.
     carriers: BTreeMap<CarrierId, usize>,
 }
@@ -145,9 +156,11 @@ impl Tables {
             base(&mut self.leads)?,
             base(&mut self.attempts)?,
             base(&mut self.legs)?,
+            base(&mut self.calls)?,
             base(&mut self.turns)?,
             base(&mut self.intent_tags)?,
             base(&mut self.commitments)?,
+            base(&mut self.costs)?,
             base(&mut self.decisions)?,
             base(&mut self.candidates)?,
             base(&mut self.checks)?,

@@ -17,6 +17,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
+#[cfg(feature = "sql-servers")]
+use datafusion::sql::sqlparser::ast::Statement;
 use futures::StreamExt as _;
 
 use super::as_of::AsOf;
@@ -37,6 +39,21 @@ pub(super) struct Settings {
 pub struct Session {
     engine: Arc<Engine>,
     settings: Settings,
+}
+
+/// What a server adds to the engine for the dialect of its clients.
+#[cfg(feature = "sql-servers")]
+pub(super) trait Dialect: Send + Sync {
+    /// The engine that understands the dialect, with the same tables.
+    fn adapt(&self, context: SessionContext) -> Result<SessionContext, DataFusionError>;
+}
+
+/// A question as it comes.
+#[derive(Clone, Copy)]
+pub(super) enum Asked<'a> {
+    Text(&'a str),
+    #[cfg(feature = "sql-servers")]
+    Parsed(&'a Statement, &'a dyn Dialect),
 }
 
 /// A question that was understood.
@@ -104,12 +121,30 @@ impl Session {
         }
     }
 
+    /// The engine with every table at the session's moment of the log.
+    pub(super) async fn context(&self) -> Result<SessionContext, Error> {
+        Ok(self.engine.at(self.settings.as_of).await?.context)
+    }
+
     /// Understands a question, at the head as it is now or as of what was set.
     ///
     /// # Errors
     /// [`Error::ReadOnly`] for anything but a question, [`Error::Sql`] where it is wrong.
     pub async fn prepare(&self, sql: &str) -> Result<Prepared, Error> {
-        self.engine.prepare(sql, self.settings).await
+        self.engine.prepare(Asked::Text(sql), self.settings).await
+    }
+
+    /// Understands a question that a server parsed by itself.
+    ///
+    /// # Errors
+    /// As for [`Session::prepare`].
+    #[cfg(feature = "sql-servers")]
+    pub(super) async fn prepare_parsed(
+        &self,
+        statement: &Statement,
+        dialect: &dyn Dialect,
+    ) -> Result<Prepared, Error> {
+        self.engine.prepare(Asked::Parsed(statement, dialect), self.settings).await
     }
 
     /// Begins to answer, once it is its turn.
@@ -127,6 +162,19 @@ impl Session {
     pub async fn query(&self, sql: &str, params: Params) -> Result<Running, Error> {
         let prepared = self.prepare(sql).await?;
         self.run(&prepared, params).await
+    }
+}
+
+impl Prepared {
+    /// The same question with values in the place of its parameters, and the columns it then has.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] where a parameter has no value.
+    pub fn bind(&self, params: Params) -> Result<Self, Error> {
+        let plan = self.plan.clone().with_param_values(params.0)?;
+        let schema = plan.schema().inner().clone();
+        let context = self.context.clone();
+        Ok(Self { context, plan, schema, params: BTreeMap::new(), position: self.position })
     }
 }
 
@@ -149,7 +197,11 @@ impl Engine {
         Settings { as_of: AsOf::Head, timeout: self.desk.limits().timeout }
     }
 
-    pub(super) async fn prepare(&self, sql: &str, settings: Settings) -> Result<Prepared, Error> {
+    pub(super) async fn prepare(
+        &self,
+        asked: Asked<'_>,
+        settings: Settings,
+    ) -> Result<Prepared, Error> {
         let snapshot = Box::pin(self.at(settings.as_of)).await?;
         self.past.forget_unsettled();
         let environment = self.desk.environment()?;
@@ -157,8 +209,24 @@ impl Engine {
             .with_runtime_env(environment)
             .build();
         let context = SessionContext::new_with_state(state);
+        #[cfg(feature = "sql-servers")]
+        let context = match asked {
+            Asked::Parsed(_, dialect) => dialect.adapt(context)?,
+            Asked::Text(_) => context,
+        };
         let plan = loop {
-            match Box::pin(context.state().create_logical_plan(sql)).await {
+            let state = context.state();
+            let plan = match asked {
+                Asked::Text(sql) => Box::pin(state.create_logical_plan(sql)).await,
+                #[cfg(feature = "sql-servers")]
+                Asked::Parsed(statement, _) => {
+                    use datafusion::sql::parser;
+
+                    let statement = parser::Statement::Statement(Box::new(statement.clone()));
+                    Box::pin(state.statement_to_plan(statement)).await
+                }
+            };
+            match plan {
                 Ok(plan) => break plan,
                 // A table as of another moment is made, and the question understood anew.
                 Err(error) => match Wanted::of(&error) {

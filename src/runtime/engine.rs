@@ -33,6 +33,7 @@ use super::wire::{DATAGRAM_MAX, MediaNews, Voice, until};
 use crate::base::{CallId, CampaignId, CarrierId, LegId, Millis, Rng, Timestamp};
 use crate::call::{CallCommand, CallInput};
 use crate::conversation::{Input, PromptId, Script};
+use crate::dialing::Prices;
 use crate::event::{CampaignStateName, PlatformStopped};
 use crate::media::MediaEvent;
 use crate::privacy::Vault;
@@ -71,6 +72,7 @@ pub(crate) struct Parts {
     pub(crate) carriers: Vec<CarrierConfig>,
     pub(crate) agents: Vec<AgentConfig>,
     pub(crate) campaigns: Vec<CampaignConfig>,
+    pub(crate) prices: Arc<Prices>,
     pub(crate) journal: Journal,
     pub(crate) vault: Vault,
     pub(crate) scripts: Scripts,
@@ -88,6 +90,8 @@ pub(crate) struct Engine {
     address: IpAddr,
     calls: BTreeMap<CallId, Slot>,
     legs: BTreeMap<LegId, Leg>,
+    /// Legs that were hung up from here and whose BYE has no answer yet, and their calls.
+    hung_up: BTreeMap<LegId, CallId>,
     /// Calls that took something in since the last turn.
     stirred: BTreeSet<CallId>,
     /// Facts of the engine itself that wait for the next append.
@@ -136,6 +140,7 @@ impl Engine {
             address,
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
+            hung_up: BTreeMap::new(),
             stirred: BTreeSet::new(),
             drafts: Vec::new(),
             probes,

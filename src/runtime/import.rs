@@ -8,7 +8,9 @@ use super::directory::listed;
 use super::journal::{Draft, Journal, JournalError};
 use crate::base::{CampaignId, LeadId, SubjectId, sha256_hex};
 use crate::dialing::lead_file::{self, LeadFileError, LeadRow, LeftOut, RowProblem};
-use crate::event::{LeadImported, LeadRowRejected, LeadsImported, SubjectRegistered};
+use crate::event::{
+    CostBooked, CostKind, LeadImported, LeadRowRejected, LeadsImported, SubjectRegistered,
+};
 use crate::privacy::{Vault, VaultError};
 
 /// Facts in one append.
@@ -54,6 +56,8 @@ pub(crate) struct Import<'a> {
     pub(crate) bytes: &'a [u8],
     /// Take no more than so many rows.
     pub(crate) rows_max: Option<usize>,
+    /// What a lead costs, in thousandths of the currency's minor unit, and the currency.
+    pub(crate) price: Option<(u64, &'a str)>,
 }
 
 /// Imports a lead file. A second time it finds only duplicates and records nothing.
@@ -146,7 +150,14 @@ fn lead(
         line: row.line,
         portrait: row.portrait.clone(),
         value_ppm: row.value.0,
+        list_id: list_id(import.file),
     }
+}
+
+/// The list people know a file by: its name without its ending.
+fn list_id(file: &str) -> Option<String> {
+    let stem = std::path::Path::new(file).file_stem()?.to_str()?;
+    Some(stem.to_owned())
 }
 
 /// Records the file where it brought leads or is not on record, as after an import that was cut
@@ -185,6 +196,18 @@ async fn record_file(
         duplicates: report.duplicates,
     };
     drafts.push(Draft::new(fact, now, "import"));
+    if let Some((each, currency)) = import.price.filter(|_| report.accepted > 0) {
+        let fact = CostBooked {
+            campaign_id: import.campaign_id.clone(),
+            call_id: None,
+            kind: CostKind::Data,
+            payee: list_id(import.file).unwrap_or_default(),
+            amount_milli: each.saturating_mul(report.accepted),
+            currency: currency.to_owned(),
+            incurred_at: now,
+        };
+        drafts.push(Draft::new(fact, now, "import"));
+    }
     journal.append(drafts).await?;
     Ok(())
 }

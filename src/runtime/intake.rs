@@ -383,6 +383,7 @@ impl List {
                 line: 0,
                 portrait: row.portrait,
                 value_ppm: row.value.0,
+                list_id: None,
             }));
         }
         Ok(())

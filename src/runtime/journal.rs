@@ -228,6 +228,7 @@ pub(crate) fn stream_of(node: &str, event: &Event) -> StreamName {
         Event::CampaignCompleted(fact) => StreamName::of(category, &fact.campaign_id),
         Event::LeadsImported(fact) => StreamName::of(category, &fact.campaign_id),
         Event::LeadRowRejected(fact) => StreamName::of(category, &fact.campaign_id),
+        Event::CostBooked(fact) => StreamName::of(category, &fact.campaign_id),
         Event::LeadOffered(fact) => StreamName::of(category, &fact.campaign_id),
         Event::SubjectRegistered(fact) => StreamName::of(category, &fact.subject_id),
         Event::LeadImported(fact) => StreamName::of(category, &fact.lead_id),

@@ -107,6 +107,7 @@ impl Engine {
             ring_timeout: campaign.ring_timeout_ms,
             agent_ring: self.parts.sip.agent_ring_ms,
             wrap_up: self.parts.sip.wrap_up_ms,
+            prices: self.parts.prices.clone(),
         };
         let call_id = started.call_id;
         let is_reachable = phone.is_some();

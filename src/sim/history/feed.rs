@@ -6,11 +6,11 @@ use super::HistoryError;
 use super::calendar::SLOT;
 use super::stage::{DIAL_MS, Due, Stage};
 use super::world::{Person, name, phone, row_problem};
-use crate::base::{CallId, EventId, LeadId, Millis, SubjectId, Timestamp, sha256_hex};
+use crate::base::{CallId, CampaignId, EventId, LeadId, Millis, SubjectId, Timestamp, sha256_hex};
 use crate::dialing::{DialDecision, LeadState, Wait};
 use crate::event::{
     CampaignCompleted, CampaignPaused, CampaignResumed, CampaignStarted, CampaignStateName,
-    LeadImported, LeadRowRejected, LeadsImported, SubjectRegistered,
+    CostBooked, CostKind, LeadImported, LeadRowRejected, LeadsImported, SubjectRegistered,
 };
 use crate::runtime::Draft;
 
@@ -18,6 +18,9 @@ use crate::runtime::Draft;
 const KNOWN_ONE_IN: u64 = 8;
 /// One list in so many has a row that cannot be used.
 const BAD_ROW_ONE_IN: u64 = 12;
+/// What a lead costs. Units: thousandths of a cent.
+const LEAD_MILLI: u64 = 4_500;
+const DAY_MS: u64 = 86_400_000;
 /// Facts in one append of an import, as in the runtime: leads, twice as many facts.
 const CHUNK: u64 = 500;
 
@@ -164,7 +167,23 @@ impl Stage<'_> {
             duplicates: 0,
         };
         drafts.push(Draft::new(fact, self.now, "import"));
+        let fact = CostBooked {
+            campaign_id: campaign.id.clone(),
+            call_id: None,
+            kind: CostKind::Data,
+            payee: self.list_id(&campaign.id),
+            amount_milli: LEAD_MILLI * accepted,
+            currency: self.prices.currency.clone(),
+            incurred_at: self.now,
+        };
+        drafts.push(Draft::new(fact, self.now, "import"));
         self.say(drafts).await
+    }
+
+    /// The list of a day: its files come in pieces.
+    fn list_id(&self, campaign_id: &CampaignId) -> String {
+        let day = self.now.since(self.options.start).0 / DAY_MS + 1;
+        format!("{campaign_id}-day-{day}")
     }
 
     /// People for a list: strangers, who get a key, and some who are known.
@@ -229,6 +248,7 @@ impl Stage<'_> {
         let lead_id = LeadId::generate(self.now, &mut self.people_rng);
         self.leads.insert(lead_id, place);
         self.report.leads += 1;
+        let list_id = self.campaigns.get(number).map(|campaign| self.list_id(&campaign.id));
         let (Some(person), Some(campaign)) =
             (self.people.get(place), self.campaigns.get_mut(number))
         else {
@@ -245,6 +265,7 @@ impl Stage<'_> {
             line,
             portrait: person.portrait(&self.options.outcomes),
             value_ppm: person.value_ppm,
+            list_id,
         })
     }
 
