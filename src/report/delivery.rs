@@ -387,34 +387,8 @@ impl Desk {
             return Ok(None);
         }
         let handed = hand_over(&server, &envelope, &message).await;
-        let (plan, period_text) = (plan.id, period.to_string());
-        let (event, what): (Event, What) = match handed {
-            Handed::Taken(reply_code) => {
-                let fact =
-                    ReportSent { plan: plan.clone(), period: period_text, message_id, reply_code };
-                (fact.into(), What::Sent)
-            }
-            Handed::Refused { reason, code } => {
-                let fact = ReportSendFailed {
-                    plan: plan.clone(),
-                    period: period_text,
-                    message_id,
-                    reason: reason.clone(),
-                    reply_code: code,
-                };
-                (fact.into(), What::NotSent(reason))
-            }
-            Handed::Unknown(reason) => {
-                let fact = ReportSendUnknown {
-                    plan: plan.clone(),
-                    period: period_text,
-                    message_id,
-                    reason: reason.to_owned(),
-                };
-                (fact.into(), What::Unknown(reason.to_owned()))
-            }
-        };
-        self.record(&plan, period, event).await?;
+        let (event, what) = became(handed, plan.id.clone(), period.to_string(), message_id);
+        self.record(&plan.id, period, event).await?;
         Ok(Some(what))
     }
 
@@ -441,6 +415,23 @@ impl Desk {
     /// Where the page of a report lies.
     pub fn page(&self, plan: &ReportPlanId, period: Period) -> PathBuf {
         self.files.path(plan, period, Form::Html)
+    }
+}
+
+/// What became of a message, as a fact and in words.
+fn became(handed: Handed, plan: ReportPlanId, period: String, message_id: String) -> (Event, What) {
+    match handed {
+        Handed::Taken(reply_code) => {
+            (ReportSent { plan, period, message_id, reply_code }.into(), What::Sent)
+        }
+        Handed::Refused { reason, code: reply_code } => {
+            let what = What::NotSent(reason.clone());
+            (ReportSendFailed { plan, period, message_id, reason, reply_code }.into(), what)
+        }
+        Handed::Unknown(reason) => {
+            let (reason, what) = (reason.to_owned(), What::Unknown(reason.to_owned()));
+            (ReportSendUnknown { plan, period, message_id, reason }.into(), what)
+        }
     }
 }
 
