@@ -1,7 +1,7 @@
 -- name: agent_occupancy
 -- description: Each agent's time by state and the occupancy - talking and wrap-up over talking,
 --   wrap-up and waiting, breaks left out - in parts per million.
--- params: date =
+-- params: date =, from =, until =
 -- example: ledgerline query agent_occupancy
 select
     agent_id,
@@ -16,5 +16,7 @@ select
         / nullif(sum(talking_ms + wrap_up_ms + ringing_ms + available_ms), 0) as occupancy_ppm
 from operational.agents_hourly
 where ($date = '' or cast(cast(hour as date) as varchar) = $date)
+    and ($from = '' or hour >= cast(nullif($from, '') as timestamptz))
+    and ($until = '' or hour < cast(nullif($until, '') as timestamptz))
 group by agent_id
 order by agent_id

@@ -1,7 +1,7 @@
 -- name: carrier_quality
 -- description: Each carrier's answer-seizure ratio, network effectiveness, failures, post-dial
 --   delay and packet loss (ITU-T E.411; rates over seizures, in parts per million).
--- params: date =
+-- params: date =, from =, until =
 -- example: ledgerline query carrier_quality
 with
 legs_by_carrier as (
@@ -17,6 +17,8 @@ legs_by_carrier as (
         sum(packets_lost) as packets_lost
     from operational.carriers_hourly
     where ($date = '' or cast(cast(hour as date) as varchar) = $date)
+        and ($from = '' or hour >= cast(nullif($from, '') as timestamptz))
+        and ($until = '' or hour < cast(nullif($until, '') as timestamptz))
     group by carrier_id
 ),
 outages as (
@@ -25,7 +27,10 @@ outages as (
         count(*) as outages,
         coalesce(sum(duration_ms), 0) as down_ms
     from carrier_states
-    where state = 'down' and ($date = '' or cast(cast(from_at as date) as varchar) = $date)
+    where state = 'down'
+        and ($date = '' or cast(cast(from_at as date) as varchar) = $date)
+        and ($from = '' or from_at >= cast(nullif($from, '') as timestamptz))
+        and ($until = '' or from_at < cast(nullif($until, '') as timestamptz))
     group by carrier_id
 )
 select

@@ -1,7 +1,7 @@
 -- name: connect_rate_by_hour
 -- description: Dials, answers and contacts by hour; connect rate is any answer over dials,
 --   contact rate is people over dials, both in parts per million.
--- params: campaign_id =, date =
+-- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query connect_rate_by_hour --param campaign_id=business-loan
 select
     hour,
@@ -13,5 +13,7 @@ select
 from operational.calls_hourly
 where ($campaign_id = '' or campaign_id = $campaign_id)
     and ($date = '' or cast(cast(hour as date) as varchar) = $date)
+    and ($from = '' or hour >= cast(nullif($from, '') as timestamptz))
+    and ($until = '' or hour < cast(nullif($until, '') as timestamptz))
 group by hour
 order by hour

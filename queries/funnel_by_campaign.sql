@@ -1,7 +1,7 @@
 -- name: funnel_by_campaign
 -- description: The way from a lead to an agreement, by campaign; rates in parts per million.
 --   Contact rate is over dials, the rates after it over contacts, penetration over leads.
--- params: campaign_id =, date =
+-- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query funnel_by_campaign --param campaign_id=business-loan
 with
 funnel as (
@@ -16,8 +16,10 @@ funnel as (
         sum(bridged) as bridged,
         sum(committed) as committed,
         sum(opted_out) as opted_out
-    from funnel.campaigns_daily
-    where ($date = '' or cast(cast(day as date) as varchar) = $date)
+    from funnel.campaigns_hourly
+    where ($date = '' or cast(cast(hour as date) as varchar) = $date)
+        and ($from = '' or hour >= cast(nullif($from, '') as timestamptz))
+        and ($until = '' or hour < cast(nullif($until, '') as timestamptz))
     group by campaign_id
 )
 select

@@ -2,7 +2,7 @@
 -- description: The figures at the head of the daily report, on one day or ever. Connect and
 --   contact rate are over dials, the other rates over contacts (a person answered), in parts
 --   per million; mean talk is over answered calls (ACD).
--- params: campaign_id =, date =
+-- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query headline --param date=2026-11-21
 with
 funnel as (
@@ -17,15 +17,19 @@ funnel as (
         coalesce(sum(committed), 0) as committed,
         coalesce(sum(opted_out), 0) as opted_out,
         coalesce(sum(talk_ms), 0) as talk_ms
-    from funnel.campaigns_daily
+    from funnel.campaigns_hourly
     where ($campaign_id = '' or campaign_id = $campaign_id)
-        and ($date = '' or cast(cast(day as date) as varchar) = $date)
+        and ($date = '' or cast(cast(hour as date) as varchar) = $date)
+        and ($from = '' or hour >= cast(nullif($from, '') as timestamptz))
+        and ($until = '' or hour < cast(nullif($until, '') as timestamptz))
 ),
 calls as (
     select coalesce(sum(abandoned), 0) as abandoned
     from operational.calls_hourly
     where ($campaign_id = '' or campaign_id = $campaign_id)
         and ($date = '' or cast(cast(hour as date) as varchar) = $date)
+        and ($from = '' or hour >= cast(nullif($from, '') as timestamptz))
+        and ($until = '' or hour < cast(nullif($until, '') as timestamptz))
 )
 select
     funnel.leads_tried,

@@ -1,7 +1,7 @@
 -- name: intention_levels
 -- description: Leads by the latest intention level of a call, on one day or ever, and the share
 --   of those with a level, in parts per million.
--- params: campaign_id =, date =
+-- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query intention_levels --param campaign_id=business-loan
 with
 latest as (
@@ -16,6 +16,8 @@ latest as (
     where level is not null
         and ($campaign_id = '' or campaign_id = $campaign_id)
         and ($date = '' or cast(cast(started_at as date) as varchar) = $date)
+        and ($from = '' or started_at >= cast(nullif($from, '') as timestamptz))
+        and ($until = '' or started_at < cast(nullif($until, '') as timestamptz))
 ),
 levels as (
     select

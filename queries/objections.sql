@@ -1,7 +1,7 @@
 -- name: objections
 -- description: What holds customers back: how often each objection was heard, in how many calls,
 --   and how many of those calls still ended in an agreement.
--- params: campaign_id =, date =
+-- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query objections
 with
 calls as (
@@ -13,6 +13,8 @@ calls as (
     where objection is not null
         and ($campaign_id = '' or campaign_id = $campaign_id)
         and ($date = '' or cast(cast(occurred_at as date) as varchar) = $date)
+        and ($from = '' or occurred_at >= cast(nullif($from, '') as timestamptz))
+        and ($until = '' or occurred_at < cast(nullif($until, '') as timestamptz))
     group by objection, call_id
 )
 select

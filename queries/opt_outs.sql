@@ -1,7 +1,7 @@
 -- name: opt_outs
 -- description: Calls in which the customer asked never to be called again, by the script's stage
 --   at the end and by who talked.
--- params: campaign_id =, date =
+-- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query opt_outs --param date=2026-11-21
 select
     coalesce(stage, '') as stage,
@@ -11,5 +11,7 @@ from attempts
 where is_opted_out
     and ($campaign_id = '' or campaign_id = $campaign_id)
     and ($date = '' or cast(cast(started_at as date) as varchar) = $date)
+    and ($from = '' or started_at >= cast(nullif($from, '') as timestamptz))
+    and ($until = '' or started_at < cast(nullif($until, '') as timestamptz))
 group by coalesce(stage, ''), coalesce(handler_kind, 'nobody')
 order by calls desc, stage, handler_kind

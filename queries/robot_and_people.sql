@@ -1,7 +1,7 @@
 -- name: robot_and_people
 -- description: Robot against people: contacts by who talked last, talk time, interested customers
 --   (level A or B) and agreements, with rates over contacts in parts per million.
--- params: campaign_id =, date =
+-- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query robot_and_people
 select
     handler_kind,
@@ -13,8 +13,10 @@ select
     sum(level_a + level_b) * 1000000 / nullif(sum(contacts), 0) as interested_ppm,
     sum(committed) * 1000000 / nullif(sum(contacts), 0) as committed_ppm,
     sum(opted_out) * 1000000 / nullif(sum(contacts), 0) as opted_out_ppm
-from strategic.handlers_daily
+from funnel.handlers_hourly
 where ($campaign_id = '' or campaign_id = $campaign_id)
-    and ($date = '' or cast(cast(day as date) as varchar) = $date)
+    and ($date = '' or cast(cast(hour as date) as varchar) = $date)
+    and ($from = '' or hour >= cast(nullif($from, '') as timestamptz))
+    and ($until = '' or hour < cast(nullif($until, '') as timestamptz))
 group by handler_kind
 order by handler_kind

@@ -8,6 +8,7 @@
 
 mod hex;
 mod id;
+mod offset;
 mod personal;
 mod rng;
 mod time;
@@ -15,9 +16,10 @@ mod units;
 
 pub use hex::{hex, sha256_hex, unhex};
 pub use id::{
-    AgentId, CallId, CampaignId, CarrierId, EventId, IdError, IdSequence, LeadId, LegId, ScriptId,
-    SubjectId,
+    AgentId, CallId, CampaignId, CarrierId, EventId, IdError, IdSequence, LeadId, LegId,
+    ReportPlanId, ScriptId, SubjectId,
 };
+pub use offset::{UtcOffset, UtcOffsetError};
 pub use personal::{PersonName, PhoneNumber, PhoneNumberError};
 pub use rng::Rng;
 pub use time::{Clock, Timestamp, TimestampError};

@@ -23,6 +23,7 @@ mod example;
 mod lead;
 mod leg;
 mod reference;
+mod report;
 mod upcast;
 
 pub use agent::{AgentSignedIn, AgentSignedOut, AgentState, AgentStateChanged};
@@ -57,6 +58,9 @@ pub use lead::{
 };
 pub use leg::{LegAnswered, LegEnded, LegKind, LegProgressed, LegReleased, LegStarted};
 pub use reference::markdown;
+pub use report::{
+    ReportKind, ReportMade, ReportSendFailed, ReportSendUnknown, ReportSending, ReportSent,
+};
 pub use upcast::{DecodeError, Upcaster, upcast};
 
 #[cfg(test)]

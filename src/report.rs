@@ -1,29 +1,72 @@
 //! Named reports from `queries/`.
 //!
-//! In: an engine and a day. Out: the daily report as Markdown or as one HTML page that needs
-//! nothing else. Invariants: every figure comes from a saved question, so its formula stands in
-//! one SQL file; the report says at which log position it is true; a day without a call is a
-//! report of noughts, not an error. Deliberately absent: formulas, and the clock: without a day,
-//! the report is of the last day in the log.
+//! In: an engine, a kind of report and an hour or day of the site; plans, and the facts of what
+//! was made and sent. Out: the report as HTML, Markdown, JSON or PDF, compared with the day and
+//! the week before; files, mails and the facts of both.
+//! Invariants: every figure comes from a saved question, so its formula stands in one SQL file;
+//! all of one report is true at one log position, which it says; a day without a call is a report
+//! of noughts, not an error; a mail is sent at most once. Deliberately absent: formulas, and the
+//! clock, which is handed in.
 
-mod daily;
+mod chart;
+mod contents;
+mod delivery;
+mod document;
+mod figure;
+mod files;
 mod html;
+mod json;
+mod layout;
+mod listing;
+mod mail;
 mod markdown;
 mod number;
+mod pdf;
+mod period;
+mod review;
+mod schedule;
+mod smtp;
 mod words;
 
-use crate::query;
+use std::sync::Arc;
 
-pub use self::daily::daily;
+use crate::base::UtcOffset;
+use crate::event::ReportKind;
+use crate::query::{self, AsOf, Engine};
+
+use self::contents::{Asking, Contents};
+pub use self::delivery::{Desk, DeskError, Done, OpenEngine, Settings, What};
+pub use self::listing::{Listed, list};
+pub use self::pdf::{PdfError, print_pdf};
+pub use self::period::{Period, PeriodError, Width};
+pub use self::review::Thresholds;
+pub use self::schedule::Plan;
+pub use self::smtp::{Security, Server};
 pub use self::words::Language;
 
 /// How a report is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Markdown.
-    Markdown,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Form {
     /// One HTML page.
     Html,
+    /// Markdown.
+    Markdown,
+    /// Figures with units, for programs.
+    Json,
+    /// The HTML page, printed.
+    Pdf,
+}
+
+impl Form {
+    /// The end of a file's name.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Markdown => "md",
+            Self::Json => "json",
+            Self::Pdf => "pdf",
+        }
+    }
 }
 
 /// A report cannot be made.
@@ -32,77 +75,96 @@ pub enum Error {
     /// A question was not answered.
     #[error(transparent)]
     Query(#[from] query::Error),
-    /// The day is none.
-    #[error("read date {0:?}: it must be a day such as 2026-11-21")]
-    Date(String),
+    /// The hour or day is none.
+    #[error(transparent)]
+    Period(#[from] PeriodError),
+    /// It cannot be printed.
+    #[error(transparent)]
+    Pdf(#[from] PdfError),
 }
 
-/// A report before it is written.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Document {
-    /// The title.
-    pub title: String,
-    /// What stands below it.
-    pub subtitle: String,
-    /// `en` or `zh`.
-    pub language: &'static str,
-    /// The rest, in order.
-    pub blocks: Vec<Block>,
+/// A report that was made: everything in it is true at one log position.
+#[derive(Debug)]
+pub struct Report {
+    contents: Contents,
+    thresholds: Thresholds,
 }
 
-/// A piece of a report.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Block {
-    /// A heading.
-    Heading(String),
-    /// Headline figures.
-    Figures(Vec<Figure>),
-    /// Named lengths.
-    Bars(Vec<Bar>),
-    /// A table: heads, and rows of cells; numbers stand to the right.
-    Table {
-        /// The columns' heads.
-        heads: Vec<String>,
-        /// The cells.
-        rows: Vec<Vec<String>>,
-    },
-    /// Sentences.
-    Notes(Vec<String>),
-    /// There is nothing to show.
-    Nothing(String),
-}
+impl Report {
+    /// Makes the report of one period.
+    ///
+    /// # Errors
+    /// [`Error::Query`] where a question is not answered.
+    pub async fn make(
+        engine: Arc<Engine>,
+        as_of: AsOf,
+        kind: ReportKind,
+        period: Period,
+        thresholds: Thresholds,
+    ) -> Result<Self, Error> {
+        let asking = Box::pin(Asking::at(engine, as_of)).await?;
+        let contents = Box::pin(asking.contents(kind, period)).await?;
+        Ok(Self { contents, thresholds })
+    }
 
-/// One headline figure.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Figure {
-    /// What it is.
-    pub label: String,
-    /// Its value.
-    pub value: String,
-    /// Of what it is a share, or the like.
-    pub note: String,
-}
+    /// Makes the report of the last day with a dial, or of its last hour with one.
+    ///
+    /// # Errors
+    /// As for [`Self::make`].
+    pub async fn make_last(
+        engine: Arc<Engine>,
+        as_of: AsOf,
+        kind: ReportKind,
+        offset: UtcOffset,
+        thresholds: Thresholds,
+    ) -> Result<Self, Error> {
+        let asking = Box::pin(Asking::at(engine, as_of)).await?;
+        let period = Box::pin(asking.last(Width::of(kind), offset)).await?;
+        let contents = Box::pin(asking.contents(kind, period)).await?;
+        Ok(Self { contents, thresholds })
+    }
 
-/// One bar.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bar {
-    /// What it is.
-    pub label: String,
-    /// Its length.
-    pub count: i64,
-    /// The part of it that stands out; 0 where none does.
-    pub part: i64,
-    /// What stands behind it.
-    pub note: String,
-}
+    /// What it is about.
+    pub const fn kind(&self) -> ReportKind {
+        self.contents.kind
+    }
 
-impl Document {
-    /// The report as text.
-    pub fn write(&self, kind: Kind) -> String {
-        match kind {
-            Kind::Markdown => markdown::write(self),
-            Kind::Html => html::write(self),
-        }
+    /// The hour or day.
+    pub const fn period(&self) -> Period {
+        self.contents.period
+    }
+
+    /// The last log position it sees; nothing where the log is empty.
+    pub const fn position(&self) -> Option<u64> {
+        self.contents.position
+    }
+
+    /// Its title in a language.
+    pub fn title(&self, language: Language) -> String {
+        layout::title(&self.contents, language)
+    }
+
+    /// The HTML page.
+    pub fn html(&self, language: Language) -> String {
+        html::write(&self.document(language))
+    }
+
+    /// The same as Markdown.
+    pub fn markdown(&self, language: Language) -> String {
+        markdown::write(&self.document(language))
+    }
+
+    /// Figures, tables and findings with their units, their questions and the position.
+    pub fn json(&self) -> serde_json::Value {
+        json::write(&self.contents, &self.findings())
+    }
+
+    fn findings(&self) -> Vec<review::Finding> {
+        review::review(&self.contents, &self.thresholds)
+    }
+
+    fn document(&self, language: Language) -> document::Document {
+        layout::lay_out(&self.contents, &self.findings(), language)
     }
 }
 

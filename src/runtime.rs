@@ -32,6 +32,8 @@ pub use import::{ImportError, ImportReport};
 pub use intake::{Inbox, OfferError};
 pub use journal::JournalError;
 pub(crate) use journal::{Draft, stream_of};
+#[cfg(feature = "analytics")]
+pub(crate) use log::open_log;
 pub use log::{LogError, log_folder, open_embedded, read_log};
 pub use platform::{Platform, StartError, import_only};
 pub use recovery::Recovered;

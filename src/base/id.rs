@@ -176,6 +176,11 @@ slug_id!(
     "carrier"
 );
 slug_id!(
+    /// A plan by which reports are made.
+    ReportPlanId,
+    "report plan"
+);
+slug_id!(
     /// A conversation script.
     ScriptId,
     "script"

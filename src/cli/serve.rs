@@ -12,6 +12,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use self::questions::{Answering, Doors, Questions};
+#[cfg(feature = "analytics")]
+use super::report::{Making, Plans};
 use crate::api::{self, BoardSnapshot};
 use crate::base::Clock as _;
 use crate::conversation::Script;
@@ -44,6 +46,9 @@ pub(crate) struct Serving {
     stop_platform: Option<oneshot::Sender<()>>,
     console: JoinHandle<Result<(), api::ApiError>>,
     stop_console: Option<oneshot::Sender<()>>,
+    /// Reports that are made meanwhile.
+    #[cfg(feature = "analytics")]
+    reports: Option<Making>,
     answering: Answering,
 }
 
@@ -70,6 +75,9 @@ pub(crate) async fn serve(
     until_complete: bool,
 ) -> anyhow::Result<Serving> {
     let http = listener.local_addr().context("listen on HTTP tcp")?;
+    // What cannot be used is said before anything begins.
+    #[cfg(feature = "analytics")]
+    let plans = Plans::of(&config)?;
     let questions = Questions::open(&config).await?;
     let doors = questions.doors();
     let platform = Platform::open(config, voices(prompts), until_complete).await?;
@@ -86,6 +94,8 @@ pub(crate) async fn serve(
     let metrics = platform.log().metrics();
     let (others, answering) = questions.start(&platform)?;
     let console = tokio::spawn(api::serve(listener, board.clone(), metrics, others, shutdown));
+    #[cfg(feature = "analytics")]
+    let reports = plans.map(|plans| plans.start(platform.log())).transpose()?;
     let (stop_platform, stopped) = oneshot::channel();
     let platform = tokio::spawn(platform.run(stopped));
     Ok(Serving {
@@ -102,6 +112,8 @@ pub(crate) async fn serve(
         stop_platform: Some(stop_platform),
         console,
         stop_console: Some(stop_console),
+        #[cfg(feature = "analytics")]
+        reports,
         answering,
     })
 }
@@ -118,10 +130,18 @@ impl Serving {
 
     /// Asks the platform to end its calls and stop.
     pub(crate) fn stop(&mut self) {
-        if let Some(stop) = self.stop_platform.take() {
-            // Whoever is gone needs not be told.
-            let _ = stop.send(());
+        let Some(stop) = self.stop_platform.take() else { return };
+        #[cfg(feature = "analytics")]
+        if let Some(reports) = self.reports.take() {
+            // The platform closes the log: what became of a mail is recorded before.
+            drop(tokio::spawn(async move {
+                reports.stop().await;
+                let _ = stop.send(());
+            }));
+            return;
         }
+        // Whoever is gone needs not be told.
+        let _ = stop.send(());
     }
 
     /// Closes the console.
@@ -129,6 +149,10 @@ impl Serving {
     /// # Errors
     /// When it failed before.
     pub(crate) async fn close(mut self) -> anyhow::Result<()> {
+        #[cfg(feature = "analytics")]
+        if let Some(reports) = self.reports.take() {
+            reports.stop().await;
+        }
         drop(self.stop_console.take());
         self.answering.stop().await;
         self.console.await.context("the console's task ended badly")??;

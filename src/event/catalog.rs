@@ -11,7 +11,8 @@ use super::{
     CostBooked, DialDecided, DialRefused, DoNotCallAdded, HandlerChosen, IntentTagged,
     IntentionLevelSet, LeadImported, LeadOffered, LeadRowRejected, LeadsImported, LegAnswered,
     LegEnded, LegProgressed, LegReleased, LegStarted, LineSampled, OptOutHeard, PartyIdentified,
-    PlatformStarted, PlatformStopped, SubjectRegistered, TransferRequested, TurnHeard, TurnSpoken,
+    PlatformStarted, PlatformStopped, ReportMade, ReportSendFailed, ReportSendUnknown,
+    ReportSending, ReportSent, SubjectRegistered, TransferRequested, TurnHeard, TurnSpoken,
 };
 use crate::base::CallId;
 
@@ -36,6 +37,8 @@ pub enum Family {
     Carrier,
     /// `compliance-<list>`
     Compliance,
+    /// `report-<plan>-<period>`
+    Report,
 }
 
 impl Family {
@@ -50,6 +53,7 @@ impl Family {
         Self::Agent,
         Self::Carrier,
         Self::Compliance,
+        Self::Report,
     ];
 
     /// The category of its streams: what stands before the first dash.
@@ -69,6 +73,7 @@ impl Family {
             Self::Agent => "agent-<agent_id>",
             Self::Carrier => "carrier-<carrier_id>",
             Self::Compliance => "compliance-<list>",
+            Self::Report => "report-<plan>-<period>",
         }
     }
 }
@@ -189,6 +194,11 @@ catalog! {
     CarrierRecovered = "CarrierRecovered", 1, Carrier, "A carrier answers again.";
     LineSampled = "LineSampled", 1, Carrier, "Channels in use on a carrier at a moment.";
     DoNotCallAdded = "DoNotCallAdded", 1, Compliance, "A number is never to be called again.";
+    ReportMade = "ReportMade", 1, Report, "A report was made, true at a log position.";
+    ReportSending = "ReportSending", 1, Report, "A report is about to be handed to the mail server.";
+    ReportSent = "ReportSent", 1, Report, "The mail server took a report.";
+    ReportSendFailed = "ReportSendFailed", 1, Report, "A report was certainly not sent, and why.";
+    ReportSendUnknown = "ReportSendUnknown", 1, Report, "Nobody knows whether a report was sent; it is not sent again by itself.";
 }
 
 impl Event {
@@ -241,7 +251,12 @@ impl Event {
             | Self::CarrierAdded(_)
             | Self::CarrierFailed(_)
             | Self::CarrierRecovered(_)
-            | Self::LineSampled(_) => None,
+            | Self::LineSampled(_)
+            | Self::ReportMade(_)
+            | Self::ReportSending(_)
+            | Self::ReportSent(_)
+            | Self::ReportSendFailed(_)
+            | Self::ReportSendUnknown(_) => None,
         }
     }
 }

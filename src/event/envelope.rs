@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{DecodeError, Event, upcast};
-use crate::base::{CallId, EventId, Timestamp};
+use crate::base::{CallId, EventId, ReportPlanId, Timestamp};
 
 /// The name of an event stream: a category, a dash, an id, such as `call-0198…`.
 ///
@@ -47,6 +47,11 @@ impl StreamName {
     /// The stream of a call.
     pub fn call(id: CallId) -> Self {
         Self::of("call", &id)
+    }
+
+    /// The stream of one report: a plan and an hour or day.
+    pub fn report(plan: &ReportPlanId, period: &str) -> Self {
+        Self::of("report", &format_args!("{plan}-{period}"))
     }
 
     /// What stands before the first dash.

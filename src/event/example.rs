@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::base::{
-    AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Millis, Ppm, ScriptId, SubjectId,
-    Timestamp,
+    AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Millis, Ppm, ReportPlanId, ScriptId,
+    SubjectId, Timestamp,
 };
 
 const CALL: CallId = CallId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001));
@@ -48,6 +48,7 @@ pub fn examples() -> Vec<Event> {
     all.extend(conversation());
     all.extend(endings());
     all.extend(agents_and_carriers());
+    all.extend(reports());
     all.sort_by_key(|event| CATALOG.iter().position(|entry| entry.name == event.name()));
     all
 }
@@ -423,5 +424,55 @@ fn agents_and_carriers() -> Vec<Event> {
         CarrierFailed { carrier_id: carrier(), reason: "no_provisional".to_owned() }.into(),
         CarrierRecovered { carrier_id: carrier() }.into(),
         LineSampled { carrier_id: carrier(), channels_in_use: 3, channels: 20 }.into(),
+    ]
+}
+
+fn reports() -> Vec<Event> {
+    let plan: ReportPlanId = slug("daily");
+    let (period, message_id) = (
+        "2026-11-21".to_owned(),
+        "<report.daily.2026-11-21.9f86d081884c7d65@example.com>".to_owned(),
+    );
+    vec![
+        ReportMade {
+            plan: plan.clone(),
+            kind: ReportKind::Daily,
+            period: period.clone(),
+            from: AT,
+            until: AT.plus(Millis(24 * 3_600_000)),
+            as_of: Some(1_200),
+            body_hash: HASH.to_owned(),
+        }
+        .into(),
+        ReportSending {
+            plan: plan.clone(),
+            period: period.clone(),
+            message_id: message_id.clone(),
+            recipients: 2,
+            body_hash: HASH.to_owned(),
+        }
+        .into(),
+        ReportSent {
+            plan: plan.clone(),
+            period: period.clone(),
+            message_id: message_id.clone(),
+            reply_code: 250,
+        }
+        .into(),
+        ReportSendFailed {
+            plan: plan.clone(),
+            period: period.clone(),
+            message_id: message_id.clone(),
+            reason: "recipient 2 of 2 was refused".to_owned(),
+            reply_code: Some(550),
+        }
+        .into(),
+        ReportSendUnknown {
+            plan,
+            period,
+            message_id,
+            reason: "the connection ended before the reply".to_owned(),
+        }
+        .into(),
     ]
 }

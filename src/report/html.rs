@@ -1,33 +1,47 @@
 //! A report as one HTML page: no script, no font, no image from elsewhere.
 
-use super::{Bar, Block, Document};
+use super::chart;
+use super::document::{Block, Document, Remark, Tile, Tone};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5c6878;--line:#d9dfe7;--paper:#fff;\
---card:#f5f7fa;--bar:#a9c3e8;--part:#2f6fc4}\
+--card:#f5f7fa;--bar:#a9c3e8;--part:#2f6fc4;--two:#c2701a;--three:#7a8698;\
+--good:#1a7f45;--bad:#b3261e;--empty:#eef1f5;\
+--h0:#eaf2fb;--h1:#cfe0f4;--h2:#abc8ea;--h3:#82acdd;--h4:#568dcb;--h5:#326fb3;--h6:#1c4f8a}\
 @media(prefers-color-scheme:dark){:root{--ink:#e6eaf0;--soft:#9aa7b8;--line:#333d4b;\
---paper:#12171e;--card:#1b222c;--bar:#2d4a73;--part:#6ea4ee}}\
+--paper:#12171e;--card:#1b222c;--bar:#2d4a73;--part:#6ea4ee;--two:#e8a35c;--three:#8794a7;\
+--good:#5cc98b;--bad:#f08a80;--empty:#1b222c;\
+--h0:#1b2c42;--h1:#23405f;--h2:#2b547d;--h3:#35699c;--h4:#5a94cf;--h5:#8bb8e6;--h6:#bfdaf5}}\
 body{font:15px/1.5 system-ui,'Noto Sans CJK SC','PingFang SC',sans-serif;color:var(--ink);\
 background:var(--paper);max-width:68rem;margin:2rem auto;padding:0 1rem}\
-h1{font-size:1.6rem;margin:0}h2{font-size:1.15rem;margin:2rem 0 .6rem}\
+h1{font-size:1.6rem;margin:0}h2{font-size:1.15rem;margin:2rem 0 .6rem;break-after:avoid}\
 .sub{color:var(--soft);margin:.2rem 0 0}\
-.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.6rem}\
-.figures div{background:var(--card);border-radius:.5rem;padding:.6rem .8rem}\
+.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:.6rem}\
+.figures div{background:var(--card);border-radius:.5rem;padding:.6rem .8rem;break-inside:avoid}\
 .figures b{display:block;font-size:1.45rem;font-variant-numeric:tabular-nums}\
 .figures span{color:var(--soft);font-size:.85rem}\
+.figures i{display:block;font-style:normal;font-size:.8rem;color:var(--soft);\
+font-variant-numeric:tabular-nums}\
+.figures .good,.good b{color:var(--good)}.figures .bad,.bad b{color:var(--bad)}\
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\
-th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;\
-font-variant-numeric:tabular-nums;white-space:nowrap}\
+table{font-size:.88rem}th,td{padding:.3rem .4rem;border-bottom:1px solid var(--line);text-align:right;\
+font-variant-numeric:tabular-nums;white-space:nowrap}tr{break-inside:avoid}th{white-space:normal;vertical-align:bottom}\
 th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:left}\
-svg{width:100%;height:auto;display:block}svg text{fill:var(--ink);font-size:13px}\
-svg .n{fill:var(--soft)}.b{fill:var(--bar)}.p{fill:var(--part)}\
-ul{color:var(--soft);padding-left:1.2rem}";
-
-/// Units of the drawing: its width, where bars begin, how long they may be, how high a row is.
-const WIDTH: i64 = 900;
-const BEGIN: i64 = 130;
-const LENGTH: i64 = 540;
-const ROW: i64 = 26;
+svg{width:100%;height:auto;display:block;break-inside:avoid}\
+svg text{fill:var(--ink);font-size:13px}\
+svg .n{fill:var(--soft)}svg .s{font-size:11px}.b{fill:var(--bar)}.p{fill:var(--part)}\
+.g{stroke:var(--line);fill:none}.l{fill:none;stroke-width:2;stroke-linejoin:round}\
+.l0{stroke:var(--part);stroke-width:2.5}.l1{stroke:var(--two);stroke-dasharray:6 4}\
+.l2{stroke:var(--three);stroke-dasharray:2 3}\
+.d0{fill:var(--part)}.d1{fill:var(--two)}.d2{fill:var(--three)}\
+.e{fill:var(--empty)}.h0{fill:var(--h0)}.h1{fill:var(--h1)}.h2{fill:var(--h2)}\
+.h3{fill:var(--h3)}.h4{fill:var(--h4)}.h5{fill:var(--h5)}.h6{fill:var(--h6)}\
+svg .t1{fill:var(--paper)}\
+ul{color:var(--soft);padding-left:1.2rem}ol{padding-left:1.4rem}\
+ol li{margin:0 0 .8rem;break-inside:avoid}ol span{display:block}ol code{font-size:.8rem;\
+color:var(--soft);overflow-wrap:anywhere}\
+@media print{body{margin:0;max-width:none}.wide{overflow:visible}table{font-size:.72rem}\
+th,td{padding:.2rem .25rem}}@page{margin:14mm}";
 
 pub(super) fn write(document: &Document) -> String {
     let title = escape(&document.title);
@@ -42,20 +56,21 @@ pub(super) fn write(document: &Document) -> String {
     for block in &document.blocks {
         match block {
             Block::Heading(text) => page.push_str(&format!("<h2>{}</h2>\n", escape(text))),
-            Block::Figures(figures) => {
+            Block::Tiles(tiles) => {
                 page.push_str("<div class=\"figures\">\n");
-                for figure in figures {
-                    page.push_str(&format!(
-                        "<div><span>{}</span><b>{}</b><span>{}</span></div>\n",
-                        escape(&figure.label),
-                        escape(&figure.value),
-                        escape(&figure.note)
-                    ));
-                }
+                tiles.iter().for_each(|tile| write_tile(&mut page, tile));
                 page.push_str("</div>\n");
             }
-            Block::Bars(bars) => draw(&mut page, bars),
+            Block::Bars(bars) => chart::bars(&mut page, bars),
+            Block::Funnel(steps) => chart::funnel(&mut page, steps),
+            Block::Lines(lines) => chart::lines(&mut page, lines),
+            Block::Heat(heat) => chart::heat(&mut page, heat),
             Block::Table { heads, rows } => table(&mut page, heads, rows),
+            Block::Findings(remarks) => {
+                page.push_str("<ol>\n");
+                remarks.iter().for_each(|remark| write_remark(&mut page, remark));
+                page.push_str("</ol>\n");
+            }
             Block::Notes(notes) => {
                 page.push_str("<ul>\n");
                 for note in notes {
@@ -72,29 +87,35 @@ pub(super) fn write(document: &Document) -> String {
     page
 }
 
-fn draw(page: &mut String, bars: &[Bar]) {
-    let longest = bars.iter().map(|bar| bar.count).max().unwrap_or(0).max(1);
-    let height = ROW * i64::try_from(bars.len()).unwrap_or(0);
-    page.push_str(&format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\n"));
-    let mut top = 0;
-    for bar in bars {
-        let whole = bar.count.max(0) * LENGTH / longest;
-        let part = bar.part.clamp(0, bar.count.max(0)) * LENGTH / longest;
-        let (text, high) = (top + 17, ROW - 8);
-        let (label, note) = (escape(&bar.label), escape(&bar.note));
-        page.push_str(&format!(
-            "<text x=\"{}\" y=\"{text}\" text-anchor=\"end\">{label}</text>\
-             <rect class=\"b\" x=\"{BEGIN}\" y=\"{}\" width=\"{whole}\" height=\"{high}\" rx=\"3\"/>\
-             <rect class=\"p\" x=\"{BEGIN}\" y=\"{}\" width=\"{part}\" height=\"{high}\" rx=\"3\"/>\
-             <text class=\"n\" x=\"{}\" y=\"{text}\">{note}</text>\n",
-            BEGIN - 10,
-            top + 4,
-            top + 4,
-            BEGIN + whole + 8,
-        ));
-        top += ROW;
+const fn class(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Good => "good",
+        Tone::Bad => "bad",
+        Tone::Neutral => "same",
     }
-    page.push_str("</svg>\n");
+}
+
+fn write_tile(page: &mut String, tile: &Tile) {
+    page.push_str(&format!(
+        "<div><span>{}</span><b>{}</b><span>{}</span>",
+        escape(&tile.label),
+        escape(&tile.value),
+        escape(&tile.note)
+    ));
+    for (change, tone) in &tile.changes {
+        page.push_str(&format!("<i class=\"{}\">{}</i>", class(*tone), escape(change)));
+    }
+    page.push_str("</div>\n");
+}
+
+fn write_remark(page: &mut String, remark: &Remark) {
+    page.push_str(&format!(
+        "<li class=\"{}\"><b>{}</b><span>{}</span><code>{}</code></li>\n",
+        class(remark.tone),
+        escape(&remark.sentence),
+        escape(&remark.advice),
+        escape(&remark.command)
+    ));
 }
 
 fn table(page: &mut String, heads: &[String], rows: &[Vec<String>]) {
@@ -113,6 +134,6 @@ fn table(page: &mut String, heads: &[String], rows: &[Vec<String>]) {
     page.push_str("</table></div>\n");
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -41,6 +41,29 @@ pub(super) fn span(ms: &Value) -> String {
     }
 }
 
+/// A relative change: `+12.3 %`.
+pub(super) fn signed_percent(ppm: i64) -> String {
+    format!("{} %", points(ppm))
+}
+
+/// A difference of shares in hundredths of the whole, without its unit: `−1.2`.
+pub(super) fn points(ppm: i64) -> String {
+    let tenths = tenths(ppm);
+    let sign = match tenths {
+        ..0 => "−",
+        0 => "±",
+        1.. => "+",
+    };
+    let size = tenths.unsigned_abs();
+    format!("{sign}{}.{}", size / 10, size % 10)
+}
+
+/// Tenths of a hundredth, rounded.
+pub(super) const fn tenths(ppm: i64) -> i64 {
+    let size = ppm.saturating_abs().saturating_add(500) / 1_000;
+    if ppm < 0 { -size } else { size }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -54,6 +77,9 @@ mod tests {
         assert_eq!(percent(&Value::Null), "–");
         assert_eq!(count(&json!(1_234_567)), "1\u{202f}234\u{202f}567");
         assert_eq!(grouped(-12), "−12");
+        assert_eq!(signed_percent(-123_456), "−12.3 %");
+        assert_eq!((points(12_000), points(0)), ("+1.2".to_owned(), "±0.0".to_owned()));
+        assert_eq!((points(-499), points(-500)), ("±0.0".to_owned(), "−0.1".to_owned()));
         assert_eq!(span(&json!(640)), "640 ms");
         assert_eq!(span(&json!(24_050)), "24.0 s");
         assert_eq!(span(&json!(185_000)), "3 min 05 s");

@@ -8,6 +8,7 @@
 mod check;
 mod kurrentdb;
 mod log_address;
+mod reports;
 mod secret;
 mod served;
 mod sql;
@@ -23,6 +24,10 @@ use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
 
 pub use kurrentdb::KurrentdbConfig;
 pub use log_address::{LogAddress, LogAddressError};
+pub use reports::{
+    ReportForm, ReportLanguage, ReportPlanConfig, ReportsConfig, ReviewConfig, SMTP_PASSWORD,
+    SmtpConfig, SmtpTls,
+};
 pub use secret::Secret;
 pub use served::{Breach, Names};
 pub use sql::SqlConfig;
@@ -83,6 +88,12 @@ pub struct Config {
     /// SIP and RTP.
     #[serde(default)]
     pub sip: SipConfig,
+    /// Reports.
+    #[serde(default)]
+    pub reports: ReportsConfig,
+    /// The mail server for reports; without one, none are mailed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smtp: Option<SmtpConfig>,
     /// Carriers.
     #[serde(default)]
     pub carriers: Vec<CarrierConfig>,
@@ -303,6 +314,8 @@ impl Default for Config {
             sql: SqlConfig::default(),
             http: HttpConfig::default(),
             sip: SipConfig::default(),
+            reports: ReportsConfig::default(),
+            smtp: None,
             carriers: Vec::new(),
             agents: Vec::new(),
             campaigns: Vec::new(),
@@ -390,6 +403,9 @@ impl Config {
         }
         if let Some(front) = &mut config.kurrentdb {
             front.move_to(folder);
+        }
+        if let Some(smtp) = &mut config.smtp {
+            smtp.move_to(folder);
         }
         config.sql.move_to(folder);
         for campaign in &mut config.campaigns {

@@ -220,6 +220,7 @@ pub(crate) fn stream_of(node: &str, event: &Event) -> StreamName {
         Family::Call => "call",
         Family::Agent => "agent",
         Family::Carrier => "carrier",
+        Family::Report => "report",
     };
     match event {
         Event::CampaignCreated(fact) => StreamName::of(category, &fact.campaign_id),
@@ -240,6 +241,11 @@ pub(crate) fn stream_of(node: &str, event: &Event) -> StreamName {
         Event::CarrierFailed(fact) => StreamName::of(category, &fact.carrier_id),
         Event::CarrierRecovered(fact) => StreamName::of(category, &fact.carrier_id),
         Event::LineSampled(fact) => StreamName::of(category, &fact.carrier_id),
+        Event::ReportMade(fact) => StreamName::report(&fact.plan, &fact.period),
+        Event::ReportSending(fact) => StreamName::report(&fact.plan, &fact.period),
+        Event::ReportSent(fact) => StreamName::report(&fact.plan, &fact.period),
+        Event::ReportSendFailed(fact) => StreamName::report(&fact.plan, &fact.period),
+        Event::ReportSendUnknown(fact) => StreamName::report(&fact.plan, &fact.period),
         other => {
             other.call_id().map_or_else(|| StreamName::of("platform", &node), StreamName::call)
         }

@@ -15,6 +15,8 @@ mod kurrentdb;
 mod lake;
 #[cfg(feature = "analytics")]
 mod notebooks;
+#[cfg(feature = "analytics")]
+mod reports;
 mod sipp;
 #[cfg(any(feature = "analytics", feature = "kurrentdb"))]
 #[cfg_attr(

@@ -65,7 +65,12 @@ impl Tables {
             Event::ConfigurationLoaded(_)
             | Event::LeadRowRejected(_)
             | Event::LeadOffered(_)
-            | Event::SubjectRegistered(_) => {}
+            | Event::SubjectRegistered(_)
+            | Event::ReportMade(_)
+            | Event::ReportSending(_)
+            | Event::ReportSent(_)
+            | Event::ReportSendFailed(_)
+            | Event::ReportSendUnknown(_) => {}
         }
     }
 

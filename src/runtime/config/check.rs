@@ -8,8 +8,8 @@ use std::fmt;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    AgentConfig, CampaignConfig, CarrierConfig, Config, KurrentdbConfig, Names, SealingConfig,
-    SipConfig, SqlConfig,
+    AgentConfig, CampaignConfig, CarrierConfig, Config, KurrentdbConfig, Names, ReportsConfig,
+    SealingConfig, SipConfig, SmtpConfig, SqlConfig,
 };
 use crate::base::PhoneNumber;
 
@@ -103,6 +103,11 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
     }
     check_sql(&config.sql, &mut Table { name: "sql", number: 0, faults: &mut faults });
     check_sip(&config.sip, &mut Table { name: "sip", number: 0, faults: &mut faults });
+    if let Some(smtp) = &config.smtp {
+        check_smtp(smtp, &mut Table { name: "smtp", number: 0, faults: &mut faults });
+    }
+    let mut table = Table { name: "reports", number: 0, faults: &mut faults };
+    check_reports(&config.reports, config.smtp.is_some(), &mut table);
     let mut seen = BTreeSet::new();
     for (number, carrier) in config.carriers.iter().enumerate() {
         let mut table = Table { name: "carriers", number, faults: &mut faults };
@@ -213,6 +218,42 @@ fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {
     table.range(&["agent_ring_ms"], sip.agent_ring_ms.0, 100, 180_000);
     table.range(&["wrap_up_ms"], sip.wrap_up_ms.0, 0, HOUR_MS);
     table.range(&["media_timeout_ms"], sip.media_timeout_ms.0, 0, HOUR_MS);
+}
+
+fn check_smtp(smtp: &SmtpConfig, table: &mut Table<'_>) {
+    if let Some((key, problem)) = smtp.fault() {
+        let keys: &[&str] = match key {
+            "host" => &["host"],
+            "tls" => &["tls"],
+            "from" => &["from"],
+            _ => &["password_file"],
+        };
+        table.fault(keys, problem);
+    }
+}
+
+fn check_reports(reports: &ReportsConfig, has_smtp: bool, table: &mut Table<'_>) {
+    if !reports.utc_offset.is_whole_hours() {
+        table.fault(&["utc_offset"], "wanted whole hours, as the views count by the hour");
+    }
+    let mut seen = BTreeSet::new();
+    for plan in &reports.plans {
+        // All plans are one list below the table: the name says which it is.
+        let id = &plan.id;
+        if !seen.insert(id) {
+            table.fault(&["plans"], format!("{id} stands twice; ids must differ"));
+        }
+        if let Some((key, problem)) = plan.fault(has_smtp) {
+            table.fault(&["plans"], format!("{id}.{key}: {problem}"));
+        }
+        let mut range = |key, value: u64, high: u64| {
+            if value > high {
+                table.fault(&["plans"], format!("{id}.{key}: {value}; wanted 0 to {high}"));
+            }
+        };
+        range("delay_ms", plan.delay_ms.0, 24 * HOUR_MS);
+        range("catch_up_days", plan.catch_up_days.into(), 366);
+    }
 }
 
 fn check_carrier(carrier: &CarrierConfig, table: &mut Table<'_>) {

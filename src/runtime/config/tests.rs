@@ -245,3 +245,28 @@ mod sql {
 fn a_program_that_cannot_serve_the_log_says_so() {
     check("[kurrentdb]\ninsecure = true\n", "line 1, column 1: kurrentdb: this program was built");
 }
+
+#[test]
+fn reports_and_the_mail_server_name_what_is_wrong_and_no_address() {
+    let plan = "[[reports.plans]]\nid = \"daily\"\nkind = \"daily\"\n";
+    let smtp = "[smtp]\nhost = \"mail.example.com\"\nfrom = \"reports@example.com\"\n";
+    check("[reports]\nutc_offset = \"+05:30\"\n", "line 2, column 14: reports.utc_offset: wanted");
+    check(
+        "[reports]\nutc_offset = \"Asia/Shanghai\"\n",
+        "is no offset from UTC; wanted one such as",
+    );
+    check(&format!("{plan}{plan}"), "daily stands twice; ids must differ");
+    check(&format!("{plan}to = [\"ada@example.com\"]\n"), "daily.to: wanted with [smtp]");
+    check(&plan.replace("\"daily\"\n", "\"yearly\"\n"), "unknown variant `yearly`");
+    let wrong = format!("{plan}to = [\"ada@example.com\", \"bo at home\"]\n{smtp}");
+    check(&wrong, "daily.to: number 2: wanted an address such as");
+    let error = Config::parse(Path::new("l.toml"), &wrong).expect_err("refused").to_string();
+    assert!(!error.contains("bo at home"), "{error}");
+    check(&format!("{smtp}tls = \"none\"\n"), "line 4, column 7: smtp.tls: without TLS");
+    check(&format!("{smtp}password_file = \"p\"\n"), "smtp.password_file: wanted with a user");
+    check(&smtp.replace("reports@", "reports at "), "line 3, column 8: smtp.from: wanted");
+    let good = format!("{plan}to = [\"Ada <ada@example.com>\"]\n{smtp}");
+    let config = Config::parse(Path::new("l.toml"), &good).expect("good");
+    let shown = serde_json::to_string(&config).expect("JSON");
+    assert!(!shown.contains("ada@example.com") && !format!("{config:?}").contains("ada@"));
+}

@@ -37,7 +37,7 @@ pub(super) const TABLE: &[Row] = &[
     row("3", "audit", "0-2, event_log, projection"),
     row("4", "runtime", "0-3, speech"),
     row("4", "speech", "0-2"),
-    row("4", "report", "0-1, query"),
+    row("4", "report", "0-1, event_log, query"),
     row("-", "sim", "0-3, runtime, speech"),
     row("5", "api", "0-4"),
     row("5", "cli", "0-4, api, sim"),

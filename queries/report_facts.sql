@@ -1,0 +1,21 @@
+-- name: report_facts
+-- description: What became of each report: made, on its way, sent, certainly not sent, or nobody
+--   knows; one row for each fact, in the order of the log.
+-- example: ledgerline query report_facts
+select
+    position,
+    stream,
+    revision,
+    type,
+    schema_version,
+    occurred_at,
+    data
+from events
+where type in (
+    'ReportMade',
+    'ReportSending',
+    'ReportSent',
+    'ReportSendFailed',
+    'ReportSendUnknown'
+)
+order by position
