@@ -7,12 +7,16 @@ mod board;
 #[cfg(feature = "analytics")]
 mod campaign;
 mod examples;
+#[cfg(all(feature = "sql-servers", feature = "kurrentdb"))]
+mod flight;
 #[cfg(feature = "analytics")]
 mod kill;
 #[cfg(feature = "kurrentdb")]
 mod kurrentdb;
 #[cfg(feature = "s3")]
 mod lake;
+#[cfg(feature = "analytics")]
+mod shell;
 mod sipp;
 #[cfg(any(feature = "analytics", feature = "kurrentdb"))]
 #[cfg_attr(
