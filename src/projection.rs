@@ -10,6 +10,8 @@ pub(crate) mod front_matter;
 pub(crate) mod history;
 pub mod live;
 #[cfg(feature = "analytics")]
+pub(crate) mod sketch;
+#[cfg(feature = "analytics")]
 pub mod sql;
 #[cfg(feature = "analytics")]
 pub(crate) mod store;

@@ -25,6 +25,7 @@ pub mod sql;
 pub mod wire;
 
 pub use config::{Config, ConfigError};
+pub(crate) use engine::LEGS;
 pub use engine::{EngineError, Voices};
 pub use erase::{EraseError, Erased, erase};
 pub use import::{ImportError, ImportReport};

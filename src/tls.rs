@@ -77,14 +77,51 @@ impl Tls {
         &self.acceptor
     }
 
-    /// The server's own certificate, DER.
-    pub fn certificate(&self) -> &[u8] {
-        &self.certificate
+    /// The server's own certificate, PEM.
+    pub fn certificate_pem(&self) -> String {
+        let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
+        for line in self.certificate.chunks(48) {
+            text.extend(line.chunks(3).flat_map(base64));
+            text.push('\n');
+        }
+        text + "-----END CERTIFICATE-----\n"
     }
+}
+
+/// Up to three bytes in base64, RFC 4648 §4.
+fn base64(bytes: &[u8]) -> [char; 4] {
+    let bits = [16, 8, 0].into_iter().zip(bytes);
+    let bits = bits.fold(0, |bits, (shift, byte)| bits | u32::from(*byte) << shift);
+    let mut letters = ['='; 4];
+    for (letter, shift) in letters.iter_mut().zip([18, 12, 6, 0]).take(bytes.len() + 1) {
+        let value = u8::try_from(bits >> shift & 63).unwrap_or_default();
+        *letter = char::from(match value {
+            0..=25 => b'A' + value,
+            26..=51 => b'a' + value - 26,
+            52..=61 => b'0' + value - 52,
+            62 => b'+',
+            _ => b'/',
+        });
+    }
+    letters
 }
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Tls")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn bytes_are_written_as_the_standard_has_them() {
+        // RFC 4648 §10.
+        for (bytes, text) in [("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v")] {
+            assert_eq!(base64(bytes.as_bytes()).iter().collect::<String>(), text);
+        }
+        assert_eq!(base64(&[0xfb, 0xff, 0xbf]).iter().collect::<String>(), "+/+/");
     }
 }

@@ -84,7 +84,7 @@ pub(crate) async fn serve(
         let _ = console_stopped.await;
     };
     let metrics = platform.log().metrics();
-    let (others, answering) = questions.start(&platform);
+    let (others, answering) = questions.start(&platform)?;
     let console = tokio::spawn(api::serve(listener, board.clone(), metrics, others, shutdown));
     let (stop_platform, stopped) = oneshot::channel();
     let platform = tokio::spawn(platform.run(stopped));

@@ -11,6 +11,8 @@
 //! folded from the log at each start.
 
 mod compute;
+mod facts;
+mod functions;
 mod live;
 mod reader;
 mod refresh;
@@ -23,6 +25,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 
 pub(crate) use self::compute::{normalised_schema, session};
+pub(crate) use self::facts::{FactProvider, session_of};
 pub(crate) use self::live::live_tables;
 pub(crate) use self::refresh::{refresh_all, status};
 use super::front_matter::FrontMatterError;

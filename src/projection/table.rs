@@ -1,23 +1,28 @@
 //! Rows of a base table and the Arrow batches made from them.
 //!
-//! In: typed rows, pushed in the order of the log and changed in place. Out: record batches with
-//! a schema that is declared once, beside the row. Invariants: a row is never removed, so its
-//! place is its identity; only chunks with a changed row are made again. Deliberately absent:
-//! what a row means.
+//! In: typed rows. Out: record batches with a schema that is declared once, beside the row.
+//! Deliberately absent: what a row means.
 
-use std::sync::Arc;
+mod cold;
+mod rows;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Int64Array, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray as _, BooleanArray, Int64Array, StringArray, TimestampMicrosecondArray,
 };
-use datafusion::arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{
+    DataType, Field, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::RecordBatch;
 
+pub(crate) use self::cold::{ColdFile, FileEntry, replace, write};
+#[cfg(test)]
+pub(crate) use self::rows::CHUNK;
+pub(crate) use self::rows::{Fact, FactTable, Piece, Span, Table};
 use crate::base::Timestamp;
-
-/// Rows of one record batch.
-const CHUNK: usize = 4_096;
 
 /// The type of every moment in every table.
 pub(crate) fn moment_type() -> DataType {
@@ -39,10 +44,12 @@ pub(crate) trait Cell: Sized {
     fn array<'a>(cells: impl Iterator<Item = &'a Self>) -> ArrayRef
     where
         Self: 'a;
+    /// The cells of a column; nothing where it is of another type, or has a gap.
+    fn cells(column: &dyn Array) -> Option<Vec<Self>>;
 }
 
 macro_rules! cells {
-    ($($type:ty, $optional:literal, $data_type:expr, |$cells:ident| $array:expr;)*) => {
+    ($($type:ty, $optional:literal, $data_type:expr, |$cells:ident| $array:expr, |$column:ident| $back:expr;)*) => {
         $(impl Cell for $type {
             const IS_OPTIONAL: bool = $optional;
             fn data_type() -> DataType {
@@ -54,29 +61,89 @@ macro_rules! cells {
             {
                 Arc::new($array)
             }
+            fn cells($column: &dyn Array) -> Option<Vec<Self>> {
+                $back
+            }
         })*
     };
 }
 
 cells! {
-    String, false, DataType::Utf8, |cells| StringArray::from_iter_values(cells);
-    Option<String>, true, DataType::Utf8, |cells| cells.map(Option::as_deref).collect::<StringArray>();
-    &'static str, false, DataType::Utf8, |cells| StringArray::from_iter_values(cells);
-    Option<&'static str>, true, DataType::Utf8, |cells| cells.copied().collect::<StringArray>();
-    i64, false, DataType::Int64, |cells| Int64Array::from_iter_values(cells.copied());
-    Option<i64>, true, DataType::Int64, |cells| cells.copied().collect::<Int64Array>();
-    bool, false, DataType::Boolean, |cells| cells.map(|cell| Some(*cell)).collect::<BooleanArray>();
-    Option<bool>, true, DataType::Boolean, |cells| cells.copied().collect::<BooleanArray>();
-    Timestamp, false, moment_type(), |cells| {
+    String, false, DataType::Utf8,
+    |cells| StringArray::from_iter_values(cells),
+    |column| column.as_string_opt::<i32>()?.iter().map(|it| it.map(str::to_owned)).collect();
+
+    Option<String>, true, DataType::Utf8,
+    |cells| cells.map(Option::as_deref).collect::<StringArray>(),
+    |column| Some(column.as_string_opt::<i32>()?.iter().map(|it| it.map(str::to_owned)).collect());
+
+    &'static str, false, DataType::Utf8,
+    |cells| StringArray::from_iter_values(cells),
+    |column| column.as_string_opt::<i32>()?.iter().map(|it| it.and_then(word)).collect();
+
+    Option<&'static str>, true, DataType::Utf8,
+    |cells| cells.copied().collect::<StringArray>(),
+    |column| {
+        let words = column.as_string_opt::<i32>()?.iter();
+        words.map(|it| it.map_or(Some(None), |text| word(text).map(Some))).collect()
+    };
+
+    i64, false, DataType::Int64,
+    |cells| Int64Array::from_iter_values(cells.copied()),
+    |column| column.as_primitive_opt::<Int64Type>()?.iter().collect();
+
+    Option<i64>, true, DataType::Int64,
+    |cells| cells.copied().collect::<Int64Array>(),
+    |column| Some(column.as_primitive_opt::<Int64Type>()?.iter().collect());
+
+    bool, false, DataType::Boolean,
+    |cells| cells.map(|cell| Some(*cell)).collect::<BooleanArray>(),
+    |column| column.as_boolean_opt()?.iter().collect();
+
+    Option<bool>, true, DataType::Boolean,
+    |cells| cells.copied().collect::<BooleanArray>(),
+    |column| Some(column.as_boolean_opt()?.iter().collect());
+
+    Timestamp, false, moment_type(),
+    |cells| {
         TimestampMicrosecondArray::from_iter_values(cells.map(|cell| cell.as_micros()))
             .with_timezone("UTC")
+    },
+    |column| {
+        let moments = column.as_primitive_opt::<TimestampMicrosecondType>()?.iter();
+        moments.map(|it| it.map(Timestamp::from_micros)).collect()
     };
-    Option<Timestamp>, true, moment_type(), |cells| {
+
+    Option<Timestamp>, true, moment_type(),
+    |cells| {
         cells
             .map(|cell| cell.map(Timestamp::as_micros))
             .collect::<TimestampMicrosecondArray>()
             .with_timezone("UTC")
+    },
+    |column| {
+        let moments = column.as_primitive_opt::<TimestampMicrosecondType>()?.iter();
+        Some(moments.map(|it| it.map(Timestamp::from_micros)).collect())
     };
+}
+
+/// Words that columns of a closed set may have in all.
+const WORDS: usize = 4_096;
+
+/// A word of a closed set, as the program has it. There are few, so each is kept for good; more
+/// than [`WORDS`] are no closed set.
+fn word(text: &str) -> Option<&'static str> {
+    static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(word) = known.get(text) {
+        return Some(word);
+    }
+    if known.len() >= WORDS {
+        return None;
+    }
+    let word: &'static str = Box::leak(text.to_owned().into_boxed_str());
+    known.insert(word);
+    Some(word)
 }
 
 /// A Rust struct that is a row.
@@ -90,7 +157,17 @@ pub(crate) trait Row: Sized {
     /// The declared schema.
     fn schema() -> SchemaRef;
     /// The rows as Arrow has them.
-    fn batch(rows: &[Self]) -> Result<RecordBatch, ArrowError>;
+    fn batch(rows: &[Self]) -> Result<RecordBatch, ArrowError> {
+        Self::batch_of(rows.iter())
+    }
+    /// The same, wherever they are.
+    fn batch_of<'a>(
+        rows: impl Iterator<Item = &'a Self> + Clone,
+    ) -> Result<RecordBatch, ArrowError>
+    where
+        Self: 'a;
+    /// Rows that Arrow has; nothing where they are not of this kind.
+    fn rows(batch: &RecordBatch) -> Option<Vec<Self>>;
 }
 
 /// The column of a Rust field; `r#type` is `type`.
@@ -125,8 +202,8 @@ macro_rules! row {
                 ]))
             }
 
-            fn batch(
-                rows: &[Self],
+            fn batch_of<'a>(
+                rows: impl Iterator<Item = &'a Self> + Clone,
             ) -> Result<
                 datafusion::arrow::record_batch::RecordBatch,
                 datafusion::arrow::error::ArrowError,
@@ -134,82 +211,26 @@ macro_rules! row {
                 datafusion::arrow::record_batch::RecordBatch::try_new(
                     Self::schema(),
                     vec![$(<$type as $crate::projection::table::Cell>::array(
-                        rows.iter().map(|row| &row.$field),
+                        rows.clone().map(|row| &row.$field),
                     ),)*],
                 )
+            }
+
+            fn rows(batch: &datafusion::arrow::record_batch::RecordBatch) -> Option<Vec<Self>> {
+                if batch.schema().fields() != Self::schema().fields() {
+                    return None;
+                }
+                let mut columns = batch.columns().iter();
+                $(let mut $field =
+                    <$type as $crate::projection::table::Cell>::cells(columns.next()?)?
+                        .into_iter();)*
+                let row = |_| Some(Self { $($field: $field.next()?,)* });
+                (0..batch.num_rows()).map(row).collect()
             }
         }
     };
 }
 pub(crate) use row;
-
-/// All rows of one table.
-#[derive(Clone, Debug)]
-pub(crate) struct Table<R> {
-    rows: Vec<R>,
-    /// One for each chunk of rows; nothing where a row changed since.
-    made: Vec<Option<RecordBatch>>,
-}
-
-impl<R> Default for Table<R> {
-    fn default() -> Self {
-        Self { rows: Vec::new(), made: Vec::new() }
-    }
-}
-
-impl<R: Row> Table<R> {
-    /// Adds a row and gives its place.
-    pub(crate) fn push(&mut self, row: R) -> usize {
-        let place = self.rows.len();
-        self.rows.push(row);
-        if self.made.len() <= place / CHUNK {
-            self.made.push(None);
-        }
-        self.forget(place);
-        place
-    }
-
-    /// The row at a place, to be changed.
-    pub(crate) fn change(&mut self, place: usize) -> Option<&mut R> {
-        self.forget(place);
-        self.rows.get_mut(place)
-    }
-
-    /// The row at a place.
-    pub(crate) fn get(&self, place: usize) -> Option<&R> {
-        self.rows.get(place)
-    }
-
-    /// How many rows there are.
-    pub(crate) const fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// The place of the first row that is not `before`: rows before it are, none after it is.
-    pub(crate) fn partition_point(&self, before: impl FnMut(&R) -> bool) -> usize {
-        self.rows.partition_point(before)
-    }
-
-    fn forget(&mut self, place: usize) {
-        if let Some(made) = self.made.get_mut(place / CHUNK) {
-            *made = None;
-        }
-    }
-
-    /// The rows as Arrow has them.
-    pub(crate) fn batches(&mut self) -> Result<Vec<RecordBatch>, ArrowError> {
-        let mut batches = Vec::with_capacity(self.made.len());
-        for (rows, made) in self.rows.chunks(CHUNK).zip(&mut self.made) {
-            let batch = match made.take() {
-                Some(batch) => batch,
-                None => R::batch(rows)?,
-            };
-            *made = Some(batch.clone());
-            batches.push(batch);
-        }
-        Ok(batches)
-    }
-}
 
 /// A base table as the engine registers it.
 #[derive(Clone, Debug)]

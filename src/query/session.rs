@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::tree_node::{Transformed, TreeNode as _};
+#[cfg(feature = "sql-servers")]
 use datafusion::error::DataFusionError;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::coop::CooperativeExec;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
+#[cfg(feature = "sql-servers")]
+use datafusion::sql::sqlparser::ast::Statement;
 use futures::StreamExt as _;
 
 use super::as_of::AsOf;
@@ -29,6 +29,8 @@ use super::{Answer, Engine, Error};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) as_of: AsOf,
+    /// What must be in the tables before a question is answered.
+    pub(super) min_position: Option<u64>,
     pub(super) timeout: Duration,
 }
 
@@ -37,6 +39,21 @@ pub(super) struct Settings {
 pub struct Session {
     engine: Arc<Engine>,
     settings: Settings,
+}
+
+/// What a server adds to the engine for the dialect of its clients.
+#[cfg(feature = "sql-servers")]
+pub(super) trait Dialect: Send + Sync {
+    /// The engine that understands the dialect, with the same tables.
+    fn adapt(&self, context: SessionContext) -> Result<SessionContext, DataFusionError>;
+}
+
+/// A question as it comes.
+#[derive(Clone, Copy)]
+pub(super) enum Asked<'a> {
+    Text(&'a str),
+    #[cfg(feature = "sql-servers")]
+    Parsed(&'a Statement, &'a dyn Dialect),
 }
 
 /// A question that was understood.
@@ -70,8 +87,9 @@ impl Session {
         Self { engine, settings }
     }
 
-    /// Sets `as_of` (`head`, a position, or a time), or `statement_timeout` (milliseconds, or
-    /// with a unit such as `5s`; no more than the engine allows).
+    /// Sets `as_of` (`head`, a position, or a time), `statement_timeout` (milliseconds, or with a
+    /// unit such as `5s`; no more than the engine allows), or `min_position` (a position that
+    /// must be in the tables before a question is answered, for who has just appended; `none`).
     ///
     /// # Errors
     /// [`Error::Setting`] where there is no such setting, or it cannot be so.
@@ -90,7 +108,18 @@ impl Session {
                 // As in PostgreSQL, 0 means no limit of one's own.
                 self.settings.timeout = if asked.is_zero() { most } else { asked.min(most) };
             }
-            _ => return Err(wrong("is unknown; there are as_of and statement_timeout".to_owned())),
+            "min_position" => {
+                self.settings.min_position = match value.trim() {
+                    "none" => None,
+                    digits => Some(digits.parse().map_err(|_| {
+                        wrong("wanted a log position such as 1200, or none".to_owned())
+                    })?),
+                };
+            }
+            _ => {
+                let there = "is unknown; there are as_of, statement_timeout and min_position";
+                return Err(wrong(there.to_owned()));
+            }
         }
         Ok(())
     }
@@ -100,13 +129,26 @@ impl Session {
         match name.to_ascii_lowercase().as_str() {
             "as_of" => Some(self.settings.as_of.to_string()),
             "statement_timeout" => Some(format!("{}ms", self.settings.timeout.as_millis())),
+            "min_position" => {
+                let position = self.settings.min_position.map(|position| position.to_string());
+                Some(position.unwrap_or_else(|| "none".to_owned()))
+            }
             _ => None,
         }
     }
 
     /// The engine with every table at the session's moment of the log.
     pub(super) async fn context(&self) -> Result<SessionContext, Error> {
-        Ok(self.engine.at(self.settings.as_of).await?.context)
+        let (engine, settings) = (&self.engine, self.settings);
+        let environment = engine.desk.environment()?;
+        let snapshot = match settings.as_of {
+            AsOf::Head => {
+                engine.ready(settings.timeout).await?;
+                engine.every_table(environment).await?
+            }
+            as_of => Box::pin(engine.past(as_of)).await?,
+        };
+        Ok(snapshot.context)
     }
 
     /// Understands a question, at the head as it is now or as of what was set.
@@ -114,7 +156,20 @@ impl Session {
     /// # Errors
     /// [`Error::ReadOnly`] for anything but a question, [`Error::Sql`] where it is wrong.
     pub async fn prepare(&self, sql: &str) -> Result<Prepared, Error> {
-        self.engine.prepare(sql, self.settings).await
+        self.engine.prepare(Asked::Text(sql), self.settings).await
+    }
+
+    /// Understands a question that a server parsed by itself.
+    ///
+    /// # Errors
+    /// As for [`Session::prepare`].
+    #[cfg(feature = "sql-servers")]
+    pub(super) async fn prepare_parsed(
+        &self,
+        statement: &Statement,
+        dialect: &dyn Dialect,
+    ) -> Result<Prepared, Error> {
+        self.engine.prepare(Asked::Parsed(statement, dialect), self.settings).await
     }
 
     /// Begins to answer, once it is its turn.
@@ -184,19 +239,44 @@ impl Running {
 
 impl Engine {
     pub(super) fn settings(&self) -> Settings {
-        Settings { as_of: AsOf::Head, timeout: self.desk.limits().timeout }
+        Settings { as_of: AsOf::Head, min_position: None, timeout: self.desk.limits().timeout }
     }
 
-    pub(super) async fn prepare(&self, sql: &str, settings: Settings) -> Result<Prepared, Error> {
-        let snapshot = Box::pin(self.at(settings.as_of)).await?;
+    pub(super) async fn prepare(
+        &self,
+        asked: Asked<'_>,
+        settings: Settings,
+    ) -> Result<Prepared, Error> {
         self.past.forget_unsettled();
+        let statement = match asked {
+            Asked::Text(sql) => {
+                let dialect = self.template.config().options().sql_parser.dialect;
+                self.template.sql_to_statement(sql, &dialect)?
+            }
+            #[cfg(feature = "sql-servers")]
+            Asked::Parsed(statement, _) => {
+                datafusion::sql::parser::Statement::Statement(Box::new(statement.clone()))
+            }
+        };
         let environment = self.desk.environment()?;
-        let state = SessionStateBuilder::new_from_existing(snapshot.context.state())
-            .with_runtime_env(environment)
-            .build();
-        let context = SessionContext::new_with_state(state);
+        let snapshot = match settings.as_of {
+            AsOf::Head => {
+                self.ready(settings.timeout).await?;
+                if let Some(position) = settings.min_position {
+                    self.reach(position, settings.timeout).await?;
+                }
+                Box::pin(self.head(&statement, environment)).await?
+            }
+            as_of => Box::pin(self.past(as_of)).await?.within(environment),
+        };
+        let context = snapshot.context;
+        #[cfg(feature = "sql-servers")]
+        let context = match asked {
+            Asked::Parsed(_, dialect) => dialect.adapt(context)?,
+            Asked::Text(_) => context,
+        };
         let plan = loop {
-            match Box::pin(context.state().create_logical_plan(sql)).await {
+            match Box::pin(context.state().statement_to_plan(statement.clone())).await {
                 Ok(plan) => break plan,
                 // A table as of another moment is made, and the question understood anew.
                 Err(error) => match Wanted::of(&error) {
@@ -232,11 +312,11 @@ impl Engine {
         let schema = frame.schema().inner().clone();
         let seat = self.desk.seat().await?;
         let limits = self.desk.limits().clone();
-        let rows = self.desk.start(seat, timeout, |sender| async move {
+        let rows = self.desk.start(seat, timeout, |sender, gate| async move {
             let told = |error| Error::of_run(error, &limits);
             let context = Arc::new(frame.task_ctx());
             let plan = Box::pin(frame.create_physical_plan()).await.map_err(told)?;
-            let plan = yielding(plan).map_err(told)?;
+            let plan = gate.put_in(plan).map_err(told)?;
             let mut stream = execute_stream(plan, context).map_err(told)?;
             while let Some(batch) = stream.next().await {
                 if sender.send(Ok(batch.map_err(told)?)).await.is_err() {
@@ -247,20 +327,6 @@ impl Engine {
         })?;
         Ok(Running { schema, position: prepared.position, rows })
     }
-}
-
-/// The same plan, with a place to pause behind whatever makes many batches out of one: the
-/// engine pauses where rows are read only, so that a join of few rows that gives many would hold
-/// its thread, and with it the end of its own time, to the end.
-fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-    let wrapped = plan.transform_up(|node| {
-        let multiplies = node.children().len() > 1 || node.name() == "UnnestExec";
-        Ok(match multiplies {
-            true => Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<_>),
-            false => Transformed::no(node),
-        })
-    })?;
-    Ok(wrapped.data)
 }
 
 /// A time as PostgreSQL writes it.

@@ -12,6 +12,8 @@ use datafusion::catalog::{MemorySchemaProvider, SchemaProvider as _, TableFuncti
 use datafusion::common::plan_err;
 use datafusion::datasource::{MemTable, TableProvider};
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
@@ -32,6 +34,16 @@ const KEPT: usize = 4;
 pub(super) struct Snapshot {
     pub(super) position: Option<u64>,
     pub(super) context: SessionContext,
+}
+
+impl Snapshot {
+    /// The same, with memory and disk of one question.
+    pub(super) fn within(self, environment: Arc<RuntimeEnv>) -> Self {
+        let state = SessionStateBuilder::new_from_existing(self.context.state())
+            .with_runtime_env(environment)
+            .build();
+        Self { context: SessionContext::new_with_state(state), ..self }
+    }
 }
 
 /// Earlier moments, the last one that was asked about at the end.
@@ -68,6 +80,11 @@ impl Past {
         kept.push_back(new);
     }
 
+    /// Lets questions name a table as of a moment of its own.
+    pub(super) fn register(&self, context: &SessionContext) {
+        context.register_udtf("as_of", Arc::new(AsOfFunction(self.clone())));
+    }
+
     /// Forgets what more events may have come to.
     pub(super) fn forget_unsettled(&self) {
         self.kept().retain(|known| known.is_settled);
@@ -75,14 +92,6 @@ impl Past {
 }
 
 impl Engine {
-    /// Every table as of a moment.
-    pub(super) async fn at(&self, as_of: AsOf) -> Result<Snapshot, Error> {
-        match as_of {
-            AsOf::Head => self.head().await,
-            AsOf::Position(_) | AsOf::Time(_) => Box::pin(self.past(as_of)).await,
-        }
-    }
-
     /// Every table as of an earlier moment.
     pub(super) async fn past(&self, as_of: AsOf) -> Result<Snapshot, Error> {
         if let Some(kept) = self.past.get(as_of).filter(|kept| kept.is_settled) {
@@ -104,12 +113,12 @@ impl Engine {
             let follow = |recorded: &Recorded| drop(live.apply(recorded));
             self.reader.advance(&mut tables, position, follow).await?;
         }
-        let context = sql::session(tables.batches().map_err(sql::Error::from)?)?;
+        let context = sql::session_of(&tables)?;
         self.views_at(&context).await?;
         let status: Vec<_> = self.views.iter().map(|view| ViewStatus::at(view, position)).collect();
         register::system(&context, &status)?;
         register::live(&context, sql::live_tables(&live)?)?;
-        self.register(&context);
+        self.past.register(&context);
         let snapshot = Snapshot { position, context };
         let is_settled = match as_of {
             // Another event may still be recorded by then.
@@ -136,11 +145,6 @@ impl Engine {
             register::schema_of(context, layer.as_str(), schema)?;
         }
         Ok(())
-    }
-
-    /// What every engine has beside its tables.
-    pub(super) fn register(&self, context: &SessionContext) {
-        context.register_udtf("as_of", Arc::new(AsOfFunction(self.past.clone())));
     }
 }
 

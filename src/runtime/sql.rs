@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -84,7 +85,9 @@ impl SqlFront {
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             let address = listener.local_addr().map_err(failed)?;
             let (access, connections) = (access.clone(), config.connections);
-            Ok::<_, SqlFrontError>(Some(Door { listener, address, tls, access, connections }))
+            let timeout = Duration::from_millis(config.statement_timeout_ms.0);
+            let door = Door { listener, address, tls, access, connections, timeout };
+            Ok::<_, SqlFrontError>(Some(door))
         };
         Ok(Self {
             postgres: door("Postgres tcp", config.postgres, &[b"postgresql"]).await?,

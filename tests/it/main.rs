@@ -16,6 +16,8 @@ mod kurrentdb;
 #[cfg(feature = "s3")]
 mod lake;
 #[cfg(feature = "analytics")]
+mod notebooks;
+#[cfg(feature = "analytics")]
 mod shell;
 mod sipp;
 #[cfg(any(feature = "analytics", feature = "kurrentdb"))]

@@ -60,21 +60,26 @@ impl Questions {
     }
 
     /// Answers from a platform's log: the routes for the console's server, and all other doors.
+    ///
+    /// # Errors
+    /// Where there are no threads to be had.
     #[cfg(feature = "analytics")]
-    pub(super) fn start(self, platform: &Platform) -> (Router, Answering) {
-        let limits = limits(&self.config);
-        let door = crate::api::SqlDoor::new(platform.log(), self.config.data_dir.clone(), limits);
+    pub(super) fn start(self, platform: &Platform) -> anyhow::Result<(Router, Answering)> {
+        let (log, limits) = (platform.log(), limits(&self.config));
+        let engine = crate::query::Engine::follow(log.clone(), &self.config.data_dir, limits)?;
+        let door = crate::api::SqlDoor::new(engine, log);
         let answering = Answering {
             #[cfg(feature = "sql-servers")]
             serving: self.front.start(&door.sessions()),
         };
-        (door.routes(), answering)
+        Ok((door.routes(), answering))
     }
 
     /// Without the SQL engine there is nothing to ask.
     #[cfg(not(feature = "analytics"))]
-    pub(super) fn start(self, _platform: &Platform) -> (Router, Answering) {
-        (Router::new(), Answering {})
+    #[expect(clippy::unnecessary_wraps, reason = "as its other half")]
+    pub(super) fn start(self, _platform: &Platform) -> anyhow::Result<(Router, Answering)> {
+        Ok((Router::new(), Answering {}))
     }
 }
 

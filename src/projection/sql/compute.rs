@@ -24,6 +24,7 @@ pub(crate) fn session(tables: Vec<BaseTable>) -> Result<SessionContext, DataFusi
     options.execution.time_zone = Some("+00:00".to_owned());
     options.execution.parquet.schema_force_view_types = false;
     let context = SessionContext::new_with_config(config);
+    super::functions::register(&context);
     for table in tables {
         let provider = MemTable::try_new(table.schema, vec![table.batches])?;
         context.register_table(table.name, Arc::new(provider))?;

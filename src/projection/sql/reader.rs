@@ -59,6 +59,14 @@ impl LogReader {
         Ok(first.checked_sub(1))
     }
 
+    /// Whether these tables were made of this log.
+    pub(crate) async fn has_made(&self, tables: &Tables) -> Result<bool, Error> {
+        let Some(position) = tables.position() else { return Ok(true) };
+        let page = self.log.read_all(AllRead::Position(position), Direction::Forwards, 1).await?;
+        let event_id = page.first().map(|event| event.event_id.to_string());
+        Ok(event_id.as_deref() == tables.event_id(position))
+    }
+
     /// Takes every fact up to a position (or the head) into the tables, and shows each to
     /// somebody else too.
     pub(crate) async fn advance(
@@ -67,19 +75,29 @@ impl LogReader {
         until: Option<u64>,
         mut also: impl FnMut(&Recorded),
     ) -> Result<(), Error> {
+        let next = tables.next();
+        let take = |recorded: &Recorded| {
+            tables.apply(recorded);
+            also(recorded);
+        };
+        self.each(next, until, take).await
+    }
+
+    /// Shows every event from one position to another (or the head).
+    pub(crate) async fn each(
+        &self,
+        mut next: u64,
+        until: Option<u64>,
+        mut take: impl FnMut(&Recorded),
+    ) -> Result<(), Error> {
         let Some(head) = self.log.head() else { return Ok(()) };
         let end = until.unwrap_or(head).min(head);
-        while tables.next() <= end {
-            let from = AllRead::Position(tables.next());
-            let page = self.log.read_all(from, Direction::Forwards, PAGE).await?;
+        while next <= end {
+            let page =
+                self.log.read_all(AllRead::Position(next), Direction::Forwards, PAGE).await?;
             let Some(last) = page.last().map(|recorded| recorded.position) else { break };
-            for recorded in page.iter().filter(|recorded| recorded.position <= end) {
-                tables.apply(recorded);
-                also(recorded);
-            }
-            if last > end {
-                break;
-            }
+            page.iter().filter(|recorded| recorded.position <= end).for_each(&mut take);
+            next = last.saturating_add(1);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::fs::File;
 use datafusion::prelude::SessionContext;
 
 use super::compute::{compute, dirty};
-use super::{Error, View, session};
+use super::{Error, View, session_of};
 use crate::projection::store::{Manifest, Store};
 use crate::projection::tables::Tables;
 
@@ -85,7 +85,7 @@ pub(crate) async fn refresh_all(
     anew: &[View],
     tables: &mut Tables,
 ) -> Result<Vec<Refreshed>, Error> {
-    let context = session(tables.batches()?)?;
+    let context = session_of(tables)?;
     let mut all = Vec::with_capacity(views.len());
     for view in views {
         let is_anew = anew.contains(view);

@@ -7,7 +7,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::compute::compute;
-use super::{Error, LogReader, View, session};
+use super::{Error, LogReader, View, session_of};
 use crate::projection::store::{Manifest, Store, WindowFile};
 use crate::projection::tables::Tables;
 
@@ -90,7 +90,7 @@ async fn check(
         let what = "it was made from another log; any query makes it again".to_owned();
         return Ok(differs(view, position, what));
     }
-    let context = session(tables.batches()?)?;
+    let context = session_of(tables)?;
     let wanted = compute(&context, view, None).await?;
     let mut rows = 0;
     for (start, window) in &manifest.windows {

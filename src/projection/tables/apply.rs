@@ -3,6 +3,8 @@
 use super::Tables;
 use super::call::{Attempt, Leg};
 use super::choice::{Asked, Candidate, ComplianceCheck, Decision, DoNotCall};
+use super::cost::Cost;
+use super::joined::Call;
 use super::list::{Campaign, Lead};
 use super::state::LineSample;
 use super::talk::{Commitment, IntentTag, Turn};
@@ -34,8 +36,11 @@ impl Tables {
             | Event::LegProgressed(_)
             | Event::LegAnswered(_)
             | Event::LegEnded(_)
+            | Event::LegReleased(_)
             | Event::CallAnswered(_)
             | Event::AnswerClassified(_)
+            | Event::AnswerReviewed(_)
+            | Event::PartyIdentified(_)
             | Event::CallBridged(_)
             | Event::CallEnded(_)
             | Event::AttemptEnded(_) => self.apply_to_calls(event, at, position),
@@ -53,6 +58,9 @@ impl Tables {
             | Event::CarrierFailed(_)
             | Event::CarrierRecovered(_)
             | Event::LineSampled(_) => self.apply_to_states(event, at, position),
+            Event::CostBooked(fact) => {
+                self.costs.push(Cost::of(fact, position));
+            }
             // In `events` only.
             Event::ConfigurationLoaded(_)
             | Event::LeadRowRejected(_)
@@ -64,7 +72,14 @@ impl Tables {
     fn apply_to_lists(&mut self, event: &Event, at: Timestamp, position: i64) {
         match event {
             Event::CampaignCreated(fact) => {
-                let place = self.campaigns.push(Campaign::created(fact, at, position));
+                let row = Campaign::created(fact, at, position);
+                if let Some(place) = self.places.campaigns.get(&fact.campaign_id) {
+                    if let Some(old) = self.campaigns.change(*place) {
+                        *old = row.instead_of(old);
+                    }
+                    return;
+                }
+                let place = self.campaigns.push(row);
                 self.places.campaigns.insert(fact.campaign_id.clone(), place);
             }
             Event::CampaignStarted(fact) => self.campaign(&fact.campaign_id, position, |row| {
@@ -81,12 +96,24 @@ impl Tables {
                 row.state = "completed";
                 row.completed_at = Some(at);
             }),
-            Event::LeadsImported(fact) => self.campaign(&fact.campaign_id, position, |row| {
-                row.rejected_rows += int(fact.rejected);
-                row.duplicate_rows += int(fact.duplicates);
-            }),
+            Event::LeadsImported(fact) => {
+                self.campaign(&fact.campaign_id, position, |row| {
+                    row.rejected_rows += int(fact.rejected);
+                    row.duplicate_rows += int(fact.duplicates);
+                });
+                if let Some(cost) = Cost::of_leads(fact, at, position) {
+                    self.costs.push(cost);
+                }
+            }
             Event::LeadImported(fact) => {
-                let place = self.leads.push(Lead::imported(fact, at, position));
+                let row = Lead::imported(fact, at, position);
+                if let Some(place) = self.places.leads.get(&fact.lead_id) {
+                    if let Some(old) = self.leads.change(*place) {
+                        *old = row.instead_of(old);
+                    }
+                    return;
+                }
+                let place = self.leads.push(row);
                 self.places.leads.insert(fact.lead_id, place);
                 self.campaign(&fact.campaign_id, position, |row| row.leads += 1);
             }
@@ -158,6 +185,10 @@ impl Tables {
     fn apply_to_calls(&mut self, event: &Event, at: Timestamp, position: i64) {
         match event {
             Event::AttemptStarted(fact) => {
+                if self.places.attempts.contains_key(&fact.call_id) {
+                    self.attempt(fact.call_id, position, |row| row.started_again(fact));
+                    return;
+                }
                 let place = self.attempts.push(Attempt::started(fact, at, position));
                 self.places.attempts.insert(fact.call_id, place);
                 self.places.call_leads.insert(fact.call_id, fact.lead_id);
@@ -167,6 +198,10 @@ impl Tables {
                 });
             }
             Event::LegStarted(fact) => {
+                if self.places.legs.contains_key(&fact.leg_id) {
+                    self.leg(fact.leg_id, position, |row| row.started_again(fact));
+                    return;
+                }
                 let campaign_id = self.campaign_of(fact.call_id);
                 let place = self.legs.push(Leg::started(fact, campaign_id, at, position));
                 self.places.legs.insert(fact.leg_id, place);
@@ -183,21 +218,49 @@ impl Tables {
             Event::LegAnswered(fact) => {
                 self.leg(fact.leg_id, position, |row| row.answered(fact, at));
             }
-            Event::LegEnded(fact) => self.leg(fact.leg_id, position, |row| row.ended(fact, at)),
+            Event::LegEnded(fact) => {
+                self.leg(fact.leg_id, position, |row| row.ended(fact, at));
+                self.call(fact.call_id, position, |row| match &fact.kind {
+                    LegKind::Customer(_) => row.customer_leg_ended(fact),
+                    LegKind::Agent(_) => row.agent_leg_ended(at),
+                });
+            }
+            Event::LegReleased(fact) => {
+                self.leg(fact.leg_id, position, |row| row.released(fact));
+            }
             Event::CallAnswered(fact) => {
                 self.attempt(fact.call_id, position, |row| row.answered(fact, at));
+                let attempt = self.places.attempts.get(&fact.call_id);
+                if let Some(attempt) = attempt.and_then(|place| self.attempts.get(*place))
+                    && !self.places.calls.contains_key(&fact.call_id)
+                {
+                    let place = self.calls.push(Call::answered(attempt, at, position));
+                    self.places.calls.insert(fact.call_id, place);
+                }
             }
             Event::AnswerClassified(fact) => {
                 self.attempt(fact.call_id, position, |row| row.classified(fact));
+                self.call(fact.call_id, position, |row| row.classified(fact));
+            }
+            Event::AnswerReviewed(fact) => self.attempt(fact.call_id, position, |row| {
+                row.reviewed_as = Some(fact.answered_by.as_str());
+            }),
+            Event::PartyIdentified(fact) => {
+                let is_right = Some(fact.is_right_party);
+                self.attempt(fact.call_id, position, |row| row.is_right_party = is_right);
+                self.call(fact.call_id, position, |row| row.is_right_party = is_right);
             }
             Event::CallBridged(fact) => {
                 self.attempt(fact.call_id, position, |row| row.bridged(fact, at));
+                self.call(fact.call_id, position, |row| row.bridged(fact, at));
             }
             Event::CallEnded(fact) => {
                 self.attempt(fact.call_id, position, |row| row.call_ended(fact));
+                self.call(fact.call_id, position, |row| row.call_ended(fact));
             }
             Event::AttemptEnded(fact) => {
                 self.attempt(fact.call_id, position, |row| row.ended(fact, at));
+                self.call(fact.call_id, position, |row| row.ended(fact, at));
                 self.lead(fact.lead_id, position, |row| row.attempt_ended(fact));
             }
             _ => {}
@@ -208,20 +271,23 @@ impl Tables {
         match event {
             Event::TurnSpoken(fact) => {
                 let place = self.place(fact.call_id, at, position);
-                self.turns.push(Turn::spoken(fact, place));
-                self.attempt(fact.call_id, position, |row| {
-                    row.turns += 1;
-                    row.stage = Some(fact.stage.clone());
-                });
+                if self.put_turn(fact.call_id, Turn::spoken(fact, place)) {
+                    self.attempt(fact.call_id, position, |row| {
+                        row.turns += 1;
+                        row.stage = Some(fact.stage.clone());
+                    });
+                    self.call(fact.call_id, position, |row| row.spoken(at, fact.played_ms));
+                }
             }
             Event::TurnHeard(fact) => {
                 let place = self.place(fact.call_id, at, position);
-                self.turns.push(Turn::heard(fact, place));
-                self.attempt(fact.call_id, position, |row| row.turns += 1);
+                if self.put_turn(fact.call_id, Turn::heard(fact, place)) {
+                    self.attempt(fact.call_id, position, |row| row.turns += 1);
+                }
             }
             Event::IntentTagged(fact) => {
                 let place = self.place(fact.call_id, at, position);
-                self.intent_tags.push(IntentTag::of(fact, place));
+                self.put_intent_tag(fact.call_id, IntentTag::of(fact, place));
             }
             Event::TransferRequested(fact) => self.attempt(fact.call_id, position, |row| {
                 row.transfer_reason = Some(fact.reason.clone());
@@ -233,7 +299,7 @@ impl Tables {
                 }
             }
             Event::CommitmentMade(fact) => {
-                self.commitments.push(Commitment::of(fact, at, position));
+                self.put_commitment(fact.call_id, Commitment::of(fact, at, position));
                 self.attempt(fact.call_id, position, |row| {
                     row.commitment = Some(fact.kind.clone());
                     row.is_committed = true;
@@ -260,6 +326,9 @@ impl Tables {
                     self.agent_leaves(&fact.agent_id, at, position);
                 } else {
                     self.agent_enters(&fact.agent_id, fact.to.as_str(), at, position);
+                    if let (AgentState::WrapUp, Some(call_id)) = (fact.to, fact.call_id) {
+                        self.places.wrap_ups.insert(fact.agent_id.clone(), (call_id, at));
+                    }
                     self.agent(&fact.agent_id, position, |row| {
                         row.call_id = fact.call_id.map(|id| id.to_string());
                         row.reason.clone_from(&fact.reason);

@@ -61,6 +61,8 @@ row! {
         file_hash: String,
         /// The line in that file.
         line: i64,
+        /// The list people know it by.
+        list_id: Option<String>,
         /// Customer value, in parts per million.
         value_ppm: i64,
         /// When it was imported.
@@ -77,6 +79,12 @@ row! {
         housing: Option<String>,
         /// Whether there is a personal loan.
         loan: Option<String>,
+        /// The customer's region.
+        region: Option<String>,
+        /// The customer's trade.
+        industry: Option<String>,
+        /// The customer's time zone, by the time zone database.
+        time_zone: Option<String>,
         /// How the customer was reached before.
         contact_type: Option<String>,
         /// Contacts before this campaign.
@@ -136,7 +144,39 @@ impl Campaign {
     }
 }
 
+impl Campaign {
+    /// What is said now, with what came of it before.
+    pub(super) fn instead_of(self, old: &Self) -> Self {
+        Self {
+            state: old.state,
+            leads: old.leads,
+            rejected_rows: old.rejected_rows,
+            duplicate_rows: old.duplicate_rows,
+            created_at: old.created_at,
+            started_at: old.started_at,
+            completed_at: old.completed_at,
+            ..self
+        }
+    }
+}
+
 impl Lead {
+    /// What is said now, with what came of it before.
+    pub(super) fn instead_of(self, old: &Self) -> Self {
+        Self {
+            imported_at: old.imported_at,
+            attempts: old.attempts,
+            last_attempt_at: old.last_attempt_at,
+            last_disposition: old.last_disposition,
+            is_reached: old.is_reached,
+            is_refused: old.is_refused,
+            level: old.level,
+            is_committed: old.is_committed,
+            is_opted_out: old.is_opted_out,
+            ..self
+        }
+    }
+
     pub(super) fn imported(fact: &LeadImported, at: Timestamp, position: i64) -> Self {
         let text = |name: &str| fact.portrait.get(name).cloned();
         Self {
@@ -146,6 +186,7 @@ impl Lead {
             list_order: int(fact.list_order),
             file_hash: fact.file_hash.clone(),
             line: int(fact.line),
+            list_id: fact.list_id.clone(),
             value_ppm: i64::from(fact.value_ppm),
             imported_at: at,
             age: number(&fact.portrait, "age"),
@@ -154,6 +195,9 @@ impl Lead {
             education: text("education"),
             housing: text("housing"),
             loan: text("loan"),
+            region: text("region"),
+            industry: text("industry"),
+            time_zone: text("time_zone"),
             contact_type: text("contact_type"),
             previous_contacts: number(&fact.portrait, "previous_contacts"),
             previous_outcome: text("previous_outcome"),

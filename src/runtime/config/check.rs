@@ -15,6 +15,8 @@ use crate::base::PhoneNumber;
 
 /// A longest wait that makes sense: an hour. Units: ms.
 const HOUR_MS: u64 = 3_600_000;
+/// A highest price that makes sense, and whose sums stay in range.
+const PRICE_MAX: u64 = 1_000_000_000;
 
 /// A setting that cannot be as it is.
 pub(super) struct Fault {
@@ -87,6 +89,11 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
     if node.is_empty() || node.len() > 64 || node.chars().any(char::is_control) {
         let mut table = Table { name: "node", number: 0, faults: &mut faults };
         table.fault(&[], "wanted 1 to 64 bytes without control characters");
+    }
+    let currency = &config.currency;
+    if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        let mut table = Table { name: "currency", number: 0, faults: &mut faults };
+        table.fault(&[], "wanted three capital letters of ISO 4217, such as USD");
     }
     let mut table = Table { name: "sealing", number: 0, faults: &mut faults };
     check_sealing(&config.sealing, &mut table);
@@ -211,6 +218,9 @@ fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {
 fn check_carrier(carrier: &CarrierConfig, table: &mut Table<'_>) {
     table.range(&["weight"], carrier.weight.into(), 1, 1_000);
     table.range(&["channels"], carrier.channels.into(), 1, 100_000);
+    table.range(&["billed_s"], carrier.billed_s, 1, 3_600);
+    let price = carrier.price_per_minute_milli.unwrap_or(0);
+    table.range(&["price_per_minute_milli"], price, 0, PRICE_MAX);
     match (&carrier.user, &carrier.password) {
         (Some(_), None) => table.fault(&["user"], "wanted with a password, or neither"),
         (None, Some(_)) => table.fault(&["password"], "wanted with a user, or neither"),
@@ -220,12 +230,15 @@ fn check_carrier(carrier: &CarrierConfig, table: &mut Table<'_>) {
 
 fn check_agent(agent: &AgentConfig, table: &mut Table<'_>) {
     table.range(&["skill_ppm"], agent.skill_ppm.0.into(), 0, 1_000_000);
+    table.range(&["cost_per_hour_minor"], agent.cost_per_hour_minor.unwrap_or(0), 0, PRICE_MAX);
 }
 
 fn check_campaign(campaign: &CampaignConfig, table: &mut Table<'_>) {
     if let Some(channels) = campaign.robot_channels {
         table.range(&["robot_channels"], channels.into(), 1, 100_000);
     }
+    let price = campaign.price_per_lead_milli.unwrap_or(0);
+    table.range(&["price_per_lead_milli"], price, 0, PRICE_MAX);
     table.range(&["ring_timeout_ms"], campaign.ring_timeout_ms.0, 1_000, 180_000);
     table.range(&["retry", "max_attempts"], campaign.retry.max_attempts.into(), 1, 100);
     let weights = campaign.weights;

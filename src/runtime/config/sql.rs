@@ -40,7 +40,7 @@ pub struct SqlConfig {
     pub memory_mib: usize,
     /// Disk that one question may spill to. Units: MiB.
     pub spill_mib: u64,
-    /// Threads that questions run on; without it, half of the processors.
+    /// Threads that one question runs on; without it, half of the processors, eight at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
     /// Questions at once; more wait.
@@ -58,10 +58,10 @@ impl Default for SqlConfig {
             insecure: false,
             connections: 100,
             statement_timeout_ms: Millis(60_000),
-            memory_mib: 512,
+            memory_mib: 256,
             spill_mib: 8_192,
             threads: None,
-            running: 4,
+            running: 16,
         }
     }
 }
