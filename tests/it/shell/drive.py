@@ -97,7 +97,7 @@ def an_error_does_not_end_it():
     holds(shell.ask("select * from nowhere;"), "nowhere")
     holds(shell.ask("delete from leads;"), "only questions")
     holds(shell.ask("\\nonsense"), "\\?")
-    holds(shell.ask("set nothing = 1;"), "as_of and statement_timeout")
+    holds(shell.ask("set nothing = 1;"), "as_of, statement_timeout")
     holds(shell.ask("select 1 as fine;"), "fine")
     assert shell.end("\x04") == 0
 
