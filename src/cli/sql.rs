@@ -1,6 +1,20 @@
-//! `ledgerline sql`: one question in SQL.
+//! `ledgerline sql`: one question in SQL, a file of them, or a shell.
+//!
+//! In: a question as an argument; without one, what is typed on a terminal, or statements from
+//! standard input. Out: rows. Invariant: questions change nothing, and an error in the shell does
+//! not end it. Deliberately absent: a connection to a platform that runs; its log is read beside
+//! it.
 
-use std::io::Read as _;
+mod batch;
+mod command;
+mod complete;
+mod describe;
+mod shell;
+mod show;
+mod statement;
+mod work;
+
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -17,9 +31,10 @@ commitments, decisions, decision_candidates, compliance_checks, do_not_call, age
 carrier_states, line_samples; live.*; operational.*, funnel.*, strategic.*; system.projections, \
 system.columns. docs/sql.md says what is in them.")]
 pub(crate) struct Args {
-    /// The question, or `-` to read it from standard input.
+    /// The question, or `-` to read statements from standard input, each ended by `;`. Without
+    /// it, a shell on a terminal; `\?` tells what that can do.
     #[arg(value_name = "SQL")]
-    question: String,
+    question: Option<String>,
     /// Answer as of this moment of the log; `as_of('attempts', '1200')` in the question does the
     /// same for one table.
     #[arg(long, value_name = "POSITION|TIME", default_value_t = AsOf::Head)]
@@ -27,20 +42,22 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
-    let question = if args.question == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("read SQL from standard input")?;
-        text
-    } else {
-        args.question
-    };
-    let config = common.load()?;
-    let answer = runtime()?.block_on(async {
-        let engine = engine(&config).await?;
-        anyhow::Ok(engine.ask_as_of(&question, args.as_of).await?)
-    })?;
-    print(common, &answer)?;
-    Ok(ExitCode::SUCCESS)
+    match args.question.as_deref() {
+        None if std::io::stdin().is_terminal() => shell::run(common, args.as_of),
+        None | Some("-") => {
+            let text = std::io::read_to_string(std::io::stdin());
+            batch::run(common, args.as_of, &text.context("read SQL from standard input")?)
+        }
+        Some(question) => {
+            let config = common.load()?;
+            let answer = runtime()?.block_on(async {
+                let engine = engine(&config).await?;
+                anyhow::Ok(engine.ask_as_of(question, args.as_of).await?)
+            })?;
+            print(common, &answer)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
 }
 
 /// The engine over the log that is configured.
@@ -66,3 +83,6 @@ pub(super) fn print(common: &Common, answer: &Answer) -> anyhow::Result<()> {
         Format::Json => output::json(&answer.objects()),
     }
 }
+
+#[cfg(test)]
+mod tests;

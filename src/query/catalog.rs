@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::prelude::SessionContext;
 
 use super::Error;
@@ -31,7 +31,18 @@ pub struct TableInfo {
     /// Whether it is a stored view.
     pub is_view: bool,
     /// Its columns.
-    pub columns: SchemaRef,
+    pub(super) columns: SchemaRef,
+}
+
+/// One column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnInfo {
+    /// Its name.
+    pub name: String,
+    /// Its type, as SQL calls it.
+    pub kind: &'static str,
+    /// What it means; nothing where no page says so.
+    pub meaning: Option<String>,
 }
 
 impl TableInfo {
@@ -42,11 +53,57 @@ impl TableInfo {
             schema => format!("{schema}.{}", self.name),
         }
     }
+
+    /// Its columns, in their order.
+    pub fn columns(&self) -> Vec<ColumnInfo> {
+        let column = |field: &Arc<Field>| ColumnInfo {
+            name: field.name().clone(),
+            kind: type_name(field.data_type()),
+            meaning: meaning(field).map(str::to_owned),
+        };
+        self.columns.fields().iter().map(column).collect()
+    }
 }
 
 /// What a column means; nothing where no page says so.
-pub fn meaning(column: &Field) -> Option<&str> {
+pub(super) fn meaning(column: &Field) -> Option<&str> {
     column.metadata().get(MEANING).map(String::as_str)
+}
+
+/// What SQL calls a type.
+pub(super) fn type_name(kind: &DataType) -> &'static str {
+    match kind {
+        DataType::Boolean => "boolean",
+        DataType::Int8 | DataType::UInt8 => "tinyint",
+        DataType::Int16 | DataType::UInt16 => "smallint",
+        DataType::Int32 | DataType::UInt32 => "integer",
+        DataType::Int64 | DataType::UInt64 => "bigint",
+        DataType::Float16 | DataType::Float32 => "real",
+        DataType::Float64 => "double",
+        DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..) => "decimal",
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "varchar",
+        DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView
+        | DataType::FixedSizeBinary(_) => "varbinary",
+        DataType::Date32 | DataType::Date64 => "date",
+        DataType::Time32(_) | DataType::Time64(_) => "time",
+        DataType::Timestamp(_, Some(_)) => "timestamp with time zone",
+        DataType::Timestamp(_, None) => "timestamp",
+        DataType::Interval(_) | DataType::Duration(_) => "interval",
+        DataType::Dictionary(_, values) => type_name(values),
+        DataType::List(_)
+        | DataType::LargeList(_)
+        | DataType::FixedSizeList(..)
+        | DataType::ListView(_)
+        | DataType::LargeListView(_) => "array",
+        DataType::Struct(_) => "row",
+        DataType::Map(..) => "map",
+        DataType::Null | DataType::Union(..) | DataType::RunEndEncoded(..) => "other",
+    }
 }
 
 impl Session {

@@ -217,6 +217,26 @@ impl Running {
     }
 }
 
+impl Running {
+    /// The first rows, and whether they are all.
+    ///
+    /// # Errors
+    /// What the rows end with.
+    pub async fn first(mut self, most: usize) -> Result<(Answer, bool), Error> {
+        let mut answer = Answer::of(&self.schema, &[])?;
+        while let Some(batch) = self.rows.next().await {
+            let batch = batch?;
+            let left = most - answer.rows.len();
+            if batch.num_rows() > left {
+                answer.extend(&[batch.slice(0, left)])?;
+                return Ok((answer, false));
+            }
+            answer.extend(&[batch])?;
+        }
+        Ok((answer, true))
+    }
+}
+
 impl Engine {
     pub(super) fn settings(&self) -> Settings {
         Settings { as_of: AsOf::Head, min_position: None, timeout: self.desk.limits().timeout }

@@ -7,6 +7,8 @@ mod board;
 #[cfg(feature = "analytics")]
 mod campaign;
 mod examples;
+#[cfg(all(feature = "sql-servers", feature = "kurrentdb"))]
+mod flight;
 #[cfg(feature = "analytics")]
 mod kill;
 #[cfg(feature = "kurrentdb")]
@@ -17,6 +19,8 @@ mod lake;
 mod notebooks;
 #[cfg(feature = "analytics")]
 mod reports;
+#[cfg(feature = "analytics")]
+mod shell;
 mod sipp;
 #[cfg(any(feature = "analytics", feature = "kurrentdb"))]
 #[cfg_attr(

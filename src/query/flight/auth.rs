@@ -156,3 +156,84 @@ fn cookie(headers: &MetadataMap) -> Option<String> {
 fn key(token: &str) -> [u8; 32] {
     *blake3::hash(token.as_bytes()).as_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> MetadataMap {
+        let mut headers = MetadataMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().expect("ASCII"));
+        }
+        headers
+    }
+
+    fn auth() -> Auth {
+        Auth::new(Arc::new(Access::parse("board:reader:secret\n").expect("a user")))
+    }
+
+    /// `board:secret`.
+    const BASIC: &str = "Basic Ym9hcmQ6c2VjcmV0";
+
+    #[test]
+    fn a_token_stands_for_a_user_for_twelve_hours() {
+        let (auth, start) = (auth(), Timestamp::EPOCH);
+        let caller = auth.caller(&headers(&[("authorization", BASIC)]), start).expect("known");
+        assert_eq!((&*caller.user, caller.token), ("board", None));
+        let token = auth.sign_in(&caller.user, start).expect("a token");
+        let shown = headers(&[("authorization", &authorization(&token))]);
+        let caller = auth.caller(&shown, start.plus(Millis(VALID.0 - 1))).expect("still known");
+        assert_eq!((&*caller.user, caller.token.as_deref()), ("board", Some(token.as_str())));
+        let late = auth.caller(&shown, start.plus(VALID)).expect_err("too late");
+        assert_eq!(late.code(), Code::Unauthenticated);
+        auth.sign_out(&token);
+        assert!(auth.caller(&shown, start).is_err());
+    }
+
+    #[test]
+    fn who_shows_nothing_or_something_wrong_is_refused() {
+        let auth = auth();
+        let token = auth.sign_in(&"board".into(), Timestamp::EPOCH).expect("a token");
+        let cookie = format!("a=b; {}", set_cookie(&token));
+        for shown in [
+            headers(&[]),
+            headers(&[("authorization", "Basic Ym9hcmQ6d3Jvbmc=")]),
+            headers(&[("authorization", "Bearer")]),
+            headers(&[("authorization", "Bearer 0011")]),
+            headers(&[("authorization", "\u{7f}")]),
+            // A cookie carries settings and proves nothing.
+            headers(&[("cookie", &cookie)]),
+        ] {
+            let refused = auth.caller(&shown, Timestamp::EPOCH).expect_err("refused");
+            assert_eq!(refused.code(), Code::Unauthenticated, "{shown:?}");
+            assert!(!refused.message().contains("secret"));
+        }
+        let shown = headers(&[("authorization", BASIC), ("cookie", &cookie)]);
+        let caller = auth.caller(&shown, Timestamp::EPOCH).expect("known");
+        assert_eq!(caller.token, Some(token));
+    }
+
+    #[test]
+    fn a_header_counts_for_one_request() {
+        let auth = auth();
+        let with = headers(&[("authorization", BASIC), ("ledgerline-as-of", "1200")]);
+        let without = headers(&[("authorization", BASIC)]);
+        let options = |shown| auth.caller(shown, Timestamp::EPOCH).expect("known").options;
+        assert_ne!(options(&with), options(&without));
+        assert_eq!(options(&without), Options::default());
+    }
+
+    #[test]
+    fn there_are_never_too_many_tokens() {
+        let auth = auth();
+        let first = auth.sign_in(&"board".into(), Timestamp::EPOCH).expect("a token");
+        for _ in 0..SESSIONS_MAX {
+            auth.sign_in(&"board".into(), Timestamp::from_micros(1)).expect("a token");
+        }
+        assert_eq!(auth.sessions().len(), SESSIONS_MAX);
+        assert!(auth.known(&first, Timestamp::from_micros(1)).is_none());
+    }
+}

@@ -19,8 +19,8 @@ use datafusion::arrow::record_batch::RecordBatch;
 use tonic::Status;
 
 use super::error;
+use crate::query::Error;
 use crate::query::catalog::{self, CATALOG, TableInfo};
-use crate::query::{Error, Session};
 
 /// Folded from the log.
 const TABLE: &str = "TABLE";
@@ -45,15 +45,21 @@ pub(super) fn schema(command: &Command) -> Result<Option<SchemaRef>, Status> {
     Ok(Some(schema))
 }
 
-/// The answer to a command; nothing where it is not one about the server.
-pub(super) async fn answer(
+/// Whether the answer to a command is made of the tables there are.
+pub(super) const fn is_of_tables(command: &Command) -> bool {
+    matches!(command, Command::CommandGetDbSchemas(_) | Command::CommandGetTables(_))
+}
+
+/// The answer to a command, of these tables where it is made of them; nothing where it is not one
+/// about the server.
+pub(super) fn answer(
     command: Command,
-    session: &Session,
+    listed: &[TableInfo],
 ) -> Result<Option<RecordBatch>, Status> {
     let batch = match command {
         Command::CommandGetCatalogs(command) => catalogs(command),
-        Command::CommandGetDbSchemas(command) => schemas(command, &listed(session).await?),
-        Command::CommandGetTables(command) => tables(command, &listed(session).await?),
+        Command::CommandGetDbSchemas(command) => schemas(command, listed),
+        Command::CommandGetTables(command) => tables(command, listed),
         Command::CommandGetTableTypes(command) => table_types(command),
         Command::CommandGetSqlInfo(command) => command.into_builder(server::info()?).build(),
         Command::CommandGetXdbcTypeInfo(command) => command.into_builder(types::info()?).build(),
@@ -71,10 +77,6 @@ fn failed(error: arrow_flight::error::FlightError) -> Status {
         arrow_flight::error::FlightError::Arrow(error) => error::refused(&Error::from(error)),
         other => other.into(),
     }
-}
-
-async fn listed(session: &Session) -> Result<Vec<TableInfo>, Status> {
-    session.tables().await.map_err(|error| error::refused(&error))
 }
 
 type Batch = arrow_flight::error::Result<RecordBatch>;
@@ -121,7 +123,7 @@ fn columns(table: &TableInfo) -> Schema {
         say("CATALOG_NAME", CATALOG);
         say("SCHEMA_NAME", &table.schema);
         say("TABLE_NAME", &table.name);
-        say("TYPE_NAME", types::name(field.data_type()));
+        say("TYPE_NAME", catalog::type_name(field.data_type()));
         say("IS_READ_ONLY", "1");
         say("IS_AUTO_INCREMENT", "0");
         say("IS_SEARCHABLE", "1");

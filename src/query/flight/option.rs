@@ -1,8 +1,8 @@
 //! What a client sets: for its session, or for one request by headers.
 //!
-//! In: `SetSessionOptions`, and the headers `ledgerline-as-of` and `ledgerline-statement-timeout`.
-//! Out: settings of a session of the engine. Invariant: what cannot be is refused when it is set.
-//! The messages are those of Flight.proto, which the crate does not have.
+//! In: `SetSessionOptions`, and headers such as `ledgerline-as-of`. Out: settings of a session of
+//! the engine. Invariant: what cannot be is refused when it is set. Source of the
+//! messages: Flight.proto, which the crate does not have.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,8 +14,11 @@ use crate::query::catalog::{CATALOG, PUBLIC};
 use crate::query::{Error, Session};
 
 /// Settings of the engine, by name, with the header for one request.
-const SETTINGS: [(&str, &str); 2] =
-    [("as_of", "ledgerline-as-of"), ("statement_timeout", "ledgerline-statement-timeout")];
+const SETTINGS: [(&str, &str); 3] = [
+    ("as_of", "ledgerline-as-of"),
+    ("min_position", "ledgerline-min-position"),
+    ("statement_timeout", "ledgerline-statement-timeout"),
+];
 /// What is always so. Clients ask for it and may set it to what it is.
 const FIXED: [(&str, &str); 2] = [("catalog", CATALOG), ("schema", PUBLIC)];
 

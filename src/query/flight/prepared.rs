@@ -115,3 +115,43 @@ fn forget(all: &mut BTreeMap<Bytes, Statement>, now: Timestamp) {
 fn missing() -> Status {
     Status::not_found("find the prepared statement: it was closed, or nobody used it for an hour")
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_its_users_and_is_forgotten_when_idle() {
+        let statements = Statements::default();
+        let (board, start) = (Arc::from("board"), Timestamp::EPOCH);
+        let handle = statements.add(&board, "select 1", start).expect("room");
+        assert!(statements.find("admin", &handle, start).is_err());
+        assert!(statements.bind("admin", &handle, Vec::new()).is_err());
+        statements.close("admin", &handle);
+        let later = start.plus(Millis(IDLE.0 - 1));
+        assert_eq!(&*statements.find("board", &handle, later).expect("there").sql, "select 1");
+        // It was used, so the hour begins anew.
+        statements.sweep(start.plus(IDLE));
+        assert!(statements.find("board", &handle, later).is_ok());
+        statements.sweep(later.plus(IDLE));
+        let gone = statements.find("board", &handle, later).err().expect("forgotten");
+        assert_eq!(gone.code(), Code::NotFound);
+    }
+
+    #[test]
+    fn a_user_has_so_many_statements_and_others_are_not_held_up() {
+        let statements = Statements::default();
+        let (board, admin) = (Arc::from("board"), Arc::from("admin"));
+        let mut last = Bytes::new();
+        for _ in 0..STATEMENTS_MAX {
+            last = statements.add(&board, "select 1", Timestamp::EPOCH).expect("room");
+        }
+        let refused = statements.add(&board, "select 1", Timestamp::EPOCH).expect_err("too many");
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        assert!(statements.add(&admin, "select 1", Timestamp::EPOCH).is_ok());
+        statements.close("board", &last);
+        assert!(statements.add(&board, "select 1", Timestamp::EPOCH).is_ok());
+    }
+}

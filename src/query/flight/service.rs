@@ -288,9 +288,15 @@ impl FlightService for Service {
             let (flying, claims) = Box::pin(self.fetch(&caller, &ticket.statement_handle)).await?;
             return Ok(info::at(claims.position, flying.messages()));
         }
-        let session = self.session(&caller).await?;
         let name = command.type_url().to_owned();
-        match meta::answer(command, &session).await? {
+        let listed = match meta::is_of_tables(&command) {
+            true => {
+                let session = self.session(&caller).await?;
+                Box::pin(session.tables()).await.map_err(|error| error::refused(&error))?
+            }
+            false => Vec::new(),
+        };
+        match meta::answer(command, &listed)? {
             Some(batch) => Ok(Response::new(rows::messages(batch))),
             None => Err(error::absent(&name)),
         }

@@ -217,3 +217,60 @@ fn oldest(issued: &BTreeMap<Vec<u8>, Issued>, is_meant: fn(&Issued) -> bool) -> 
     let meant = issued.iter().filter(|(_, issued)| is_meant(issued));
     meant.min_by_key(|(_, issued)| issued.at).map(|(id, _)| id.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_flight::sql::Any;
+    use proptest::prelude::*;
+    use tonic::Code;
+
+    use super::*;
+
+    fn claims(expires: i64) -> Claims {
+        Claims {
+            id: vec![7; 16],
+            user: "board".to_owned(),
+            sql: "select 1".to_owned(),
+            position: Some(1_200),
+            expires,
+            is_bound: false,
+        }
+    }
+
+    fn handle(ticket: &Ticket) -> Bytes {
+        let any = Any::decode(&*ticket.ticket).expect("a message");
+        any.unpack::<TicketStatementQuery>().expect("readable").expect("a ticket").statement_handle
+    }
+
+    #[test]
+    fn a_ticket_is_good_for_its_user_its_server_and_its_time() {
+        let (ours, others) = (Tickets::new().expect("a key"), Tickets::new().expect("a key"));
+        let sealed = handle(&ours.seal(&claims(1_000)));
+        let at = Timestamp::from_micros;
+        assert_eq!(ours.open(&sealed, "board", at(999)).expect("good"), claims(1_000));
+        let code = |tickets: &Tickets, user, now| {
+            tickets.open(&sealed, user, now).expect_err("refused").code()
+        };
+        assert_eq!(code(&ours, "board", at(1_000)), Code::NotFound);
+        assert_eq!(code(&ours, "admin", at(999)), Code::PermissionDenied);
+        assert_eq!(code(&others, "board", at(999)), Code::InvalidArgument);
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_ticket_is_none(at in 0usize..60, bit in 0u8..8) {
+            let tickets = Tickets::new().expect("a key");
+            let mut sealed = handle(&tickets.seal(&claims(i64::MAX))).to_vec();
+            let at = at % sealed.len();
+            sealed[at] ^= 1 << bit;
+            let refused = tickets.open(&sealed, "board", Timestamp::EPOCH).expect_err("refused");
+            prop_assert_eq!(refused.code(), Code::InvalidArgument);
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let tickets = Tickets::new().expect("a key");
+            prop_assert!(tickets.open(&bytes, "board", Timestamp::EPOCH).is_err());
+        }
+    }
+}

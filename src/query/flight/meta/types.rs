@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::metadata::{XdbcTypeInfo, XdbcTypeInfoData, XdbcTypeInfoDataBuilder};
 use arrow_flight::sql::{Nullable, Searchable, XdbcDataType, XdbcDatetimeSubcode};
-use datafusion::arrow::datatypes::DataType;
 use tonic::Status;
 
 static INFO: LazyLock<Result<XdbcTypeInfoData, FlightError>> = LazyLock::new(made);
@@ -13,42 +12,6 @@ static INFO: LazyLock<Result<XdbcTypeInfoData, FlightError>> = LazyLock::new(mad
 /// Every type.
 pub(in crate::query::flight) fn info() -> Result<&'static XdbcTypeInfoData, Status> {
     INFO.as_ref().map_err(|error| Status::internal(format!("tell what types there are: {error}")))
-}
-
-/// What SQL calls a type.
-pub(in crate::query::flight) fn name(kind: &DataType) -> &'static str {
-    match kind {
-        DataType::Boolean => "boolean",
-        DataType::Int8 | DataType::UInt8 => "tinyint",
-        DataType::Int16 | DataType::UInt16 => "smallint",
-        DataType::Int32 | DataType::UInt32 => "integer",
-        DataType::Int64 | DataType::UInt64 => "bigint",
-        DataType::Float16 | DataType::Float32 => "real",
-        DataType::Float64 => "double",
-        DataType::Decimal32(..)
-        | DataType::Decimal64(..)
-        | DataType::Decimal128(..)
-        | DataType::Decimal256(..) => "decimal",
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "varchar",
-        DataType::Binary
-        | DataType::LargeBinary
-        | DataType::BinaryView
-        | DataType::FixedSizeBinary(_) => "varbinary",
-        DataType::Date32 | DataType::Date64 => "date",
-        DataType::Time32(_) | DataType::Time64(_) => "time",
-        DataType::Timestamp(_, Some(_)) => "timestamp with time zone",
-        DataType::Timestamp(_, None) => "timestamp",
-        DataType::Interval(_) | DataType::Duration(_) => "interval",
-        DataType::Dictionary(_, values) => name(values),
-        DataType::List(_)
-        | DataType::LargeList(_)
-        | DataType::FixedSizeList(..)
-        | DataType::ListView(_)
-        | DataType::LargeListView(_) => "array",
-        DataType::Struct(_) => "row",
-        DataType::Map(..) => "map",
-        DataType::Null | DataType::Union(..) | DataType::RunEndEncoded(..) => "other",
-    }
 }
 
 /// A type: name, XDBC type, size in digits or characters, quotes of a literal, whether a number.
