@@ -140,6 +140,18 @@ impl Buffer {
         different * times <= count
     }
 
+    /// How much it holds. Units: bytes.
+    pub(super) fn size(&self) -> usize {
+        match &self.values {
+            Values::Long(values) => values.len() * 8,
+            Values::Int(values) => values.len() * 4,
+            Values::Bool(values) => values.len(),
+            Values::Double(values) => values.len() * 8,
+            Values::Bytes(values) => values.iter().map(ByteArray::len).sum(),
+            Values::Fixed(values) => values.len() * 16,
+        }
+    }
+
     /// Whether its values have one length.
     pub(super) const fn is_fixed(&self) -> bool {
         matches!(self.values, Values::Fixed(_))

@@ -33,6 +33,8 @@ const SHAPES_MAX: usize = 4_096;
 const TEXT_LEVEL: i32 = 15;
 /// And for ids and moments.
 const ID_LEVEL: i32 = 9;
+/// Less than this is not worth the time that setting such a level up takes. Units: bytes.
+const WORTHWHILE: usize = 32 << 10;
 /// A value in two is another one, or one in sixteen.
 const HALF: usize = 2;
 const FEW: usize = 16;
@@ -391,6 +393,9 @@ fn has_dictionary(encoding: Encoding, buffer: &Buffer) -> bool {
 
 /// The least level of Zstandard for a column, where it is worth more than for others.
 fn least_level(encoding: Encoding, buffer: &Buffer) -> Option<i32> {
+    if buffer.size() < WORTHWHILE {
+        return None;
+    }
     match encoding {
         Encoding::DELTA_LENGTH_BYTE_ARRAY if !buffer.repeats(HALF) => Some(TEXT_LEVEL),
         Encoding::PLAIN | Encoding::BYTE_STREAM_SPLIT => Some(ID_LEVEL),
