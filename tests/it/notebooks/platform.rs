@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::{Program, data_folder, json, number, tree_file};
+use crate::support::{Program, data_folder, number, tree_file};
 
 /// The Python that has what the notebooks need.
 pub(super) fn python() -> Command {
@@ -38,9 +38,6 @@ impl Platform {
     pub(super) fn with(calls: &str, more: &str, variables: &[(&str, &str)]) -> Self {
         let home = data_folder();
         let data = home.path().join("data");
-        // So long ago that every segment is old enough to be sealed, on any machine.
-        let days = ["--days=10", "--start=2024-01-01", "--seed=7"];
-        let made = json(&data, &[&["sim", "history", calls], &days[..]].concat());
         let config = home.path().join("ledgerline.toml");
         let script = tree_file("scripts/business_loan_en.toml");
         let text = format!(
@@ -51,9 +48,16 @@ impl Platform {
             script.display()
         );
         fs::write(&config, text).expect("written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerline"));
-        command.arg("run").arg("--config").arg(&config).envs(variables.iter().copied());
-        let mut program = Program::spawn(command);
+        let start = |args: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerline"));
+            command.args(args).arg("--config").arg(&config).envs(variables.iter().copied());
+            Program::spawn(command)
+        };
+        // So long ago that every segment is old enough to be sealed, on any machine.
+        let history = ["sim", "history", "--format=json", "--days=10", "--start=2024-01-01"];
+        let made = start(&[&history[..], &["--seed=7", calls]].concat());
+        let made = made.finish().expect_success().json();
+        let mut program = start(&["run"]);
         let line = program.line_with("console");
         let address = line.split_whitespace().last().expect("an address").to_owned();
         Self { home, data, address, events: number(&made, "events"), _program: program }
