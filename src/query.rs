@@ -10,9 +10,15 @@
 
 mod answer;
 mod as_of;
+pub mod catalog;
+mod door;
 mod encode;
+#[cfg(feature = "sql-servers")]
+pub mod flight;
 mod limits;
 mod params;
+#[cfg(feature = "sql-servers")]
+pub mod postgres;
 mod reference;
 mod register;
 mod saved;
@@ -28,6 +34,7 @@ use tokio::sync::Mutex;
 
 pub use self::answer::Answer;
 pub use self::as_of::{AsOf, AsOfError};
+pub use self::door::Sessions;
 pub use self::encode::{Encoded, Encoding};
 use self::limits::Desk;
 pub use self::limits::{Limits, Rows};

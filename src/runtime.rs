@@ -20,6 +20,8 @@ mod log;
 mod platform;
 mod recovery;
 mod scripts;
+#[cfg(feature = "sql-servers")]
+pub mod sql;
 pub mod wire;
 
 pub use config::{Config, ConfigError};

@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 
 use crate::event_log::{BoxFuture, EventLog};
 use crate::projection::sql::LogReader;
-use crate::query::{Encoded, Encoding, Engine, Error, Params, Session};
+use crate::query::{Encoded, Encoding, Engine, Error, Limits, Params, Session, Sessions};
 
 /// The most bytes one question may have. Units: bytes.
 const QUESTION_MAX: usize = 1 << 20;
@@ -55,10 +55,11 @@ struct Question {
 
 impl SqlDoor {
     /// Questions about a log, with views in a data folder.
-    pub fn new(log: Arc<dyn EventLog>, data_dir: std::path::PathBuf) -> Self {
+    pub fn new(log: Arc<dyn EventLog>, data_dir: std::path::PathBuf, limits: Limits) -> Self {
         let open = move || -> BoxFuture<'static, Result<Engine, Error>> {
             let (reader, data_dir) = (LogReader::over(log.clone()), data_dir.clone());
-            Box::pin(async move { Box::pin(Engine::over(reader, &data_dir)).await })
+            let limits = limits.clone();
+            Box::pin(async move { Box::pin(Engine::with_limits(reader, &data_dir, limits)).await })
         };
         Self(Arc::new(Inner { engine: OnceCell::new(), open: Box::new(open) }))
     }
@@ -69,6 +70,15 @@ impl SqlDoor {
             .route("/api/sql", post(answer))
             .layer(DefaultBodyLimit::max(QUESTION_MAX))
             .with_state(self)
+    }
+
+    /// The same engine for other servers.
+    pub fn sessions(&self) -> Sessions {
+        let door = self.clone();
+        Arc::new(move || {
+            let door = door.clone();
+            Box::pin(async move { Box::pin(door.session()).await })
+        })
     }
 
     /// A session that sees everything that is in the log by now.

@@ -405,13 +405,15 @@ async fn metrics_of_a_log_that_counts_nothing_are_no_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_over_http_is_answered_with_its_position() {
     use crate::projection::history::{append, campaign};
+    use crate::query::Limits;
 
     let folder = tempfile::tempdir().unwrap();
     append(folder.path(), &campaign(3, 10)).await;
     let (log, _) = EmbeddedLog::open_read_only(&folder.path().join("log")).unwrap();
     let head = log.head().unwrap();
     let (_sender, board) = watch::channel(Arc::new(board(7)));
-    let questions = SqlDoor::new(Arc::new(log), folder.path().to_owned()).routes();
+    let questions =
+        SqlDoor::new(Arc::new(log), folder.path().to_owned(), Limits::default()).routes();
     let app = routes(board, None, questions, Arc::new(Hand::default()));
     let ask = async |content_type: &str, body: String| {
         let request = Request::post("/api/sql").header("content-type", content_type);

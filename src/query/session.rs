@@ -104,6 +104,11 @@ impl Session {
         }
     }
 
+    /// The engine with every table at the session's moment of the log.
+    pub(super) async fn context(&self) -> Result<SessionContext, Error> {
+        Ok(self.engine.at(self.settings.as_of).await?.context)
+    }
+
     /// Understands a question, at the head as it is now or as of what was set.
     ///
     /// # Errors
@@ -127,6 +132,19 @@ impl Session {
     pub async fn query(&self, sql: &str, params: Params) -> Result<Running, Error> {
         let prepared = self.prepare(sql).await?;
         self.run(&prepared, params).await
+    }
+}
+
+impl Prepared {
+    /// The same question with values in the place of its parameters, and the columns it then has.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] where a parameter has no value.
+    pub fn bind(&self, params: Params) -> Result<Self, Error> {
+        let plan = self.plan.clone().with_param_values(params.0)?;
+        let schema = plan.schema().inner().clone();
+        let context = self.context.clone();
+        Ok(Self { context, plan, schema, params: BTreeMap::new(), position: self.position })
     }
 }
 

@@ -9,6 +9,8 @@ mod check;
 mod kurrentdb;
 mod log_address;
 mod secret;
+mod served;
+mod sql;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,9 +20,11 @@ use serde::{Deserialize, Serialize};
 use crate::base::{AgentId, CampaignId, CarrierId, Millis, Ppm};
 use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
 
-pub use kurrentdb::{Breach, KurrentdbConfig, Names};
+pub use kurrentdb::KurrentdbConfig;
 pub use log_address::{LogAddress, LogAddressError};
 pub use secret::Secret;
+pub use served::{Breach, Names};
+pub use sql::SqlConfig;
 
 /// A configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +70,9 @@ pub struct Config {
     /// The log for clients of KurrentDB; without it, none is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kurrentdb: Option<KurrentdbConfig>,
+    /// What questions in SQL may take, and the servers for them.
+    #[serde(default)]
+    pub sql: SqlConfig,
     /// The console's server.
     #[serde(default)]
     pub http: HttpConfig,
@@ -268,6 +275,7 @@ impl Default for Config {
             log: None,
             sealing: SealingConfig::default(),
             kurrentdb: None,
+            sql: SqlConfig::default(),
             http: HttpConfig::default(),
             sip: SipConfig::default(),
             carriers: Vec::new(),
@@ -343,6 +351,7 @@ impl Config {
         if let Some(front) = &mut config.kurrentdb {
             front.move_to(folder);
         }
+        config.sql.move_to(folder);
         for campaign in &mut config.campaigns {
             campaign.script = folder.join(&campaign.script);
             campaign.leads = campaign.leads.take().map(|leads| folder.join(leads));

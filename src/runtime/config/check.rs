@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     AgentConfig, CampaignConfig, CarrierConfig, Config, KurrentdbConfig, Names, SealingConfig,
-    SipConfig,
+    SipConfig, SqlConfig,
 };
 use crate::base::PhoneNumber;
 
@@ -94,6 +94,7 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
         let mut table = Table { name: "kurrentdb", number: 0, faults: &mut faults };
         check_kurrentdb(front, config.log.is_some(), &mut table);
     }
+    check_sql(&config.sql, &mut Table { name: "sql", number: 0, faults: &mut faults });
     check_sip(&config.sip, &mut Table { name: "sip", number: 0, faults: &mut faults });
     let mut seen = BTreeSet::new();
     for (number, carrier) in config.carriers.iter().enumerate() {
@@ -174,6 +175,26 @@ fn check_kurrentdb(front: &KurrentdbConfig, is_elsewhere: bool, table: &mut Tabl
         table.fault(breach.key(), breach.message(&Names::KEYS));
     }
     table.range(&["max_append_bytes"], front.max_append_bytes as u64, 1_024, 16 << 20);
+}
+
+fn check_sql(sql: &SqlConfig, table: &mut Table<'_>) {
+    if cfg!(not(feature = "sql-servers")) && sql.has_servers() {
+        let problem = "this program was built without the feature sql-servers; leave `postgres` \
+                       and `flight` out, or build with it";
+        table.fault(&[], problem);
+        return;
+    }
+    if let Some(breach) = sql.breach() {
+        table.fault(sql.key_of(breach), breach.message(&Names::KEYS));
+    }
+    table.range(&["connections"], sql.connections as u64, 1, 10_000);
+    table.range(&["statement_timeout_ms"], sql.statement_timeout_ms.0, 1, 24 * HOUR_MS);
+    table.range(&["memory_mib"], sql.memory_mib as u64, 16, 1 << 24);
+    table.range(&["spill_mib"], sql.spill_mib, 0, 1 << 24);
+    if let Some(threads) = sql.threads {
+        table.range(&["threads"], threads as u64, 1, 1_024);
+    }
+    table.range(&["running"], sql.running as u64, 1, 1_024);
 }
 
 fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {

@@ -1,7 +1,11 @@
-//! Certificate and key for TLS.
+//! Certificate and key for TLS, for every server that has one.
 //!
-//! Invariant: the provider of the primitives belongs to this configuration alone. The process-wide
-//! one is never installed, since the `eventstore` crate panics where somebody did.
+//! In: PEM files, and the protocols that a server speaks. Out: what connections agree on keys
+//! with, or what is wrong. Invariant: the provider of the primitives belongs to this
+//! configuration alone. The process-wide one is never installed, since the `eventstore` crate
+//! panics where somebody did. Deliberately absent: who may connect, which is in `access`.
+
+mod accept;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,9 +16,14 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
+pub use self::accept::{Connection, accept};
+
 /// What a server proves itself with.
 #[derive(Clone)]
-pub struct Tls(pub(super) TlsAcceptor);
+pub struct Tls {
+    acceptor: TlsAcceptor,
+    certificate: CertificateDer<'static>,
+}
 
 /// Certificate or key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,18 +48,19 @@ pub enum TlsError {
 }
 
 impl Tls {
-    /// Reads PEM files: the certificate with its chain, and its private key.
+    /// Reads PEM files: the certificate with its chain, and its private key. `alpn` are the
+    /// protocols to agree on, the best first.
     ///
     /// # Errors
     /// See [`TlsError`].
-    pub fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+    pub fn read(certificate: &Path, key: &Path, alpn: &[&[u8]]) -> Result<Self, TlsError> {
         let bad = |what: String| TlsError::Certificate { path: certificate.to_owned(), what };
         let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
             .and_then(Iterator::collect)
             .map_err(|error| bad(error.to_string()))?;
-        if chain.is_empty() {
+        let Some(own) = chain.first().cloned() else {
             return Err(bad("there is none in it".to_owned()));
-        }
+        };
         let key = PrivateKeyDer::from_pem_file(key)
             .map_err(|_| TlsError::Key { path: key.to_owned() })?;
         let mut config =
@@ -58,8 +68,18 @@ impl Tls {
                 .with_safe_default_protocol_versions()?
                 .with_no_client_auth()
                 .with_single_cert(chain, key)?;
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), certificate: own })
+    }
+
+    /// What agrees on keys with a client that connects.
+    pub const fn acceptor(&self) -> &TlsAcceptor {
+        &self.acceptor
+    }
+
+    /// The server's own certificate, DER.
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
     }
 }
 
