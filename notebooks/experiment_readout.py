@@ -145,7 +145,7 @@ y = alt.Y("outcome:N", title=None, sort=list(OUTCOMES.values()))
 base = alt.Chart(effects).encode(
     y=y,
     color=alt.condition(
-        (alt.datum.low > 0) | (alt.datum.high < 0), alt.value("#0072B2"), alt.value("#999999")
+        (alt.datum.low > 0) | (alt.datum.high < 0), alt.value("#0072B2"), alt.value("#8DBFE6")
     ),
 )
 zero = alt.Chart().mark_rule(color="#444444", strokeDash=[3, 3]).encode(x=alt.datum(0))
@@ -158,13 +158,13 @@ show(
             ),
             base.mark_point(size=90).encode(x="difference:Q"),
             base.mark_text(dy=-12, fontSize=11).encode(
-                x="difference:Q", text=alt.Text("difference:Q", format="+.2%")
+                color=alt.value("#444444"), x="difference:Q", text=alt.Text("difference:Q", format="+.2%")
             ),
             data=effects,
         ).properties(width=460, height=alt.Step(44)),
         f"{ARM_B} against {ARM_A}",
         "实验效果",
-        f"first dials; {LEVEL:.0%} intervals (Newcombe); grey: not told apart",
+        f"first dials; {LEVEL:.0%} intervals (Newcombe); pale: not told apart",
     ),
     "experiment_effect",
 )

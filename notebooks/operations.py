@@ -168,9 +168,15 @@ local = (
         .alias("contact_rate"),
     )
 )
+hours = list(range(local["hour"].min(), local["hour"].max() + 1))
 cells = alt.Chart(local).encode(
-    x=alt.X("hour:O", title="local hour 当地时间", axis=alt.Axis(labelAngle=0)),
-    y=alt.Y("weekday:O", title=None, sort=WEEKDAYS),
+    x=alt.X(
+        "hour:O",
+        title="local hour 当地时间",
+        axis=alt.Axis(labelAngle=0),
+        scale=alt.Scale(domain=hours),
+    ),
+    y=alt.Y("weekday:O", title=None, scale=alt.Scale(domain=WEEKDAYS)),
 )
 size = {"width": 300, "height": 210}
 volume = cells.mark_rect().encode(

@@ -8,6 +8,7 @@ cell failed; the others are run all the same.
 import os
 import pathlib
 import sys
+import tempfile
 
 import jupytext
 import nbclient
@@ -20,7 +21,7 @@ NOTEBOOKS = [
 ]
 
 
-def run(name: str, folder: pathlib.Path) -> str | None:
+def run(name: str, folder: pathlib.Path, sockets: str) -> str | None:
     """Runs one notebook; what went wrong, where it did."""
     notebook = jupytext.read(HERE / f"{name}.py", fmt="py:percent")
     client = nbclient.NotebookClient(
@@ -28,8 +29,9 @@ def run(name: str, folder: pathlib.Path) -> str | None:
         timeout=900,
         kernel_name="python3",
         resources={"metadata": {"path": str(HERE)}},
-        # Nobody else on the machine can talk to the kernel.
-        config=Config({"KernelManager": {"transport": "ipc"}}),
+        startup_timeout=300,
+        # Sockets in a folder of our own: nobody else on the machine can talk to the kernel.
+        config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
     )
     problem = None
     try:
@@ -54,7 +56,8 @@ def main(arguments: list[str]) -> int:
     os.environ["JUPYTER_PATH"] = str(kernels.parent.parent)
     status = 0
     for name in arguments[1:] or NOTEBOOKS:
-        problem = run(name, folder)
+        with tempfile.TemporaryDirectory(prefix="ledgerline-") as sockets:
+            problem = run(name, folder, sockets)
         print(f"{name}: {'ok' if problem is None else 'failed'}", flush=True)
         if problem is not None:
             print(f"{name}: {problem}", file=sys.stderr)

@@ -1,6 +1,8 @@
 //! A log that seals into an S3-compatible store: a real server (s3s-fs) on loopback, with a
 //! signature on every request.
 
+mod store;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,8 @@ use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, spawn_blocking};
+
+use self::store::Store;
 
 pub(crate) const KEY: &str = "TESTKEYID";
 pub(crate) const SECRET: &str = "a-secret-that-must-not-be-seen";
@@ -41,8 +45,7 @@ pub(crate) async fn serve(folder: &Path) -> Server {
 }
 
 async fn serve_at(folder: &Path, address: &str) -> Server {
-    let files = s3s_fs::FileSystem::new(folder).expect("a folder");
-    let mut builder = S3ServiceBuilder::new(files);
+    let mut builder = S3ServiceBuilder::new(Store::new(folder));
     builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
     let service = builder.build();
     let listener = TcpListener::bind(address).await.expect("a port");

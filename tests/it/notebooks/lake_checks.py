@@ -42,6 +42,7 @@ def check_events(sealed: lake.Sealed) -> None:
         "select count(*), sum(packets_received), sum(packets_lost), count(distinct call_id), "
         "count(distinct leg_id) from legs where is_over"
     ).row(0)
+    agree("the first event", sealed.base, 0)
     agree("all events", sum(by_type.values()), sealed.end)
     agree("events of records", sum(file["events"] for file in sealed.files), sealed.end)
 

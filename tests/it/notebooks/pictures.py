@@ -25,7 +25,8 @@ for path in sorted(folder.glob("*.ipynb")):
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     assert all(output["output_type"] != "error" for output in outputs), path.name
     printed = "".join("".join(output.get("text", "")) for output in outputs)
-    assert printed.startswith("Log position "), f"{path.name}: {printed[:80]}"
+    first = printed.split("\n")[0]
+    assert first.startswith("Log position ") and "over Flight SQL" in first, f"{path.name}: {first}"
     names = pictures_of((NOTEBOOKS / path.with_suffix(".py").name).read_text(encoding="utf-8"))
     drawn = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(drawn) == len(names) >= 3, f"{path.name}: {len(drawn)} of {len(names)} pictures"
