@@ -14,6 +14,8 @@ mod kurrentdb;
 #[cfg(feature = "s3")]
 mod lake;
 mod sipp;
+#[cfg(feature = "sql-servers")]
+mod sql_clients;
 #[cfg(any(feature = "analytics", feature = "kurrentdb"))]
 #[cfg_attr(
     not(feature = "analytics"),

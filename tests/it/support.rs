@@ -6,6 +6,7 @@
 //! that the system chose, so tests may run side by side.
 //! Deliberately absent: anything of the library. What these tests see, a user can see.
 
+mod certificate;
 mod events;
 mod process;
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+pub(crate) use self::certificate::certify;
 pub(crate) use self::events::{Fact, facts, of_type, text};
 pub(crate) use self::process::{Finished, Program, kill, run_to_end};
 

@@ -1,12 +1,11 @@
 //! The program that serves a log, which can be killed and come back in the same place.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use tempfile::TempDir;
 
-use crate::support::{Finished, Program, data_folder, tree_file};
+use crate::support::{Finished, Program, certify, data_folder, tree_file};
 
 const USERS: &str = "admin:admin:changeit\nleads:writer:changeit\nboard:reader:changeit\n";
 
@@ -163,28 +162,4 @@ pub(super) fn configure(folder: &Path, security: Security, listen: &str) -> Stri
     let path = folder.join("ledgerline.toml");
     std::fs::write(&path, text).expect("write the configuration");
     path.display().to_string()
-}
-
-/// An authority, and a certificate for 127.0.0.1 that it signed.
-fn certify(folder: &Path) -> PathBuf {
-    let mut authority = CertificateParams::new(Vec::new()).expect("no names");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.distinguished_name.push(DnType::CommonName, "an authority for a test");
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    let key = KeyPair::generate().expect("a key");
-    let ca = authority.self_signed(&key).expect("a certificate");
-    let issuer = Issuer::new(authority, key);
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let mut server = CertificateParams::new(names).expect("names");
-    server.distinguished_name.push(DnType::CommonName, "a log for a test");
-    server.use_authority_key_identifier_extension = true;
-    let key = KeyPair::generate().expect("a key");
-    let certificate = server.signed_by(&key, &issuer).expect("a certificate");
-    let write = |name: &str, text: String| {
-        std::fs::write(folder.join(name), text).expect("write PEM");
-    };
-    write("ca.pem", ca.pem());
-    write("server.pem", certificate.pem());
-    write("server.key", key.serialize_pem());
-    folder.join("ca.pem")
 }
