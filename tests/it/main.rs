@@ -22,6 +22,8 @@ mod reports;
 #[cfg(feature = "analytics")]
 mod shell;
 mod sipp;
+#[cfg(feature = "sql-servers")]
+mod sql_clients;
 #[cfg(any(feature = "analytics", feature = "kurrentdb"))]
 #[cfg_attr(
     not(feature = "analytics"),

@@ -8,6 +8,7 @@
 mod functions;
 mod information_schema;
 mod overlay;
+mod rewrite;
 
 use std::sync::Arc;
 
@@ -62,7 +63,10 @@ impl Catalog {
 
     /// The statements of a text, rewritten for the engine.
     pub(super) fn parse(&self, sql: &str) -> Result<Vec<Statement>, Fault> {
-        self.parser.parse(sql).map_err(|error| Fault::new("42601", error.to_string()))
+        let parsed = self.parser.parse(sql);
+        let mut statements = parsed.map_err(|error| Fault::new("42601", error.to_string()))?;
+        statements.iter_mut().for_each(rewrite::rewrite);
+        Ok(statements)
     }
 
     /// What a connection adds to the engine.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array as _, AsArray as _, StringArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
@@ -68,9 +68,8 @@ pub(super) fn constant() -> Vec<ScalarUDF> {
         "pg_get_triggerdef",
         "pg_get_viewdef",
         "shobj_description",
-        "to_regclass",
-        "to_regtype",
     ];
+    let no_number = ["to_regclass", "to_regnamespace", "to_regproc", "to_regtype"];
     let empty = [
         "pg_get_function_arguments",
         "pg_get_function_identity_arguments",
@@ -108,11 +107,21 @@ pub(super) fn constant() -> Vec<ScalarUDF> {
         constant_function("pg_char_to_encoding", ScalarValue::from(6i32)),
     ];
     all.extend(nothing.map(|name| constant_function(name, ScalarValue::Utf8(None))));
+    all.extend(no_number.map(|name| constant_function(name, ScalarValue::Int32(None))));
+    all.push(ScalarUDF::new_from_impl(Format { signature: any(Volatility::Immutable) }));
+    all.push(constant_function("_pg_expandarray", no_pair()));
     all.extend(empty.map(|name| constant_function(name, text(""))));
     all.extend(yes.map(|name| constant_function(name, ScalarValue::from(true))));
     all.extend(no.map(|name| constant_function(name, ScalarValue::from(false))));
     all.extend(zero.map(|name| constant_function(name, ScalarValue::from(0i64))));
     all
+}
+
+/// A position in an array that has none, and its element.
+fn no_pair() -> ScalarValue {
+    let field = |name: &str| Arc::new(Field::new(name, DataType::Int32, true));
+    ScalarValue::try_new_null(&DataType::Struct(vec![field("x"), field("n")].into()))
+        .unwrap_or(ScalarValue::Null)
 }
 
 /// Those whose answer is the connection's own.
@@ -183,6 +192,68 @@ impl ScalarUDFImpl for SetConfig {
     }
 }
 
+/// `format('%I.%I', schema, name)`, with `%s`, `%I`, `%L` and `%%`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Format {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Format {
+    fn name(&self) -> &'static str {
+        "format"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType, DataFusionError> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+        let columns: Result<Vec<_>, _> = (0..args.args.len()).map(|at| texts(&args, at)).collect();
+        let columns = columns?;
+        let rows = columns.first().map_or(0, StringArray::len);
+        let written = (0..rows).map(|row| {
+            let mut values =
+                columns.iter().map(|column| (!column.is_null(row)).then(|| column.value(row)));
+            let pattern = values.next().flatten()?;
+            Some(formatted(pattern, values))
+        });
+        Ok(ColumnarValue::Array(Arc::new(written.collect::<StringArray>())))
+    }
+}
+
+fn formatted<'a>(pattern: &str, mut values: impl Iterator<Item = Option<&'a str>>) -> String {
+    let mut text = String::new();
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '%' {
+            text.push(letter);
+            continue;
+        }
+        match letters.next() {
+            Some('%') | None => text.push('%'),
+            Some('I') => {
+                let name = values.next().flatten().unwrap_or_default();
+                let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+                    && name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_'));
+                match is_plain {
+                    true => text.push_str(name),
+                    false => text.push_str(&format!("\"{}\"", name.replace('"', "\"\""))),
+                }
+            }
+            Some('L') => match values.next().flatten() {
+                Some(value) => text.push_str(&format!("'{}'", value.replace('\'', "''"))),
+                None => text.push_str("NULL"),
+            },
+            Some(_) => text.push_str(values.next().flatten().unwrap_or_default()),
+        }
+    }
+    text
+}
+
 fn texts(args: &ScalarFunctionArgs, at: usize) -> Result<StringArray, DataFusionError> {
     let arrays = ColumnarValue::values_to_arrays(&args.args)?;
     let array = arrays.get(at).ok_or_else(|| {
@@ -191,4 +262,16 @@ fn texts(args: &ScalarFunctionArgs, at: usize) -> Result<StringArray, DataFusion
     let texts = cast(array, &DataType::Utf8)?;
     debug_assert_eq!(texts.len(), array.len(), "a cast keeps rows");
     Ok(texts.as_string::<i32>().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::formatted;
+
+    #[test]
+    fn names_and_values_are_quoted_where_they_need_it() {
+        let values = ["public", "My \"own\"", "it's", "x"].map(Some);
+        let text = formatted("%I.%I %L %s 100%%", values.into_iter());
+        assert_eq!(text, "public.\"My \"\"own\"\"\" 'it''s' x 100%");
+    }
 }

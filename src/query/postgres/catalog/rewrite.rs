@@ -1,0 +1,99 @@
+//! What is left to be rewritten of what clients ask, so that the engine understands it.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, Statement, Value, visit_expressions_mut,
+};
+
+/// Rewrites a statement in its place.
+pub(super) fn rewrite(statement: &mut Statement) {
+    let visited = visit_expressions_mut(statement, |expression| {
+        search_path(expression);
+        computed_name(expression);
+        ControlFlow::<()>::Continue(())
+    });
+    debug_assert!(visited.is_continue(), "nothing breaks off");
+}
+
+/// Grafana asks for the schemas of the search path in a way that the rewriting before this one
+/// answers with a name that is empty: it is the one schema whose name may be left out.
+fn search_path(expression: &mut Expr) {
+    let Expr::InList { expr, list, .. } = expression else { return };
+    let [Expr::Value(only)] = list.as_mut_slice() else { return };
+    if only.value == Value::SingleQuotedString(String::new()) && is_call(expr, "quote_ident") {
+        only.value = Value::SingleQuotedString("public".to_owned());
+    }
+}
+
+/// `format('%I.%I', …)::regclass`: a table's number by a name that is known only while the
+/// question runs. Nobody gets further with it than to a comment, and there are none.
+fn computed_name(expression: &mut Expr) {
+    let Expr::Cast { expr, data_type, .. } = expression else { return };
+    let is_number = match data_type {
+        DataType::Regclass => true,
+        DataType::Custom(name, _) => {
+            let last = name.0.last().and_then(|part| part.as_ident());
+            last.is_some_and(|word| word.value.eq_ignore_ascii_case("regclass"))
+        }
+        _ => false,
+    };
+    if is_number && matches!(**expr, Expr::Function(_)) {
+        let argument = FunctionArg::Unnamed(FunctionArgExpr::Expr((**expr).clone()));
+        *expression = call("to_regclass", argument);
+    }
+}
+
+fn is_call(expression: &Expr, name: &str) -> bool {
+    let Expr::Function(function) = expression else { return false };
+    let last = function.name.0.last().and_then(|part| part.as_ident());
+    last.is_some_and(|word| word.value.eq_ignore_ascii_case(name))
+}
+
+fn call(name: &str, argument: FunctionArg) -> Expr {
+    let list = FunctionArgumentList {
+        duplicate_treatment: None,
+        args: vec![argument],
+        clauses: Vec::new(),
+    };
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(list),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn check(sql: &str, expected: &str) {
+        let parse = |sql: &str| Parser::parse_sql(&PostgreSqlDialect {}, sql).expect(sql).remove(0);
+        let mut statement = parse(sql);
+        rewrite(&mut statement);
+        assert_eq!(statement.to_string(), parse(expected).to_string());
+    }
+
+    #[test]
+    fn what_the_engine_does_not_have_becomes_what_it_has() {
+        check(
+            "select 1 where quote_ident(table_schema) in ('')",
+            "select 1 where quote_ident(table_schema) in ('public')",
+        );
+        check("select 1 where a in ('')", "select 1 where a in ('')");
+        check(
+            "select cast(format('%I.%I', a, b) as regclass)",
+            "select to_regclass(format('%I.%I', a, b))",
+        );
+        check("select c.oid::regclass", "select c.oid::regclass");
+    }
+}
