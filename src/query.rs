@@ -10,6 +10,7 @@
 
 mod answer;
 mod as_of;
+mod data_test;
 mod encode;
 mod limits;
 mod params;
@@ -28,6 +29,7 @@ use tokio::sync::Mutex;
 
 pub use self::answer::Answer;
 pub use self::as_of::{AsOf, AsOfError};
+pub use self::data_test::DataTestOutcome;
 pub use self::encode::{Encoded, Encoding};
 use self::limits::Desk;
 pub use self::limits::{Limits, Rows};
@@ -222,7 +224,7 @@ impl Engine {
             data_dir: data_dir.to_owned(),
             reader,
             store: Store::below(data_dir),
-            views: views().map_err(sql::Error::from)?,
+            views: views(),
             state: Mutex::new(State::default()),
             past: Past::default(),
             desk: Desk::new(limits)?,
@@ -341,7 +343,7 @@ impl Engine {
         let context = sql::session(tables)?;
         let status = sql::status(&context, &self.store, &self.views, &state.tables);
         let status = Box::pin(status).await?;
-        register::views(&context, &self.store, &self.views).await?;
+        register::views(&context, &self.store, &self.views)?;
         register::system(&context, &status)?;
         register::live(&context, sql::live_tables(&state.live)?)?;
         self.register(&context);

@@ -97,8 +97,8 @@ async fn views_and_saved_questions_give_these_tables() {
     let folder = folder();
     append(folder.path(), &campaign(42, 40)).await;
     let engine = engine(&folder).await;
-    for view in views().expect("heads read") {
-        let order = view.grain.join(", ");
+    for view in views() {
+        let order = view.key.join(", ");
         let sql = format!("select * from {} order by {order}", view.table());
         let answer = engine.ask(&sql).await.expect("answers");
         assert!(!answer.rows.is_empty(), "{}", view.table());

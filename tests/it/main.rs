@@ -13,6 +13,8 @@ mod kill;
 mod kurrentdb;
 #[cfg(feature = "s3")]
 mod lake;
+#[cfg(feature = "analytics")]
+mod projections;
 mod sipp;
 #[cfg(any(feature = "analytics", feature = "kurrentdb"))]
 #[cfg_attr(
