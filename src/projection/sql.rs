@@ -30,7 +30,7 @@ pub(crate) use self::compute::{session, table_of};
 pub(crate) use self::live::live_tables;
 pub use self::reader::LogReader;
 pub use self::refresh::Refreshed;
-pub(crate) use self::refresh::refresh_all;
+pub(crate) use self::refresh::{refresh_all, refresh_due};
 pub(crate) use self::replay::replay_all;
 pub(crate) use self::status::status;
 pub use self::status::{ViewState, ViewStatus};

@@ -26,6 +26,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 pub(crate) use self::file::{Encoded, decode, encode};
 pub(crate) use self::manifest::{Manifest, StoredFile, StoredWindow};
 use super::view::View;
+use crate::base::Timestamp;
 
 const MANIFEST: &str = "manifest.json";
 const SHADOW: &str = "shadow.json";
@@ -85,6 +86,8 @@ type Compared = Arc<Mutex<BTreeMap<PathBuf, (u64, SystemTime)>>>;
 pub(crate) struct Store {
     folder: PathBuf,
     compared: Compared,
+    /// When each view was refreshed last by this process.
+    refreshed: Arc<Mutex<BTreeMap<String, Timestamp>>>,
     #[cfg(test)]
     steps: steps::Steps,
 }
@@ -95,6 +98,7 @@ impl Store {
         Self {
             folder: data_dir.join("projections"),
             compared: Compared::default(),
+            refreshed: Arc::default(),
             #[cfg(test)]
             steps: steps::Steps::default(),
         }
@@ -306,6 +310,20 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(name),
             other => other.map(|()| name).map_err(io_error("rename", &path)),
         }
+    }
+
+    /// Whether a view wants to be refreshed again.
+    pub(crate) fn is_due(&self, view: &View, now: Timestamp) -> bool {
+        let refreshed = self.refreshed.lock().unwrap_or_else(PoisonError::into_inner);
+        let every = i64::try_from(view.refresh.0.saturating_mul(1_000)).unwrap_or(i64::MAX);
+        let last = refreshed.get(&view.table());
+        last.is_none_or(|last| now.as_micros().saturating_sub(last.as_micros()) >= every)
+    }
+
+    /// Remembers when a view was refreshed.
+    pub(crate) fn note_refresh(&self, view: &View, now: Timestamp) {
+        let mut refreshed = self.refreshed.lock().unwrap_or_else(PoisonError::into_inner);
+        refreshed.insert(view.table(), now);
     }
 
     /// Why the last refresh of a view failed; nothing where it did not.

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 
 use datafusion::arrow::datatypes::Schema;
 use datafusion::common::{Diagnostic, TableReference};
@@ -28,9 +29,18 @@ use crate::projection::graph;
 use crate::projection::tables::Tables;
 use crate::projection::view::{ColumnKind, DataTest, View, Width, definition_with, parse_all};
 
+/// The files that were checked last, and what came of it: planning all of them takes a while.
+static CHECKED: Mutex<Vec<(View, View)>> = Mutex::new(Vec::new());
+
 /// All views, by layer and name, each checked. A refused one is among them.
 pub fn views() -> Vec<View> {
-    checked(parse_all())
+    let parsed = parse_all();
+    let mut known = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !known.iter().map(|(parsed, _)| parsed).eq(&parsed) {
+        let views = checked(parsed.clone());
+        *known = parsed.into_iter().zip(views).collect();
+    }
+    known.iter().map(|(_, checked)| checked.clone()).collect()
 }
 
 /// Checks views against each other and against the base tables.

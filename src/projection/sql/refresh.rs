@@ -16,6 +16,7 @@ use datafusion::prelude::SessionContext;
 use super::compute::{compute, dirty, split, stored_schema, table_of};
 use super::stored::{provider, served};
 use super::{Error, View, session};
+use crate::base::Timestamp;
 use crate::projection::store::{Manifest, Store, StoredFile, StoredWindow};
 use crate::projection::table::BaseTable;
 use crate::projection::tables::Tables;
@@ -56,9 +57,9 @@ pub(crate) async fn refresh_all(
     anew: &[View],
     tables: &mut Tables,
 ) -> Result<Vec<Refreshed>, Error> {
-    let mut all = Box::pin(refresh_step(lock, store, views, anew, tables)).await?;
+    let mut all = Box::pin(step(lock, store, views, anew, tables, None)).await?;
     while all.iter().any(|view| view.pending > 0 && view.error.is_none()) {
-        let step = Box::pin(refresh_step(lock, store, views, &[], tables)).await?;
+        let step = Box::pin(step(lock, store, views, &[], tables, None)).await?;
         for (sum, one) in all.iter_mut().zip(step) {
             let computed = sum.computed + one.computed;
             let is_rebuilt = sum.is_rebuilt || one.is_rebuilt;
@@ -68,14 +69,27 @@ pub(crate) async fn refresh_all(
     Ok(all)
 }
 
-/// The same, but of a definition that is being built only the next windows: for whoever must
-/// not wait for all of them. [`Refreshed::pending`] says whether there is more to do.
-pub(crate) async fn refresh_step(
+/// Brings up those views that want to be at this time, and of definitions that are being built
+/// the next windows: for a task in the background, which comes again. A view that is not due,
+/// or reads one that is not, is left as it is. [`Refreshed::pending`] says whether there is more
+/// to do at once.
+pub(crate) async fn refresh_due(
+    lock: &File,
+    store: &Store,
+    views: &[View],
+    tables: &mut Tables,
+    now: Timestamp,
+) -> Result<Vec<Refreshed>, Error> {
+    Box::pin(step(lock, store, views, &[], tables, Some(now))).await
+}
+
+async fn step(
     _lock: &File,
     store: &Store,
     views: &[View],
     anew: &[View],
     tables: &mut Tables,
+    now: Option<Timestamp>,
 ) -> Result<Vec<Refreshed>, Error> {
     let batches = tables.batches()?;
     let rows = batches.iter().map(|table| (table.name.to_owned(), rows_of(table))).collect();
@@ -89,14 +103,26 @@ pub(crate) async fn refresh_step(
         manifests: BTreeMap::new(),
     };
     let mut all = BTreeMap::new();
+    let mut left = BTreeSet::new();
     let mut order: Vec<&View> = views.iter().collect();
     order.sort_by_key(|view| view.rank);
     for view in order {
+        let is_ready = !view.inputs.iter().any(|input| left.contains(&input.table));
+        let is_due = now.is_none_or(|now| is_ready && store.is_due(view, now));
+        if !is_due {
+            left.insert(view.table());
+            let manifest = store.manifest(view).ok().flatten().unwrap_or_default();
+            all.insert(view.table(), refreshed(view, &manifest, 0, false));
+            continue;
+        }
         let is_anew = anew.iter().any(|it| it.table() == view.table());
         let done = Box::pin(pass.refresh(view, is_anew)).await;
         let done = done.unwrap_or_else(|error| failed(view, store, &error));
         if done.error.is_none() {
             store.note_error(view, None);
+        }
+        if let Some(now) = now.filter(|_| done.pending == 0) {
+            store.note_refresh(view, now);
         }
         all.insert(view.table(), done);
     }
