@@ -12,6 +12,8 @@ mod graph;
 pub(crate) mod history;
 pub mod live;
 #[cfg(feature = "analytics")]
+pub(crate) mod sketch;
+#[cfg(feature = "analytics")]
 pub mod sql;
 #[cfg(feature = "analytics")]
 pub(crate) mod store;

@@ -13,6 +13,7 @@
 
 mod check;
 mod compute;
+mod functions;
 mod live;
 mod reader;
 mod refresh;

@@ -150,7 +150,8 @@ impl DirtySet {
     }
 
     /// Some windows by their numbers.
-    pub(crate) fn of(width: Width, windows: impl IntoIterator<Item = i64>) -> Self {
+    #[cfg(test)]
+    fn of(width: Width, windows: impl IntoIterator<Item = i64>) -> Self {
         Self { width, windows: windows.into_iter().collect() }
     }
 

@@ -148,6 +148,20 @@ async fn views_agree_with_the_rows_they_are_made_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_heads_of_views_say_holds() {
+    let folder = folder();
+    append(folder.path(), &campaign(21, 60)).await;
+    let engine = engine(&folder).await;
+    let outcomes = Box::pin(engine.test_views(None)).await.expect("asks");
+    assert!(outcomes.len() > views().len());
+    for outcome in outcomes {
+        assert!(outcome.holds(), "{outcome:#?}");
+    }
+    let one = Box::pin(engine.test_views(Some("subjects"))).await.expect("asks");
+    assert!(one.iter().all(|outcome| outcome.view == "portrait.subjects") && one.len() > 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_engine_follows_a_log_that_grows() {
     let facts = campaign(1, 20);
     let folder = folder();

@@ -43,6 +43,7 @@ pub(crate) fn session(tables: Vec<BaseTable>) -> Result<SessionContext, DataFusi
     // Mistakes in a question are told with the place they stand at.
     options.sql_parser.collect_spans = true;
     let context = SessionContext::new_with_config(config);
+    super::functions::register(&context);
     context.register_udf(window_bucket());
     layers(&context)?;
     for table in tables {

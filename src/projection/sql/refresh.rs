@@ -91,6 +91,9 @@ async fn step(
     tables: &mut Tables,
     now: Option<Timestamp>,
 ) -> Result<Vec<Refreshed>, Error> {
+    if now.is_some_and(|now| !views.iter().any(|view| store.is_due(view, now))) {
+        return Ok(views.iter().map(|view| left_as_it_is(view, store)).collect());
+    }
     let batches = tables.batches()?;
     let rows = batches.iter().map(|table| (table.name.to_owned(), rows_of(table))).collect();
     let views = served(store, views);
@@ -111,8 +114,7 @@ async fn step(
         let is_due = now.is_none_or(|now| is_ready && store.is_due(view, now));
         if !is_due {
             left.insert(view.table());
-            let manifest = store.manifest(view).ok().flatten().unwrap_or_default();
-            all.insert(view.table(), refreshed(view, &manifest, 0, false));
+            all.insert(view.table(), left_as_it_is(view, store));
             continue;
         }
         let is_anew = anew.iter().any(|it| it.table() == view.table());
@@ -132,6 +134,11 @@ async fn step(
 fn rows_of(table: &BaseTable) -> u64 {
     let rows: usize = table.batches.iter().map(RecordBatch::num_rows).sum();
     u64::try_from(rows).unwrap_or(u64::MAX)
+}
+
+fn left_as_it_is(view: &View, store: &Store) -> Refreshed {
+    let manifest = store.manifest(view).ok().flatten().unwrap_or_default();
+    refreshed(view, &manifest, 0, false)
 }
 
 fn failed(view: &View, store: &Store, error: &Error) -> Refreshed {

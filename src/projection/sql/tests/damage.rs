@@ -2,6 +2,7 @@
 
 use super::check::{DAILY, HOURLY, views_of};
 use super::*;
+use crate::base::Timestamp;
 use crate::projection::store::steps::Steps;
 
 /// A refresh with views and a disk of one's own.
@@ -33,7 +34,7 @@ async fn status_with(data_dir: &Path, views: &[View]) -> Vec<ViewStatus> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_at_any_step_leaves_views_whole() {
-    let facts = campaign(6, 25);
+    let facts = campaign(6, 8);
     let views = views_of(&[DAILY, HOURLY]);
     let mut killed = 0;
     for most in 0.. {
@@ -140,7 +141,7 @@ async fn a_refused_file_lets_its_old_version_serve_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_definition_is_built_beside_the_one_that_serves() {
-    let facts = campaign(12, 40);
+    let facts = campaign(12, 12);
     let folder = folder();
     append(folder.path(), &facts[..facts.len() / 2]).await;
     let before = views_of(&[HOURLY]);
@@ -185,4 +186,34 @@ async fn a_key_that_does_not_tell_rows_apart_fails_alone() {
     let error = done[0].error.as_deref().expect("an error");
     assert!(error.contains("the key (hour, campaign_id) does not tell rows apart"), "{error}");
     assert_eq!(done[1].error, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_is_refreshed_as_often_as_it_wants() {
+    let facts = campaign(2, 15);
+    let folder = folder();
+    let views = views_of(&[DAILY, HOURLY]);
+    let store = Store::below(folder.path());
+    let mut computed = Vec::new();
+    for (place, seconds) in [(0, 0), (1, 6), (2, 61)] {
+        let (from, until) = (place * facts.len() / 3, (place + 1) * facts.len() / 3);
+        append(folder.path(), &facts[from..until]).await;
+        let lock = store.lock().await.expect("a lock").expect("the folder can be written");
+        let mut tables = Tables::default();
+        let reader = LogReader::open(folder.path()).expect("a log");
+        reader.advance(&mut tables, None, |_| {}).await.expect("reads");
+        let now = Timestamp::from_micros(seconds * 1_000_000);
+        for _ in 0..2 {
+            // The second time nothing is due.
+            let done = refresh_due(&lock, &store, &views, &mut tables, now);
+            let done = Box::pin(done).await.expect("refreshes");
+            computed.push(done.iter().map(|view| view.position).collect::<Vec<_>>());
+        }
+    }
+    let third = |part: usize| Some((part * facts.len() / 3) as u64 - 1);
+    let first = vec![third(1), third(1)];
+    let second = vec![third(1), third(2)];
+    let last = vec![third(3), third(3)];
+    assert_eq!(computed, [first.clone(), first, second.clone(), second, last.clone(), last]);
+    assert!(verify_with(folder.path(), &views).await.is_equal());
 }
