@@ -2,16 +2,20 @@
 //!
 //! In: a data folder and questions in SQL. Out: rows, true at one log position. Base tables
 //! (`events`, `attempts`, …) and `live.*` are folded from the log in memory; views
-//! (`operational.*`, `funnel.*`, `strategic.*`) are read from their Parquet files, after they
-//! were brought up to the head; `system.projections` says how far each view is.
+//! (`operational.*`, `funnel.*`, `strategic.*`) are read from their Parquet files, as of their
+//! last refresh; `system.projections` says how far each view is.
 //! Invariants: a question changes nothing; the log is only read, also while another process
-//! writes it; every table of one question stands at the position of the last refresh.
-//! Deliberately absent: the formulas, which stand in `queries/`, and any server.
+//! writes it; all base tables of one question stand at one position, and no question waits for
+//! a view. Deliberately absent: the formulas, which stand in `queries/`, and any server.
 
 mod answer;
 mod as_of;
+mod catalog;
 mod data_test;
 mod encode;
+mod follow;
+mod gate;
+mod head;
 mod limits;
 mod params;
 mod reference;
@@ -21,28 +25,33 @@ mod session;
 mod snapshot;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use datafusion::error::DataFusionError;
-use datafusion::prelude::SessionContext;
-use tokio::sync::Mutex;
+use datafusion::execution::SessionState;
+use tokio::sync::{Mutex, watch};
 
 pub use self::answer::Answer;
 pub use self::as_of::{AsOf, AsOfError};
 pub use self::data_test::DataTestOutcome;
 pub use self::encode::{Encoded, Encoding};
+use self::follow::Follower;
+use self::head::{Head, Published, Shown};
 use self::limits::Desk;
 pub use self::limits::{Limits, Rows};
 pub use self::params::Params;
 pub use self::reference::markdown;
 pub use self::saved::{Kpi, Param, SavedQuery, saved_queries};
 pub use self::session::{Prepared, Running, Session};
-use self::snapshot::{Past, Snapshot};
+use self::snapshot::Past;
+use crate::base::Timestamp;
 use crate::projection::front_matter::FrontMatterError;
-use crate::projection::live::LiveState;
-use crate::projection::sql::{self, LogReader, Refreshed, View, ViewStatus, refresh_all, views};
+use crate::projection::sql::{
+    self, Fold, LogReader, Refreshed, View, ViewStatus, refresh_all, refresh_due, views,
+};
 use crate::projection::store::Store;
-use crate::projection::tables::Tables;
 
 /// A question cannot be answered.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +91,23 @@ pub enum Error {
     /// The engine has ended.
     #[error("run SQL: the engine has ended")]
     Ended,
+    /// Our own mistake, in the middle of a question.
+    #[error("run SQL: the engine failed")]
+    Panicked(#[source] tokio::task::JoinError),
+    /// The tables did not come so far in time.
+    #[error(
+        "run SQL: the tables {} after {} ms, and position {wanted} was asked for",
+        .reached.map_or_else(|| "were empty".to_owned(), |at| format!("stood at position {at}")),
+        .within.as_millis()
+    )]
+    Stale {
+        /// What was asked for.
+        wanted: u64,
+        /// Where the tables stood.
+        reached: Option<u64>,
+        /// How long was waited.
+        within: Duration,
+    },
     /// There are no threads to be had.
     #[error("run SQL: start the threads that questions run on")]
     Threads(#[source] std::io::Error),
@@ -164,7 +190,8 @@ impl Error {
             Self::Resources { .. } => "resources",
             Self::Timeout(_) => "timeout",
             Self::Busy { .. } => "busy",
-            Self::Ended | Self::Threads(_) => "ended",
+            Self::Ended | Self::Threads(_) | Self::Panicked(_) => "ended",
+            Self::Stale { .. } => "stale",
             Self::Ahead { .. } => "as_of",
             Self::Setting { .. } => "setting",
             Self::UnknownQuery { .. } => "unknown_query",
@@ -179,18 +206,22 @@ pub struct Engine {
     reader: LogReader,
     store: Store,
     views: Vec<View>,
-    state: Mutex<State>,
+    /// What the log is folded into. Held for some thousand events at most once it is followed.
+    fold: Mutex<Fold>,
+    /// The base tables as questions see them.
+    head: ArcSwap<Head>,
+    /// How far they are.
+    published: watch::Sender<Published>,
+    /// The views as questions see them.
+    shown: ArcSwap<Shown>,
+    /// One refresh of the views at a time.
+    refreshing: Mutex<()>,
+    /// What all contexts have in common.
+    template: SessionState,
     past: Past,
     desk: Desk,
-}
-
-/// The folds at one position.
-#[derive(Default)]
-struct State {
-    tables: Tables,
-    live: LiveState,
-    /// Made by the first question after a refresh.
-    context: Option<SessionContext>,
+    /// Where the log is followed; ends when it is dropped.
+    follower: OnceLock<Follower>,
 }
 
 impl Engine {
@@ -203,7 +234,7 @@ impl Engine {
     }
 
     /// Reads a log to the head and brings the views in a data folder up to it where the folder
-    /// can be written.
+    /// can be written. What comes later is seen after a [`Engine::refresh`].
     ///
     /// # Errors
     /// See [`Error`].
@@ -220,17 +251,29 @@ impl Engine {
         data_dir: &Path,
         limits: Limits,
     ) -> Result<Self, Error> {
-        let engine = Self {
+        let engine = Self::new(reader, data_dir, limits)?;
+        drop(Box::pin(engine.refresh()).await?);
+        Ok(engine)
+    }
+
+    /// An engine that has seen nothing yet.
+    fn new(reader: LogReader, data_dir: &Path, limits: Limits) -> Result<Self, Error> {
+        let past = Past::default();
+        Ok(Self {
             data_dir: data_dir.to_owned(),
             reader,
             store: Store::below(data_dir),
             views: views(),
-            state: Mutex::new(State::default()),
-            past: Past::default(),
+            fold: Mutex::default(),
+            head: ArcSwap::default(),
+            published: watch::Sender::new(Published::default()),
+            shown: ArcSwap::default(),
+            refreshing: Mutex::default(),
+            template: head::template(&past)?,
+            past,
             desk: Desk::new(limits)?,
-        };
-        drop(Box::pin(engine.refresh()).await?);
-        Ok(engine)
+            follower: OnceLock::new(),
+        })
     }
 
     /// The data folder.
@@ -240,7 +283,7 @@ impl Engine {
 
     /// The last log position the answers are true at; nothing where the log is empty.
     pub async fn position(&self) -> Option<u64> {
-        self.state.lock().await.tables.position()
+        self.head.load().tables.position()
     }
 
     /// Takes in what was written since, and brings every view up to it: one entry for each,
@@ -249,23 +292,33 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub async fn refresh(&self) -> Result<Vec<Refreshed>, Error> {
-        let mut state = self.state.lock().await;
+        Box::pin(self.refresh_at(None)).await
+    }
+
+    /// The same for the views that want to be refreshed at this time. Gives whether one is
+    /// still behind, and wants to be refreshed later.
+    async fn refresh_due(&self, now: Timestamp) -> Result<bool, Error> {
+        let refreshed = Box::pin(self.refresh_at(Some(now))).await?;
+        let head = self.position().await;
+        let is_behind = |view: &Refreshed| view.pending > 0 || view.position < head;
+        Ok(refreshed.iter().any(|view| view.error.is_none() && is_behind(view)))
+    }
+
+    async fn refresh_at(&self, now: Option<Timestamp>) -> Result<Vec<Refreshed>, Error> {
+        let _alone = self.refreshing.lock().await;
+        // Taken before the tables are brought to the head, so that what another process stored
+        // is never ahead of them.
         let lock = self.store.lock().await.map_err(sql::Error::from)?;
-        self.reader.look().await?;
-        let before = state.tables.position();
-        let State { tables, live, context } = &mut *state;
-        // The reader hands facts out in order, so the live state takes each.
-        let follow = |recorded: &crate::event::Recorded| drop(live.apply(recorded));
-        self.reader.advance(tables, None, follow).await?;
-        if tables.position() != before {
-            *context = None;
+        let mut tables = Box::pin(self.catch_up()).await?.tables.frozen();
+        let mut refreshed = Vec::new();
+        if let Some(lock) = lock {
+            let (store, views) = (&self.store, &self.views);
+            refreshed = match now {
+                None => Box::pin(refresh_all(&lock, store, views, &[], &mut tables)).await?,
+                Some(now) => Box::pin(refresh_due(&lock, store, views, &mut tables, now)).await?,
+            };
         }
-        let Some(lock) = lock else { return Ok(Vec::new()) };
-        let refresh = refresh_all(&lock, &self.store, &self.views, &[], tables);
-        let refreshed = Box::pin(refresh).await?;
-        if refreshed.iter().any(|view| view.computed > 0 || view.is_rebuilt) {
-            *context = None;
-        }
+        Box::pin(self.show(&mut tables)).await?;
         Ok(refreshed)
     }
 
@@ -308,16 +361,13 @@ impl Engine {
         Box::pin(self.answer(&saved.sql, values, as_of)).await
     }
 
-    /// How far every view is.
+    /// How far every view is, as of its last refresh.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn status(&self) -> Result<Vec<ViewStatus>, Error> {
-        let mut state = self.state.lock().await;
-        let tables = state.tables.batches().map_err(sql::Error::from)?;
-        let context = sql::session(tables)?;
-        let status = sql::status(&context, &self.store, &self.views, &state.tables);
-        Ok(Box::pin(status).await?)
+        let tables = self.head.load().tables.clone();
+        Ok(self.shown.load().status_at(&tables))
     }
 
     async fn answer(
@@ -330,25 +380,6 @@ impl Engine {
         let prepared = self.prepare(text, settings).await?;
         let params = Params::texts(params);
         self.start(&prepared, params, settings.timeout).await?.collect().await
-    }
-
-    /// Every table as of the last refresh.
-    async fn head(&self) -> Result<Snapshot, Error> {
-        let mut state = self.state.lock().await;
-        let position = state.tables.position();
-        if let Some(context) = &state.context {
-            return Ok(Snapshot { position, context: context.clone() });
-        }
-        let tables = state.tables.batches().map_err(sql::Error::from)?;
-        let context = sql::session(tables)?;
-        let status = sql::status(&context, &self.store, &self.views, &state.tables);
-        let status = Box::pin(status).await?;
-        register::views(&context, &self.store, &self.views)?;
-        register::system(&context, &status)?;
-        register::live(&context, sql::live_tables(&state.live)?)?;
-        self.register(&context);
-        state.context = Some(context.clone());
-        Ok(Snapshot { position, context })
     }
 }
 

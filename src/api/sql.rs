@@ -7,6 +7,7 @@
 //! part for the whole.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
@@ -17,10 +18,8 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
-use crate::event_log::{BoxFuture, EventLog};
-use crate::projection::sql::LogReader;
+use crate::event_log::EventLog;
 use crate::query::{Encoded, Encoding, Engine, Error, Params, Session};
 
 /// The most bytes one question may have. Units: bytes.
@@ -28,13 +27,15 @@ const QUESTION_MAX: usize = 1 << 20;
 /// The header with the last log position that the answer sees.
 const POSITION: &str = "ledgerline-position";
 
-/// An engine that is opened by the first question: folding a long log takes a while.
-#[derive(Clone)]
-pub struct SqlDoor(Arc<Inner>);
+/// How long a question waits for events that were in the log when it came. Longer than they
+/// take; whoever must see them says `min_position`.
+const FRESH_WITHIN: Duration = Duration::from_millis(50);
 
-struct Inner {
-    engine: OnceCell<Arc<Engine>>,
-    open: Box<dyn Fn() -> BoxFuture<'static, Result<Engine, Error>> + Send + Sync>,
+/// Questions to an engine.
+#[derive(Clone)]
+pub struct SqlDoor {
+    engine: Arc<Engine>,
+    log: Arc<dyn EventLog>,
 }
 
 /// A question.
@@ -50,17 +51,15 @@ struct Question {
     #[serde(default)]
     statement_timeout: Option<String>,
     #[serde(default)]
+    min_position: Option<u64>,
+    #[serde(default)]
     format: Option<String>,
 }
 
 impl SqlDoor {
-    /// Questions about a log, with views in a data folder.
-    pub fn new(log: Arc<dyn EventLog>, data_dir: std::path::PathBuf) -> Self {
-        let open = move || -> BoxFuture<'static, Result<Engine, Error>> {
-            let (reader, data_dir) = (LogReader::over(log.clone()), data_dir.clone());
-            Box::pin(async move { Box::pin(Engine::over(reader, &data_dir)).await })
-        };
-        Self(Arc::new(Inner { engine: OnceCell::new(), open: Box::new(open) }))
+    /// Questions to an engine that follows a log.
+    pub const fn new(engine: Arc<Engine>, log: Arc<dyn EventLog>) -> Self {
+        Self { engine, log }
     }
 
     /// The route, for the console's server.
@@ -71,15 +70,13 @@ impl SqlDoor {
             .with_state(self)
     }
 
-    /// A session that sees everything that is in the log by now.
-    async fn session(&self) -> Result<Session, Error> {
-        let opened = self.0.engine.get_or_try_init(|| async {
-            let engine = (self.0.open)().await?;
-            Ok::<_, Error>(Arc::new(engine))
-        });
-        let engine = opened.await?.clone();
-        drop(Box::pin(engine.refresh()).await?);
-        Ok(Session::new(engine))
+    /// A session that sees what is in the log by now, or nearly so.
+    async fn session(&self) -> Session {
+        if let Some(head) = self.log.head() {
+            // Whether or not: the answer says how far it is.
+            drop(self.engine.reach(head, FRESH_WITHIN).await);
+        }
+        Session::new(self.engine.clone())
     }
 }
 
@@ -106,7 +103,10 @@ async fn answer(
 }
 
 async fn begin(door: &SqlDoor, question: Question, encoding: Encoding) -> Result<Encoded, Error> {
-    let mut session = door.session().await?;
+    let mut session = door.session().await;
+    if let Some(position) = question.min_position {
+        session.set("min_position", &position.to_string())?;
+    }
     if let Some(as_of) = &question.as_of {
         session.set("as_of", as_of)?;
     }
@@ -136,13 +136,13 @@ fn whole(encoded: Encoded, encoding: Encoding) -> Response {
 /// What went wrong, with the engine's own words: whoever asked wrote the question.
 fn refused(error: &Error) -> Response {
     let status = match error.code() {
-        "busy" => StatusCode::SERVICE_UNAVAILABLE,
+        "busy" | "stale" => StatusCode::SERVICE_UNAVAILABLE,
         "timeout" => StatusCode::GATEWAY_TIMEOUT,
         "resources" => StatusCode::UNPROCESSABLE_ENTITY,
         "projection" | "ended" => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     };
-    let retry = (error.code() == "busy").then_some("1");
+    let retry = (status == StatusCode::SERVICE_UNAVAILABLE).then_some("1");
     refusal(status, &format!("sql.{}", error.code()), &error.to_string(), retry)
 }
 

@@ -411,7 +411,10 @@ async fn a_question_over_http_is_answered_with_its_position() {
     let (log, _) = EmbeddedLog::open_read_only(&folder.path().join("log")).unwrap();
     let head = log.head().unwrap();
     let (_sender, board) = watch::channel(Arc::new(board(7)));
-    let questions = SqlDoor::new(Arc::new(log), folder.path().to_owned()).routes();
+    let log: Arc<dyn crate::event_log::EventLog> = Arc::new(log);
+    let limits = crate::query::Limits::default();
+    let engine = crate::query::Engine::follow(log.clone(), folder.path(), limits).unwrap();
+    let questions = SqlDoor::new(engine, log).routes();
     let app = routes(board, None, questions, Arc::new(Hand::default()));
     let ask = async |content_type: &str, body: String| {
         let request = Request::post("/api/sql").header("content-type", content_type);

@@ -6,6 +6,8 @@
 mod appends;
 mod calls;
 mod disk;
+#[cfg(feature = "analytics")]
+mod fresh;
 mod log;
 mod seal;
 mod soak;
@@ -29,6 +31,9 @@ enum Command {
     Appends(appends::Args),
     /// Seal simulated calls into Parquet and read them back.
     Seal(seal::Args),
+    /// Append at a steady rate and ask, to see how old what questions see is.
+    #[cfg(feature = "analytics")]
+    Fresh(fresh::Args),
     /// Fill a log with a day of calls, kill the process, and open what is left.
     Soak(soak::Args),
 }
@@ -42,6 +47,8 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
         Command::Log(args) => log::run(common, &args),
         Command::Appends(args) => appends::run(common, &args),
         Command::Seal(args) => seal::run(common, &args),
+        #[cfg(feature = "analytics")]
+        Command::Fresh(args) => fresh::run(common, &args),
         Command::Soak(args) => soak::run(common, &args),
     }
 }

@@ -1,7 +1,7 @@
 //! A platform with its console: what `run` and `demo` have in common.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -15,6 +15,8 @@ use crate::api::{self, BoardSnapshot};
 use crate::base::Clock as _;
 use crate::conversation::Script;
 use crate::event_log::{EventLog, SubscriptionError};
+#[cfg(feature = "analytics")]
+use crate::query::{Engine, Limits};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::wire::{ListenError, Voice};
 use crate::runtime::{Config, EngineError, Platform, Recovered, Voices};
@@ -79,7 +81,7 @@ pub(crate) async fn serve(
         let _ = console_stopped.await;
     };
     let metrics = platform.log().metrics();
-    let others = questions(&platform, data_dir);
+    let others = questions(&platform, &data_dir)?;
     let console = tokio::spawn(api::serve(listener, board.clone(), metrics, others, shutdown));
     let (stop_platform, stopped) = oneshot::channel();
     let platform = tokio::spawn(platform.run(stopped));
@@ -99,16 +101,18 @@ pub(crate) async fn serve(
     })
 }
 
-/// Questions over HTTP.
+/// Questions over HTTP, to an engine that follows the platform's log.
 #[cfg(feature = "analytics")]
-fn questions(platform: &Platform, data_dir: PathBuf) -> Router {
-    api::SqlDoor::new(platform.log(), data_dir).routes()
+fn questions(platform: &Platform, data_dir: &Path) -> anyhow::Result<Router> {
+    let engine = Engine::follow(platform.log(), data_dir, Limits::default())?;
+    Ok(api::SqlDoor::new(engine, platform.log()).routes())
 }
 
 /// Without the SQL engine there are none.
 #[cfg(not(feature = "analytics"))]
-fn questions(_platform: &Platform, _data_dir: PathBuf) -> Router {
-    Router::new()
+#[expect(clippy::unnecessary_wraps, reason = "as its other half")]
+fn questions(_platform: &Platform, _data_dir: &Path) -> anyhow::Result<Router> {
+    Ok(Router::new())
 }
 
 impl Serving {

@@ -13,6 +13,7 @@
 
 mod check;
 mod compute;
+mod facts;
 mod functions;
 mod live;
 mod reader;
@@ -28,7 +29,9 @@ use datafusion::error::DataFusionError;
 
 pub use self::check::views;
 pub(crate) use self::compute::{session, table_of};
+pub(crate) use self::facts::{FactProvider, session_of};
 pub(crate) use self::live::live_tables;
+pub(crate) use self::reader::Fold;
 pub use self::reader::LogReader;
 pub use self::refresh::Refreshed;
 pub(crate) use self::refresh::{refresh_all, refresh_due};

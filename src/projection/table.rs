@@ -1,9 +1,9 @@
 //! Rows of a base table and the Arrow batches made from them.
 //!
-//! In: typed rows, pushed in the order of the log and changed in place. Out: record batches with
-//! a schema that is declared once, beside the row. Invariants: a row is never removed, so its
-//! place is its identity; only chunks with a changed row are made again. Deliberately absent:
-//! what a row means.
+//! In: typed rows. Out: record batches with a schema that is declared once, beside the row.
+//! Deliberately absent: what a row means.
+
+mod rows;
 
 use std::sync::Arc;
 
@@ -14,10 +14,8 @@ use datafusion::arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::RecordBatch;
 
+pub(crate) use self::rows::{Fact, FactTable, Span, Table};
 use crate::base::Timestamp;
-
-/// Rows of one record batch.
-const CHUNK: usize = 4_096;
 
 /// The type of every moment in every table.
 pub(crate) fn moment_type() -> DataType {
@@ -90,7 +88,15 @@ pub(crate) trait Row: Sized {
     /// The declared schema.
     fn schema() -> SchemaRef;
     /// The rows as Arrow has them.
-    fn batch(rows: &[Self]) -> Result<RecordBatch, ArrowError>;
+    fn batch(rows: &[Self]) -> Result<RecordBatch, ArrowError> {
+        Self::batch_of(rows.iter())
+    }
+    /// The same, wherever they are.
+    fn batch_of<'a>(
+        rows: impl Iterator<Item = &'a Self> + Clone,
+    ) -> Result<RecordBatch, ArrowError>
+    where
+        Self: 'a;
 }
 
 /// The column of a Rust field; `r#type` is `type`.
@@ -125,8 +131,8 @@ macro_rules! row {
                 ]))
             }
 
-            fn batch(
-                rows: &[Self],
+            fn batch_of<'a>(
+                rows: impl Iterator<Item = &'a Self> + Clone,
             ) -> Result<
                 datafusion::arrow::record_batch::RecordBatch,
                 datafusion::arrow::error::ArrowError,
@@ -134,7 +140,7 @@ macro_rules! row {
                 datafusion::arrow::record_batch::RecordBatch::try_new(
                     Self::schema(),
                     vec![$(<$type as $crate::projection::table::Cell>::array(
-                        rows.iter().map(|row| &row.$field),
+                        rows.clone().map(|row| &row.$field),
                     ),)*],
                 )
             }
@@ -142,74 +148,6 @@ macro_rules! row {
     };
 }
 pub(crate) use row;
-
-/// All rows of one table.
-#[derive(Clone, Debug)]
-pub(crate) struct Table<R> {
-    rows: Vec<R>,
-    /// One for each chunk of rows; nothing where a row changed since.
-    made: Vec<Option<RecordBatch>>,
-}
-
-impl<R> Default for Table<R> {
-    fn default() -> Self {
-        Self { rows: Vec::new(), made: Vec::new() }
-    }
-}
-
-impl<R: Row> Table<R> {
-    /// Adds a row and gives its place.
-    pub(crate) fn push(&mut self, row: R) -> usize {
-        let place = self.rows.len();
-        self.rows.push(row);
-        if self.made.len() <= place / CHUNK {
-            self.made.push(None);
-        }
-        self.forget(place);
-        place
-    }
-
-    /// The row at a place, to be changed.
-    pub(crate) fn change(&mut self, place: usize) -> Option<&mut R> {
-        self.forget(place);
-        self.rows.get_mut(place)
-    }
-
-    /// The row at a place.
-    pub(crate) fn get(&self, place: usize) -> Option<&R> {
-        self.rows.get(place)
-    }
-
-    /// How many rows there are.
-    pub(crate) const fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// The place of the first row that is not `before`: rows before it are, none after it is.
-    pub(crate) fn partition_point(&self, before: impl FnMut(&R) -> bool) -> usize {
-        self.rows.partition_point(before)
-    }
-
-    fn forget(&mut self, place: usize) {
-        if let Some(made) = self.made.get_mut(place / CHUNK) {
-            *made = None;
-        }
-    }
-
-    /// The rows as Arrow has them.
-    pub(crate) fn batches(&mut self) -> Result<Vec<RecordBatch>, ArrowError> {
-        let mut batches = Vec::with_capacity(self.made.len());
-        for (rows, made) in self.rows.chunks(CHUNK).zip(&mut self.made) {
-            let batch = match made.take() {
-                Some(batch) => batch,
-                None => R::batch(rows)?,
-            };
-            *made = Some(batch.clone());
-            batches.push(batch);
-        }
-        Ok(batches)
-    }
-}
 
 /// A base table as the engine registers it.
 #[derive(Clone, Debug)]

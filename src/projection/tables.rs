@@ -10,6 +10,7 @@ mod apply;
 mod call;
 mod change;
 mod choice;
+mod known;
 mod list;
 mod record;
 mod state;
@@ -17,20 +18,24 @@ mod talk;
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use datafusion::arrow::error::ArrowError;
 
 use self::call::{Attempt, Leg};
 use self::choice::{Candidate, ComplianceCheck, Decision, DoNotCall};
+use self::known::Known;
 use self::list::{Campaign, Lead};
 use self::record::EventRow;
 use self::state::{AgentInterval, CarrierInterval, LineSample};
 use self::talk::{Commitment, IntentTag, Turn};
-use super::table::{BaseTable, Row, Table, TableReference, int, reference};
+#[cfg(test)]
+use super::table::{BaseTable, Span};
+use super::table::{Fact, FactTable, Table, TableReference, int, reference};
 use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
 use crate::event::{Event, Recorded};
 
 /// The fold's version. Raise it where a row comes out differently: every view is made again.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// What every base table holds, in reading order.
 pub(crate) const REFERENCE: &[TableReference] = &[
@@ -54,6 +59,8 @@ pub(crate) const REFERENCE: &[TableReference] = &[
 /// The state of the fold.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
+    /// A copy to be read.
+    is_frozen: bool,
     /// The last position looked at, system events included.
     seen: Option<u64>,
     /// When the last fact happened: where intervals end that a crash left open.
@@ -74,6 +81,7 @@ pub(crate) struct Tables {
     carriers: Table<CarrierInterval>,
     samples: Table<LineSample>,
     places: Places,
+    known: Known,
 }
 
 /// Where the row of a thing is.
@@ -98,6 +106,11 @@ impl Tables {
         self.events.get(last).and_then(|row| u64::try_from(row.position).ok())
     }
 
+    /// The last position that was looked at, system events included.
+    pub(crate) const fn seen(&self) -> Option<u64> {
+        self.seen
+    }
+
     /// Where to read on: whatever stands here or after it was not looked at.
     pub(crate) fn next(&self) -> u64 {
         self.seen.map_or(0, |seen| seen.saturating_add(1))
@@ -117,10 +130,24 @@ impl Tables {
         (self.events.len() - up_to) as u64
     }
 
-    /// Takes the next fact in. One before it is passed over, so a repeat does no harm; one of
-    /// an unknown type stands in `events` alone, as an older program must be able to follow a
-    /// log that a newer one writes. A system event stands nowhere.
+    /// Takes the next fact in. One before it is passed over, so a repeat does no harm, and so is
+    /// one that says the same again under another event id; one that says something else of the
+    /// same thing takes the place of what was said before. A fact of an unknown type stands in
+    /// `events` alone, as an older program must be able to follow a log that a newer one writes.
+    /// A system event stands nowhere.
     pub(crate) fn apply(&mut self, recorded: &Recorded) {
+        if recorded.position >= self.next() {
+            let event = (!recorded.is_system()).then(|| recorded.event().ok()).flatten();
+            self.take(recorded, event.as_ref());
+        }
+    }
+
+    /// The same, for who has it decoded already; nothing where it cannot be.
+    ///
+    /// # Panics
+    /// Where these are rows to be read: see [`Tables::frozen`].
+    pub(crate) fn take(&mut self, recorded: &Recorded, event: Option<&Event>) {
+        assert!(!self.is_frozen, "a fact is taken in by the fold, never by a copy of its rows");
         if recorded.position < self.next() {
             return;
         }
@@ -128,39 +155,109 @@ impl Tables {
         if recorded.is_system() {
             return;
         }
-        let event = recorded.event().ok();
-        let call_id = event.as_ref().and_then(Event::call_id).map(|id| id.to_string());
+        let call_id = event.and_then(Event::call_id).map(|id| id.to_string());
         self.events.push(EventRow::of(recorded, call_id));
+        // One that was sent again under another event id stands in `events`, and changes nothing.
+        if !self.known.is_new(recorded) {
+            return;
+        }
         if let Some(event) = event {
-            self.apply_event(&event, recorded.occurred_at, int(recorded.position));
+            self.apply_event(event, recorded.occurred_at, int(recorded.position));
         }
         self.last_at = recorded.occurred_at;
     }
 
+    /// Every table, in reading order.
+    pub(crate) fn all(&self) -> Vec<&dyn FactTable> {
+        vec![
+            &self.events,
+            &self.campaigns,
+            &self.leads,
+            &self.attempts,
+            &self.legs,
+            &self.turns,
+            &self.intent_tags,
+            &self.commitments,
+            &self.decisions,
+            &self.candidates,
+            &self.checks,
+            &self.do_not_call,
+            &self.agents,
+            &self.carriers,
+            &self.samples,
+        ]
+    }
+
     /// Every table with its rows.
-    pub(crate) fn batches(&mut self) -> Result<Vec<BaseTable>, ArrowError> {
-        Ok(vec![
-            base(&mut self.events)?,
-            base(&mut self.campaigns)?,
-            base(&mut self.leads)?,
-            base(&mut self.attempts)?,
-            base(&mut self.legs)?,
-            base(&mut self.turns)?,
-            base(&mut self.intent_tags)?,
-            base(&mut self.commitments)?,
-            base(&mut self.decisions)?,
-            base(&mut self.candidates)?,
-            base(&mut self.checks)?,
-            base(&mut self.do_not_call)?,
-            base(&mut self.agents)?,
-            base(&mut self.carriers)?,
-            base(&mut self.samples)?,
-        ])
+    #[cfg(test)]
+    pub(crate) fn batches(&self) -> Result<Vec<BaseTable>, ArrowError> {
+        let base = |table: &dyn FactTable| {
+            let (name, schema) = (table.name(), table.schema());
+            Ok(BaseTable { name, schema, batches: table.batches_in(Span::ALL)? })
+        };
+        self.all().into_iter().map(base).collect()
+    }
+
+    /// The rows as they are now, whatever comes. To be read: it has not what the fold goes by.
+    pub(crate) fn frozen(&self) -> Self {
+        Self {
+            is_frozen: true,
+            seen: self.seen,
+            last_at: self.last_at,
+            events: self.events.clone(),
+            campaigns: self.campaigns.clone(),
+            leads: self.leads.clone(),
+            attempts: self.attempts.clone(),
+            legs: self.legs.clone(),
+            turns: self.turns.clone(),
+            intent_tags: self.intent_tags.clone(),
+            commitments: self.commitments.clone(),
+            decisions: self.decisions.clone(),
+            candidates: self.candidates.clone(),
+            checks: self.checks.clone(),
+            do_not_call: self.do_not_call.clone(),
+            agents: self.agents.clone(),
+            carriers: self.carriers.clone(),
+            samples: self.samples.clone(),
+            places: Places::default(),
+            known: Known::default(),
+        }
     }
 }
 
-fn base<R: Row>(table: &mut Table<R>) -> Result<BaseTable, ArrowError> {
-    Ok(BaseTable { name: R::TABLE, schema: R::schema(), batches: table.batches()? })
+/// Says of each row under which moment it is filed.
+macro_rules! facts {
+    ($($row:ty: $moment:ident),* $(,)?) => {
+        $(impl Fact for $row {
+            const MOMENT: &'static str = stringify!($moment);
+
+            fn moment(&self) -> Timestamp {
+                self.$moment
+            }
+
+            fn last_position(&self) -> i64 {
+                self.last_position
+            }
+        })*
+    };
+}
+
+facts! {
+    EventRow: occurred_at,
+    Campaign: created_at,
+    Lead: imported_at,
+    Attempt: started_at,
+    Leg: started_at,
+    Turn: occurred_at,
+    IntentTag: occurred_at,
+    Commitment: made_at,
+    Decision: decided_at,
+    Candidate: decided_at,
+    ComplianceCheck: checked_at,
+    DoNotCall: added_at,
+    AgentInterval: from_at,
+    CarrierInterval: from_at,
+    LineSample: sampled_at,
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! What questions may take, and the threads that they run on.
 //!
-//! In: a plan. Out: its rows, a few batches ahead of who reads them. Invariants: questions run on
-//! threads of their own, so that the tasks of calls never wait for one; a question that takes too
-//! much memory, disk or time fails alone; dropping the rows ends the question, as soon as the
-//! engine pauses. Whoever reads is told in time, whether it does or not.
+//! In: a plan. Out: its rows, a few batches ahead of who reads them. Invariants: each question
+//! runs on threads of its own, so that neither the tasks of calls nor another question wait for
+//! it; one that takes too much memory, disk or time fails alone; dropping the rows ends the
+//! question. Its seat is free at that moment, and its reader told in time, whether the engine
+//! pauses or not: threads that are still busy are left to themselves until the next gate.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use datafusion::arrow::record_batch::RecordBatch;
@@ -17,17 +18,21 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Error;
+use super::gate::Gate;
 
 /// Batches that wait for who reads them.
 const AHEAD: usize = 2;
+/// Threads of one question where nobody says how many.
+const THREADS_MAX: usize = 8;
 
 /// What questions may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Threads that questions run on.
+    /// Threads that one question runs on.
     pub threads: usize,
     /// Memory of one question before it spills, and fails where it cannot. Units: bytes.
     pub memory_bytes: usize,
@@ -44,16 +49,17 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// For a platform that dials on the same machine: half of the processors, 2 GiB in all.
+    /// For a platform that dials on the same machine: one question takes half of the processors
+    /// at most, and all take 4 GiB of memory together.
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
-            threads: (processors / 2).max(1),
-            memory_bytes: 512 << 20,
+            threads: (processors / 2).clamp(1, THREADS_MAX),
+            memory_bytes: 256 << 20,
             spill_bytes: 8 << 30,
             spill: None,
             timeout: Duration::from_secs(60),
-            running: 4,
+            running: 16,
             waiting: 64,
         }
     }
@@ -85,10 +91,55 @@ impl Rows {
 /// Where questions run.
 pub(super) struct Desk {
     limits: Limits,
-    /// None once it ends.
-    runtime: Option<Runtime>,
+    /// Looks after time and after who came or went away. Nothing heavy runs here.
+    watch: Room,
+    rooms: Rooms,
     seats: Arc<Semaphore>,
     waiting: AtomicUsize,
+}
+
+/// Threads; left to themselves where they are dropped, as nobody may wait for them there.
+struct Room(Option<Runtime>);
+
+impl Room {
+    fn new(threads: usize, name: &str) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads.max(1))
+            .thread_name(name)
+            .enable_all()
+            .build()
+            .map_err(Error::Threads)?;
+        Ok(Self(Some(runtime)))
+    }
+
+    fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<JoinHandle<T>, Error> {
+        Ok(self.0.as_ref().ok_or(Error::Ended)?.spawn(work))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Rooms that are free: their questions came to an end of their own.
+#[derive(Clone, Default)]
+struct Rooms(Arc<Mutex<Vec<Room>>>);
+
+impl Rooms {
+    fn take(&self) -> Option<Room> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn give(&self, room: Room) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(room);
+    }
 }
 
 /// Somebody who waits for a seat, and may go away.
@@ -101,20 +152,11 @@ impl Drop for Waiting<'_> {
 }
 
 impl Desk {
-    /// Starts the threads.
+    /// Starts the thread that watches over time.
     pub(super) fn new(limits: Limits) -> Result<Self, Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(limits.threads.max(1))
-            .thread_name("query")
-            // Each turn of a question takes long: look after time, and after who came or went
-            // away, between any two.
-            .event_interval(1)
-            .global_queue_interval(1)
-            .enable_all()
-            .build()
-            .map_err(Error::Threads)?;
         let seats = Arc::new(Semaphore::new(limits.running.max(1)));
-        Ok(Self { limits, runtime: Some(runtime), seats, waiting: AtomicUsize::new(0) })
+        let (watch, rooms) = (Room::new(1, "query-watch")?, Rooms::default());
+        Ok(Self { limits, watch, rooms, seats, waiting: AtomicUsize::new(0) })
     }
 
     pub(super) const fn limits(&self) -> &Limits {
@@ -154,39 +196,46 @@ impl Desk {
         &self,
         seat: OwnedSemaphorePermit,
         timeout: Duration,
-        work: impl FnOnce(mpsc::Sender<Result<RecordBatch, Error>>) -> W,
+        work: impl FnOnce(mpsc::Sender<Result<RecordBatch, Error>>, Arc<Gate>) -> W,
     ) -> Result<Rows, Error>
     where
         W: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let work = work(sender.clone());
-        let runtime = self.runtime.as_ref().ok_or(Error::Ended)?;
-        runtime.spawn(async move {
+        let gate = Arc::new(Gate::default());
+        let room = match self.rooms.take() {
+            Some(room) => room,
+            None => Room::new(self.limits.threads, "query")?,
+        };
+        let mut working = room.spawn(work(sender.clone(), gate.clone()))?;
+        let deadline = Instant::now() + timeout;
+        let rooms = self.rooms.clone();
+        drop(self.watch.spawn(async move {
             let done = tokio::select! {
                 biased;
-                () = sender.closed() => return,
-                done = tokio::time::timeout(timeout, work) => done,
+                () = sender.closed() => None,
+                done = tokio::time::timeout_at(deadline, &mut working) => Some(done),
+            };
+            let failed = match done {
+                Some(Ok(done)) => {
+                    rooms.give(room);
+                    done.unwrap_or_else(|panicked| Err(Error::Panicked(panicked))).err()
+                }
+                // Nobody wants the rest: it ends at its next gate, and takes its threads along.
+                Some(Err(_)) | None => {
+                    gate.close();
+                    working.abort();
+                    drop(room);
+                    done.is_some().then_some(Error::Timeout(timeout))
+                }
             };
             // It is over: another question may begin while this error waits to be read.
             drop(seat);
-            let failed = match done {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => error,
-                Err(_) => Error::Timeout(timeout),
-            };
-            // Who does not read any more needs not be told.
-            drop(sender.send(Err(failed)).await);
-        });
-        Ok(Rows { batches: receiver, timeout, deadline: Instant::now() + timeout })
-    }
-}
-
-impl Drop for Desk {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // Not to be waited for on a thread of another runtime.
-            runtime.shutdown_background();
-        }
+            if let Some(error) = failed {
+                // Who does not read any more needs not be told.
+                drop(sender.send(Err(error)).await);
+            }
+        })?);
+        Ok(Rows { batches: receiver, timeout, deadline })
     }
 }

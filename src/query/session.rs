@@ -9,13 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::tree_node::{Transformed, TreeNode as _};
-use datafusion::error::DataFusionError;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::coop::CooperativeExec;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt as _;
 
@@ -29,6 +25,8 @@ use super::{Answer, Engine, Error};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) as_of: AsOf,
+    /// What must be in the tables before a question is answered.
+    pub(super) min_position: Option<u64>,
     pub(super) timeout: Duration,
 }
 
@@ -70,8 +68,9 @@ impl Session {
         Self { engine, settings }
     }
 
-    /// Sets `as_of` (`head`, a position, or a time), or `statement_timeout` (milliseconds, or
-    /// with a unit such as `5s`; no more than the engine allows).
+    /// Sets `as_of` (`head`, a position, or a time), `statement_timeout` (milliseconds, or with a
+    /// unit such as `5s`; no more than the engine allows), or `min_position` (a position that
+    /// must be in the tables before a question is answered, for who has just appended; `none`).
     ///
     /// # Errors
     /// [`Error::Setting`] where there is no such setting, or it cannot be so.
@@ -90,7 +89,18 @@ impl Session {
                 // As in PostgreSQL, 0 means no limit of one's own.
                 self.settings.timeout = if asked.is_zero() { most } else { asked.min(most) };
             }
-            _ => return Err(wrong("is unknown; there are as_of and statement_timeout".to_owned())),
+            "min_position" => {
+                self.settings.min_position = match value.trim() {
+                    "none" => None,
+                    digits => Some(digits.parse().map_err(|_| {
+                        wrong("wanted a log position such as 1200, or none".to_owned())
+                    })?),
+                };
+            }
+            _ => {
+                let there = "is unknown; there are as_of, statement_timeout and min_position";
+                return Err(wrong(there.to_owned()));
+            }
         }
         Ok(())
     }
@@ -100,6 +110,10 @@ impl Session {
         match name.to_ascii_lowercase().as_str() {
             "as_of" => Some(self.settings.as_of.to_string()),
             "statement_timeout" => Some(format!("{}ms", self.settings.timeout.as_millis())),
+            "min_position" => {
+                let position = self.settings.min_position.map(|position| position.to_string());
+                Some(position.unwrap_or_else(|| "none".to_owned()))
+            }
             _ => None,
         }
     }
@@ -146,19 +160,27 @@ impl Running {
 
 impl Engine {
     pub(super) fn settings(&self) -> Settings {
-        Settings { as_of: AsOf::Head, timeout: self.desk.limits().timeout }
+        Settings { as_of: AsOf::Head, min_position: None, timeout: self.desk.limits().timeout }
     }
 
     pub(super) async fn prepare(&self, sql: &str, settings: Settings) -> Result<Prepared, Error> {
-        let snapshot = Box::pin(self.at(settings.as_of)).await?;
         self.past.forget_unsettled();
+        let dialect = self.template.config().options().sql_parser.dialect;
+        let statement = self.template.sql_to_statement(sql, &dialect)?;
         let environment = self.desk.environment()?;
-        let state = SessionStateBuilder::new_from_existing(snapshot.context.state())
-            .with_runtime_env(environment)
-            .build();
-        let context = SessionContext::new_with_state(state);
+        let snapshot = match settings.as_of {
+            AsOf::Head => {
+                self.ready(settings.timeout).await?;
+                if let Some(position) = settings.min_position {
+                    self.reach(position, settings.timeout).await?;
+                }
+                Box::pin(self.head(&statement, environment)).await?
+            }
+            as_of => Box::pin(self.past(as_of)).await?.within(environment),
+        };
+        let context = snapshot.context;
         let plan = loop {
-            match Box::pin(context.state().create_logical_plan(sql)).await {
+            match Box::pin(context.state().statement_to_plan(statement.clone())).await {
                 Ok(plan) => break plan,
                 // A table as of another moment is made, and the question understood anew.
                 Err(error) => match Wanted::of(&error) {
@@ -194,11 +216,11 @@ impl Engine {
         let schema = frame.schema().inner().clone();
         let seat = self.desk.seat().await?;
         let limits = self.desk.limits().clone();
-        let rows = self.desk.start(seat, timeout, |sender| async move {
+        let rows = self.desk.start(seat, timeout, |sender, gate| async move {
             let told = |error| Error::of_run(error, &limits);
             let context = Arc::new(frame.task_ctx());
             let plan = Box::pin(frame.create_physical_plan()).await.map_err(told)?;
-            let plan = yielding(plan).map_err(told)?;
+            let plan = gate.put_in(plan).map_err(told)?;
             let mut stream = execute_stream(plan, context).map_err(told)?;
             while let Some(batch) = stream.next().await {
                 if sender.send(Ok(batch.map_err(told)?)).await.is_err() {
@@ -209,20 +231,6 @@ impl Engine {
         })?;
         Ok(Running { schema, position: prepared.position, rows })
     }
-}
-
-/// The same plan, with a place to pause behind whatever makes many batches out of one: the
-/// engine pauses where rows are read only, so that a join of few rows that gives many would hold
-/// its thread, and with it the end of its own time, to the end.
-fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-    let wrapped = plan.transform_up(|node| {
-        let multiplies = node.children().len() > 1 || node.name() == "UnnestExec";
-        Ok(match multiplies {
-            true => Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<_>),
-            false => Transformed::no(node),
-        })
-    })?;
-    Ok(wrapped.data)
 }
 
 /// A time as PostgreSQL writes it.

@@ -12,6 +12,8 @@ use datafusion::catalog::TableFunctionImpl;
 use datafusion::common::plan_err;
 use datafusion::datasource::TableProvider;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
@@ -19,10 +21,7 @@ use futures::FutureExt as _;
 
 use super::as_of::AsOf;
 use super::{Engine, Error, register};
-use crate::event::Recorded;
-use crate::projection::live::LiveState;
-use crate::projection::sql::{self, ViewStatus};
-use crate::projection::tables::Tables;
+use crate::projection::sql::{self, Fold, ViewStatus};
 
 /// Earlier moments that are kept.
 const KEPT: usize = 4;
@@ -32,6 +31,16 @@ const KEPT: usize = 4;
 pub(super) struct Snapshot {
     pub(super) position: Option<u64>,
     pub(super) context: SessionContext,
+}
+
+impl Snapshot {
+    /// The same, with memory and disk of one question.
+    pub(super) fn within(self, environment: Arc<RuntimeEnv>) -> Self {
+        let state = SessionStateBuilder::new_from_existing(self.context.state())
+            .with_runtime_env(environment)
+            .build();
+        Self { context: SessionContext::new_with_state(state), ..self }
+    }
 }
 
 /// Earlier moments, the last one that was asked about at the end.
@@ -68,6 +77,11 @@ impl Past {
         kept.push_back(new);
     }
 
+    /// Lets questions name a table as of a moment of its own.
+    pub(super) fn register(&self, context: &SessionContext) {
+        context.register_udtf("as_of", Arc::new(AsOfFunction(self.clone())));
+    }
+
     /// Forgets what more events may have come to.
     pub(super) fn forget_unsettled(&self) {
         self.kept().retain(|known| known.is_settled);
@@ -75,14 +89,6 @@ impl Past {
 }
 
 impl Engine {
-    /// Every table as of a moment.
-    pub(super) async fn at(&self, as_of: AsOf) -> Result<Snapshot, Error> {
-        match as_of {
-            AsOf::Head => self.head().await,
-            AsOf::Position(_) | AsOf::Time(_) => Box::pin(self.past(as_of)).await,
-        }
-    }
-
     /// Every table as of an earlier moment.
     pub(super) async fn past(&self, as_of: AsOf) -> Result<Snapshot, Error> {
         if let Some(kept) = self.past.get(as_of).filter(|kept| kept.is_settled) {
@@ -98,18 +104,17 @@ impl Engine {
             (AsOf::Head, head) => head,
             (AsOf::Time(_), None) => None,
         };
-        let mut tables = Tables::default();
-        let mut live = LiveState::default();
+        let mut fold = Fold::default();
         if position.is_some() {
-            let follow = |recorded: &Recorded| drop(live.apply(recorded));
-            self.reader.advance(&mut tables, position, follow).await?;
+            self.reader.fold(&mut fold, position).await?;
         }
-        let context = sql::session(tables.batches().map_err(sql::Error::from)?)?;
+        let Fold { tables, live } = fold;
+        let context = sql::session_of(&tables)?;
         Box::pin(sql::replay_all(&context, &sql::served(&self.store, &self.views))).await?;
         let status: Vec<_> = self.views.iter().map(|view| ViewStatus::at(view, position)).collect();
         register::system(&context, &status)?;
         register::live(&context, sql::live_tables(&live)?)?;
-        self.register(&context);
+        self.past.register(&context);
         let snapshot = Snapshot { position, context };
         let is_settled = match as_of {
             // Another event may still be recorded by then.
@@ -119,11 +124,6 @@ impl Engine {
         };
         self.past.put(Kept { as_of, snapshot: snapshot.clone(), is_settled });
         Ok(snapshot)
-    }
-
-    /// What every engine has beside its tables.
-    pub(super) fn register(&self, context: &SessionContext) {
-        context.register_udtf("as_of", Arc::new(AsOfFunction(self.past.clone())));
     }
 }
 

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::projection::history::{append, campaign, moment};
 
+mod follow;
 mod kpi;
 mod session;
 

@@ -38,6 +38,9 @@ pub fn views() -> Vec<View> {
     let mut known = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
     if !known.iter().map(|(parsed, _)| parsed).eq(&parsed) {
         let views = checked(parsed.clone());
+        for refused in views.iter().filter_map(View::refused) {
+            tracing::warn!(%refused, "a view is refused; what was stored of it serves on");
+        }
         *known = parsed.into_iter().zip(views).collect();
     }
     known.iter().map(|(_, checked)| checked.clone()).collect()

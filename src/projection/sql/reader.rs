@@ -1,4 +1,4 @@
-//! The log as the fold reads it.
+//! The log as the fold reads it, and the fold.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use super::Error;
 use crate::base::Timestamp;
 use crate::event::Recorded;
 use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog};
+use crate::projection::live::LiveState;
 use crate::projection::tables::Tables;
 
 /// Events of one read.
@@ -67,20 +68,55 @@ impl LogReader {
         until: Option<u64>,
         mut also: impl FnMut(&Recorded),
     ) -> Result<(), Error> {
+        let next = tables.next();
+        let take = |recorded: &Recorded| {
+            tables.apply(recorded);
+            also(recorded);
+        };
+        self.each(next, until, take).await
+    }
+
+    /// Takes every fact up to a position (or the head) into a fold.
+    pub(crate) async fn fold(&self, fold: &mut Fold, until: Option<u64>) -> Result<(), Error> {
+        self.each(fold.tables.next(), until, |recorded| fold.apply(recorded)).await
+    }
+
+    /// Shows every event from one position to another (or the head).
+    async fn each(
+        &self,
+        mut next: u64,
+        until: Option<u64>,
+        mut take: impl FnMut(&Recorded),
+    ) -> Result<(), Error> {
         let Some(head) = self.log.head() else { return Ok(()) };
         let end = until.unwrap_or(head).min(head);
-        while tables.next() <= end {
-            let from = AllRead::Position(tables.next());
-            let page = self.log.read_all(from, Direction::Forwards, PAGE).await?;
+        while next <= end {
+            let page =
+                self.log.read_all(AllRead::Position(next), Direction::Forwards, PAGE).await?;
             let Some(last) = page.last().map(|recorded| recorded.position) else { break };
-            for recorded in page.iter().filter(|recorded| recorded.position <= end) {
-                tables.apply(recorded);
-                also(recorded);
-            }
-            if last > end {
-                break;
-            }
+            page.iter().filter(|recorded| recorded.position <= end).for_each(&mut take);
+            next = last.saturating_add(1);
         }
         Ok(())
+    }
+}
+
+/// The base tables and the live state, at one position.
+#[derive(Default)]
+pub(crate) struct Fold {
+    /// The base tables.
+    pub(crate) tables: Tables,
+    /// The live state.
+    pub(crate) live: LiveState,
+}
+
+impl Fold {
+    /// Takes the next event in. One before it is passed over.
+    pub(crate) fn apply(&mut self, recorded: &Recorded) {
+        if recorded.position >= self.tables.next() {
+            // Both stand at the same position, so the live state takes each.
+            let event = self.live.apply(recorded).ok().flatten();
+            self.tables.take(recorded, event.as_ref());
+        }
     }
 }

@@ -15,10 +15,9 @@ use datafusion::prelude::SessionContext;
 
 use super::compute::{compute, dirty, split, stored_schema, table_of};
 use super::stored::{provider, served};
-use super::{Error, View, session};
+use super::{Error, View, session_of};
 use crate::base::Timestamp;
 use crate::projection::store::{Manifest, Store, StoredFile, StoredWindow};
-use crate::projection::table::BaseTable;
 use crate::projection::tables::Tables;
 use crate::projection::view::Width;
 use crate::projection::window::DirtySet;
@@ -94,11 +93,11 @@ async fn step(
     if now.is_some_and(|now| !views.iter().any(|view| store.is_due(view, now))) {
         return Ok(views.iter().map(|view| left_as_it_is(view, store)).collect());
     }
-    let batches = tables.batches()?;
-    let rows = batches.iter().map(|table| (table.name.to_owned(), rows_of(table))).collect();
+    let counts = tables.all().into_iter().map(|table| (table.name().to_owned(), table.count()));
+    let rows = counts.map(|(name, count)| (name, count as u64)).collect();
     let views = served(store, views);
     let mut pass = Pass {
-        context: session(batches)?,
+        context: session_of(tables)?,
         store,
         tables,
         rows,
@@ -129,11 +128,6 @@ async fn step(
         all.insert(view.table(), done);
     }
     Ok(views.iter().filter_map(|view| all.remove(&view.table())).collect())
-}
-
-fn rows_of(table: &BaseTable) -> u64 {
-    let rows: usize = table.batches.iter().map(RecordBatch::num_rows).sum();
-    u64::try_from(rows).unwrap_or(u64::MAX)
 }
 
 fn left_as_it_is(view: &View, store: &Store) -> Refreshed {

@@ -12,6 +12,7 @@ use crate::event_log::EmbeddedLog;
 use crate::event_log::spread::Spread;
 use crate::projection::history::{append, campaign};
 use crate::projection::store::{Manifest, StoredFile};
+use crate::projection::window::DirtySet;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
@@ -114,6 +115,29 @@ async fn positions_far_apart_give_the_same_views() {
     let context = session(tables.batches().expect("batches")).expect("a session");
     let status = Box::pin(status(&context, &store, &views, &tables)).await.expect("a status");
     assert!(status.iter().all(|view| view.lag == 3), "{status:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_windows_alone_are_what_they_are_among_all() {
+    let folder = folder();
+    append(folder.path(), &campaign(17, 60)).await;
+    let mut tables = Tables::default();
+    let reader = LogReader::open(folder.path()).expect("a log");
+    reader.advance(&mut tables, None, |_| {}).await.expect("reads");
+    let context = session_of(&tables).expect("a session");
+    let views = views();
+    replay_all(&context, &views).await.expect("computes");
+    let mut rng = Rng::from_seed(17);
+    for view in &views {
+        let all = Box::pin(compute::compute(&context, view, None)).await.expect("computes");
+        let some = all.keys().copied().filter(|_| rng.below(2) == 0);
+        let mut wanted = DirtySet::new(view.width);
+        some.for_each(|window| wanted.insert(window));
+        let found = compute::compute(&context, view, Some(&wanted)).await.expect("computes");
+        let expected: std::collections::BTreeMap<_, _> =
+            all.into_iter().filter(|(window, _)| wanted.windows().contains(window)).collect();
+        assert_eq!(found, expected, "{}", view.table());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::compute::stored_schema;
 use super::replay::{replay, replay_all};
 use super::stored::served;
-use super::{Error, LogReader, View, session};
+use super::{Error, LogReader, View, session_of};
 use crate::projection::store::{Manifest, Store, StoredFile, encode};
 use crate::projection::tables::Tables;
 
@@ -79,7 +79,7 @@ pub(super) async fn verify(
         if let Some(position) = position {
             reader.advance(&mut tables, Some(position), |_| {}).await?;
         }
-        let context = session(tables.batches()?)?;
+        let context = session_of(&tables)?;
         // What the views read, and the views themselves.
         Box::pin(replay_all(&context, &views)).await?;
         for (view, manifest) in stored {

@@ -64,7 +64,14 @@ impl Tables {
     fn apply_to_lists(&mut self, event: &Event, at: Timestamp, position: i64) {
         match event {
             Event::CampaignCreated(fact) => {
-                let place = self.campaigns.push(Campaign::created(fact, at, position));
+                let row = Campaign::created(fact, at, position);
+                if let Some(place) = self.places.campaigns.get(&fact.campaign_id) {
+                    if let Some(old) = self.campaigns.change(*place) {
+                        *old = row.instead_of(old);
+                    }
+                    return;
+                }
+                let place = self.campaigns.push(row);
                 self.places.campaigns.insert(fact.campaign_id.clone(), place);
             }
             Event::CampaignStarted(fact) => self.campaign(&fact.campaign_id, position, |row| {
@@ -86,7 +93,14 @@ impl Tables {
                 row.duplicate_rows += int(fact.duplicates);
             }),
             Event::LeadImported(fact) => {
-                let place = self.leads.push(Lead::imported(fact, at, position));
+                let row = Lead::imported(fact, at, position);
+                if let Some(place) = self.places.leads.get(&fact.lead_id) {
+                    if let Some(old) = self.leads.change(*place) {
+                        *old = row.instead_of(old);
+                    }
+                    return;
+                }
+                let place = self.leads.push(row);
                 self.places.leads.insert(fact.lead_id, place);
                 self.campaign(&fact.campaign_id, position, |row| row.leads += 1);
             }
@@ -158,6 +172,10 @@ impl Tables {
     fn apply_to_calls(&mut self, event: &Event, at: Timestamp, position: i64) {
         match event {
             Event::AttemptStarted(fact) => {
+                if self.places.attempts.contains_key(&fact.call_id) {
+                    self.attempt(fact.call_id, position, |row| row.started_again(fact));
+                    return;
+                }
                 let place = self.attempts.push(Attempt::started(fact, at, position));
                 self.places.attempts.insert(fact.call_id, place);
                 self.places.call_leads.insert(fact.call_id, fact.lead_id);
@@ -167,6 +185,10 @@ impl Tables {
                 });
             }
             Event::LegStarted(fact) => {
+                if self.places.legs.contains_key(&fact.leg_id) {
+                    self.leg(fact.leg_id, position, |row| row.started_again(fact));
+                    return;
+                }
                 let campaign_id = self.campaign_of(fact.call_id);
                 let place = self.legs.push(Leg::started(fact, campaign_id, at, position));
                 self.places.legs.insert(fact.leg_id, place);
@@ -208,20 +230,22 @@ impl Tables {
         match event {
             Event::TurnSpoken(fact) => {
                 let place = self.place(fact.call_id, at, position);
-                self.turns.push(Turn::spoken(fact, place));
-                self.attempt(fact.call_id, position, |row| {
-                    row.turns += 1;
-                    row.stage = Some(fact.stage.clone());
-                });
+                if self.put_turn(fact.call_id, Turn::spoken(fact, place)) {
+                    self.attempt(fact.call_id, position, |row| {
+                        row.turns += 1;
+                        row.stage = Some(fact.stage.clone());
+                    });
+                }
             }
             Event::TurnHeard(fact) => {
                 let place = self.place(fact.call_id, at, position);
-                self.turns.push(Turn::heard(fact, place));
-                self.attempt(fact.call_id, position, |row| row.turns += 1);
+                if self.put_turn(fact.call_id, Turn::heard(fact, place)) {
+                    self.attempt(fact.call_id, position, |row| row.turns += 1);
+                }
             }
             Event::IntentTagged(fact) => {
                 let place = self.place(fact.call_id, at, position);
-                self.intent_tags.push(IntentTag::of(fact, place));
+                self.put_intent_tag(fact.call_id, IntentTag::of(fact, place));
             }
             Event::TransferRequested(fact) => self.attempt(fact.call_id, position, |row| {
                 row.transfer_reason = Some(fact.reason.clone());
@@ -233,7 +257,7 @@ impl Tables {
                 }
             }
             Event::CommitmentMade(fact) => {
-                self.commitments.push(Commitment::of(fact, at, position));
+                self.put_commitment(fact.call_id, Commitment::of(fact, at, position));
                 self.attempt(fact.call_id, position, |row| {
                     row.commitment = Some(fact.kind.clone());
                     row.is_committed = true;

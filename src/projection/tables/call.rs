@@ -153,6 +153,14 @@ pub(super) const fn handler_kind(handler: &Handler) -> &'static str {
     }
 }
 
+/// Whose side a leg is, with the carrier or the agent.
+fn party(kind: &LegKind) -> (&'static str, Option<String>, Option<String>) {
+    match kind {
+        LegKind::Customer(carrier) => ("customer", Some(carrier.to_string()), None),
+        LegKind::Agent(agent) => ("agent", None, Some(agent.to_string())),
+    }
+}
+
 impl Attempt {
     pub(super) fn started(fact: &AttemptStarted, at: Timestamp, position: i64) -> Self {
         Self {
@@ -196,6 +204,14 @@ impl Attempt {
             reason: None,
             last_position: position,
         }
+    }
+
+    /// Something else is said of the same attempt.
+    pub(super) fn started_again(&mut self, fact: &AttemptStarted) {
+        self.campaign_id = fact.campaign_id.to_string();
+        self.lead_id = fact.lead_id.to_string();
+        self.subject_id = fact.subject_id.to_string();
+        self.attempt_number = i64::from(fact.attempt_number);
     }
 
     pub(super) fn answered(&mut self, fact: &CallAnswered, at: Timestamp) {
@@ -265,10 +281,7 @@ impl Leg {
         at: Timestamp,
         position: i64,
     ) -> Self {
-        let (party, carrier_id, agent_id) = match &fact.kind {
-            LegKind::Customer(carrier) => ("customer", Some(carrier.to_string()), None),
-            LegKind::Agent(agent) => ("agent", None, Some(agent.to_string())),
-        };
+        let (party, carrier_id, agent_id) = party(&fact.kind);
         Self {
             leg_id: fact.leg_id.to_string(),
             call_id: fact.call_id.to_string(),
@@ -295,6 +308,12 @@ impl Leg {
             jitter_us: None,
             last_position: position,
         }
+    }
+
+    /// Something else is said of the same leg.
+    pub(super) fn started_again(&mut self, fact: &LegStarted) {
+        (self.party, self.carrier_id, self.agent_id) = party(&fact.kind);
+        self.call_id = fact.call_id.to_string();
     }
 
     pub(super) fn progressed(&mut self, fact: &LegProgressed) {

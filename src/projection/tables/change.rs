@@ -2,10 +2,21 @@
 
 use super::Tables;
 use super::call::{Attempt, Leg};
+use super::known::Part;
 use super::list::{Campaign, Lead};
 use super::state::{AgentInterval, CarrierInterval};
-use super::talk::Place;
+use super::talk::{Commitment, IntentTag, Place, Turn};
 use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
+use crate::projection::table::{Fact, Table};
+
+/// Which of some rows says the same.
+fn find<R: Fact>(
+    table: &Table<R>,
+    mut places: impl Iterator<Item = usize>,
+    is_same: impl Fn(&R) -> bool,
+) -> Option<usize> {
+    places.find(|place| table.get(*place).is_some_and(&is_same))
+}
 
 impl Tables {
     pub(super) fn campaign_of(&self, call_id: CallId) -> Option<String> {
@@ -22,6 +33,47 @@ impl Tables {
             at,
             position,
         }
+    }
+
+    /// Adds a turn, or changes the one of this number. Whether it is new.
+    pub(super) fn put_turn(&mut self, call_id: CallId, turn: Turn) -> bool {
+        let is_same = |row: &Turn| (row.turn, row.speaker) == (turn.turn, turn.speaker);
+        let found = find(&self.turns, self.known.places(call_id, Part::Turn), is_same);
+        let Some(old) = found.and_then(|place| self.turns.change(place)) else {
+            let place = self.turns.push(turn);
+            self.known.add(call_id, Part::Turn, place);
+            return true;
+        };
+        // Where and when it was said stays.
+        let stage = if turn.speaker == "robot" { turn.stage } else { old.stage.take() };
+        let (campaign_id, occurred_at) = (old.campaign_id.take(), old.occurred_at);
+        *old = Turn { campaign_id, stage, occurred_at, ..turn };
+        false
+    }
+
+    /// Adds a tag, or changes the one that finds the same in the same turn.
+    pub(super) fn put_intent_tag(&mut self, call_id: CallId, tag: IntentTag) {
+        let is_same = |row: &IntentTag| (row.turn, &row.intent) == (tag.turn, &tag.intent);
+        let found = find(&self.intent_tags, self.known.places(call_id, Part::IntentTag), is_same);
+        let Some(old) = found.and_then(|place| self.intent_tags.change(place)) else {
+            let place = self.intent_tags.push(tag);
+            self.known.add(call_id, Part::IntentTag, place);
+            return;
+        };
+        let (campaign_id, stage) = (old.campaign_id.take(), old.stage.take());
+        *old = IntentTag { campaign_id, stage, occurred_at: old.occurred_at, ..tag };
+    }
+
+    /// Adds a commitment, or changes the one of the same kind in the same call.
+    pub(super) fn put_commitment(&mut self, call_id: CallId, made: Commitment) {
+        let is_same = |row: &Commitment| row.kind == made.kind;
+        let found = find(&self.commitments, self.known.places(call_id, Part::Commitment), is_same);
+        let Some(old) = found.and_then(|place| self.commitments.change(place)) else {
+            let place = self.commitments.push(made);
+            self.known.add(call_id, Part::Commitment, place);
+            return;
+        };
+        *old = Commitment { made_at: old.made_at, ..made };
     }
 
     pub(super) fn campaign(

@@ -136,7 +136,39 @@ impl Campaign {
     }
 }
 
+impl Campaign {
+    /// What is said now, with what came of it before.
+    pub(super) fn instead_of(self, old: &Self) -> Self {
+        Self {
+            state: old.state,
+            leads: old.leads,
+            rejected_rows: old.rejected_rows,
+            duplicate_rows: old.duplicate_rows,
+            created_at: old.created_at,
+            started_at: old.started_at,
+            completed_at: old.completed_at,
+            ..self
+        }
+    }
+}
+
 impl Lead {
+    /// What is said now, with what came of it before.
+    pub(super) fn instead_of(self, old: &Self) -> Self {
+        Self {
+            imported_at: old.imported_at,
+            attempts: old.attempts,
+            last_attempt_at: old.last_attempt_at,
+            last_disposition: old.last_disposition,
+            is_reached: old.is_reached,
+            is_refused: old.is_refused,
+            level: old.level,
+            is_committed: old.is_committed,
+            is_opted_out: old.is_opted_out,
+            ..self
+        }
+    }
+
     pub(super) fn imported(fact: &LeadImported, at: Timestamp, position: i64) -> Self {
         let text = |name: &str| fact.portrait.get(name).cloned();
         Self {

@@ -14,6 +14,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 
 use super::*;
 use crate::projection::table::BaseTable;
+use crate::projection::tables::Tables;
 
 fn source(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)

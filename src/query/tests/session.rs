@@ -1,7 +1,9 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+use futures::FutureExt as _;
 
 use super::super::{Encoded, Encoding, Limits, Session};
 use super::*;
@@ -136,6 +138,64 @@ async fn who_finds_no_seat_waits_and_who_finds_no_room_is_refused() {
     let refused = ask(&session, "select 1 one").await.expect_err("no room");
     assert_eq!(refused.code(), "busy", "{refused}");
     drop(first);
+}
+
+/// Who was told that it took too long has no seat any more, and neither has who went away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_is_free_as_soon_as_nobody_waits_for_its_question() {
+    let whole = folder();
+    append(whole.path(), &campaign(13, 5)).await;
+    let limits = Limits { running: 1, waiting: 0, ..Limits::default() };
+    let mut session = session(&whole, limits).await;
+    session.set("statement_timeout", "50ms").expect("set");
+    for long in
+        [LONG, "select count(*) from generate_series(1, 100000) a, generate_series(1, 100000) b"]
+    {
+        let failed = ask(&session, long).await.expect_err("too long");
+        assert_eq!(failed.code(), "timeout", "{failed}");
+        free(&session).await;
+        let running = Box::pin(session.query(long, nothing())).await.expect("runs");
+        drop(running);
+        free(&session).await;
+    }
+}
+
+/// Waits for the one seat there is: much shorter than any of the long questions would take.
+async fn free(session: &Session) {
+    let until = tokio::time::Instant::now() + Duration::from_secs(2);
+    loop {
+        match ask(session, "select 1 one").await {
+            Ok(_) => return,
+            Err(error) if tokio::time::Instant::now() < until => {
+                assert!(matches!(error.code(), "busy" | "timeout"), "{error}");
+                tokio::task::yield_now().await;
+            }
+            Err(error) => panic!("the seat is still taken: {error}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_heavy_questions_do_not_hold_a_light_one_up() {
+    let whole = folder();
+    append(whole.path(), &campaign(13, 5)).await;
+    let session = session(&whole, Limits::default()).await;
+    let mut heavy = Vec::new();
+    for _ in 0..10 {
+        heavy.push(Box::pin(session.query(LONG, nothing())).await.expect("runs").rows);
+    }
+    let began = tokio::time::Instant::now();
+    assert_eq!(
+        ask(&session, "select count(*) n from events").await.expect("answers").rows.len(),
+        1
+    );
+    let waited = began.elapsed();
+    // All ten are still at it: a light question overtakes them.
+    for rows in &mut heavy {
+        assert!(rows.next().now_or_never().is_none(), "a heavy question is over after {waited:?}");
+    }
+    // Far below the tens of seconds that ten of them take, on a machine that is busy besides.
+    assert!(waited < Duration::from_secs(3), "{waited:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

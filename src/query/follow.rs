@@ -1,0 +1,191 @@
+//! An engine that follows the log.
+//!
+//! In: events as they become durable. Out: tables that are some milliseconds old, and views that
+//! are some seconds old. Invariants: the fold has a thread of its own, and so have the views,
+//! so that neither waits for a question, and no question waits for a view. Both end with the
+//! engine.
+
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{Engine, Error, Limits};
+use crate::base::Timestamp;
+use crate::event_log::{EventLog, SubscriptionError, SubscriptionItem};
+use crate::projection::sql::LogReader;
+
+/// Events that are taken in before questions see them, where so many are there.
+const BATCH: usize = 1_024;
+/// From one refresh of the views to the next. They are to be 5 s old at most.
+const REFRESH_EVERY: Duration = Duration::from_secs(1);
+/// Before the log is asked again after it could not be read.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The threads that follow the log.
+pub(super) struct Follower {
+    facts: JoinHandle<()>,
+    /// Dropped, it ends what waits.
+    _stop: watch::Sender<()>,
+    threads: Vec<Runtime>,
+}
+
+impl Follower {
+    /// Whether events are still taken in.
+    pub(super) fn is_at_work(&self) -> bool {
+        !self.facts.is_finished()
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        for threads in self.threads.drain(..) {
+            // Not to be waited for on a thread of another runtime.
+            threads.shutdown_background();
+        }
+    }
+}
+
+impl Engine {
+    /// Follows a log from its beginning, with views in a data folder, until it is dropped. It
+    /// is there at once; questions wait until what is in the log now was taken in.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn follow(
+        log: Arc<dyn EventLog>,
+        data_dir: &Path,
+        limits: Limits,
+    ) -> Result<Arc<Self>, Error> {
+        let engine = Arc::new(Self::new(LogReader::over(log.clone()), data_dir, limits)?);
+        let (facts, views) = (threads("facts")?, threads("views")?);
+        let (stop, stopped) = watch::channel(());
+        let published = engine.published.subscribe();
+        drop(views.spawn(keep_views(Arc::downgrade(&engine), published, stopped.clone())));
+        let following = facts.spawn(keep_facts(Arc::downgrade(&engine), log, stopped));
+        let threads = vec![facts, views];
+        drop(engine.follower.set(Follower { facts: following, _stop: stop, threads }));
+        Ok(engine)
+    }
+
+    /// Takes the next events in and lets questions see them.
+    async fn take_in(&self, items: &[SubscriptionItem]) {
+        let mut fold = self.fold.lock().await;
+        let mut has_caught_up = self.published.borrow().has_caught_up;
+        for item in items {
+            match item {
+                SubscriptionItem::Event(recorded) => fold.apply(recorded),
+                SubscriptionItem::CaughtUp => has_caught_up = true,
+            }
+        }
+        // Nobody sees the way there.
+        if has_caught_up {
+            drop(self.publish(&fold, None, true));
+        }
+    }
+}
+
+/// One thread.
+fn threads(name: &str) -> Result<Runtime, Error> {
+    let threads = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name(name)
+        .enable_all()
+        .build();
+    threads.map_err(Error::Threads)
+}
+
+/// Follows the log for as long as there is an engine.
+async fn keep_facts(
+    engine: Weak<Engine>,
+    log: Arc<dyn EventLog>,
+    mut stopped: watch::Receiver<()>,
+) {
+    loop {
+        let ended = tokio::select! {
+            biased;
+            _ = stopped.changed() => return,
+            ended = follow(&engine, &log) => ended,
+        };
+        match ended {
+            // Where the writer failed, the platform stops too and says so.
+            Ok(()) | Err(SubscriptionError::Closed | SubscriptionError::WriterFailed(_)) => break,
+            Err(error) => tracing::warn!(%error, "the tables stand still; the log is asked again"),
+        }
+        tokio::time::sleep(RETRY_AFTER).await;
+    }
+    if let Some(engine) = engine.upgrade() {
+        engine.take_in(&[SubscriptionItem::CaughtUp]).await;
+    }
+}
+
+async fn follow(engine: &Weak<Engine>, log: &Arc<dyn EventLog>) -> Result<(), SubscriptionError> {
+    let Some(there) = engine.upgrade() else { return Ok(()) };
+    let after = there.fold.lock().await.tables.seen();
+    drop(there);
+    let mut feed = log.subscribe_all(after).named("sql");
+    let mut items = Vec::with_capacity(BATCH);
+    loop {
+        let mut next = Some(feed.next().await);
+        let ended = loop {
+            match next {
+                Some(Ok(item)) => items.push(item),
+                Some(Err(error)) => break Some(error),
+                None => break None,
+            }
+            next = if items.len() < BATCH { feed.next().now_or_never() } else { None };
+        };
+        let Some(engine) = engine.upgrade() else { return Ok(()) };
+        engine.take_in(&items).await;
+        items.clear();
+        if let Some(error) = ended {
+            return Err(error);
+        }
+    }
+}
+
+/// Brings the views up to the tables, again and again, for as long as there is an engine.
+async fn keep_views(
+    engine: Weak<Engine>,
+    mut published: watch::Receiver<super::head::Published>,
+    mut stopped: watch::Receiver<()>,
+) {
+    let begun = tokio::time::Instant::now();
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopped.changed() => return,
+            is_there = published.wait_for(|now| now.has_caught_up) => {
+                if is_there.is_err() {
+                    return;
+                }
+            }
+        }
+        published.mark_unchanged();
+        let Some(there) = engine.upgrade() else { return };
+        let now = i64::try_from(begun.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let refreshed = Box::pin(there.refresh_due(Timestamp::from_micros(now))).await;
+        drop(there);
+        let is_behind = refreshed.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the views stand still; they are tried again");
+            false
+        });
+        tokio::time::sleep(REFRESH_EVERY).await;
+        if is_behind {
+            continue;
+        }
+        tokio::select! {
+            biased;
+            _ = stopped.changed() => return,
+            changed = published.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
