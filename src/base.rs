@@ -15,7 +15,8 @@ mod units;
 
 pub use hex::{hex, sha256_hex, unhex};
 pub use id::{
-    AgentId, CallId, CampaignId, CarrierId, EventId, IdError, LeadId, LegId, ScriptId, SubjectId,
+    AgentId, CallId, CampaignId, CarrierId, EventId, IdError, IdSequence, LeadId, LegId, ScriptId,
+    SubjectId,
 };
 pub use personal::{PersonName, PhoneNumber, PhoneNumberError};
 pub use rng::Rng;

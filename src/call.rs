@@ -23,9 +23,13 @@ pub use io::{CallCommand, CallInput, CallOutput, LegOver};
 use self::agent::AgentSide;
 use self::customer::CustomerSide;
 use self::talk::Talk;
-use crate::base::{CallId, CampaignId, LeadId, LegId, Millis, Rng, SubjectId, Timestamp};
+use crate::base::{CallId, CampaignId, LeadId, LegId, Millis, SubjectId, Timestamp};
 use crate::conversation::Script;
-use crate::event::{Event, Handler, HangUpParty, IntentionLevel, Portrait, RoutePurpose};
+use crate::dialing::Prices;
+use crate::event::{
+    CostBooked, CostKind, Event, Handler, HangUpParty, IntentionLevel, PartyIdentified, Portrait,
+    RoutePurpose,
+};
 
 /// What a call is about.
 #[derive(Clone, Debug)]
@@ -52,6 +56,8 @@ pub struct CallSetup {
     pub agent_ring: Millis,
     /// How long an agent may still key the outcome in once the customer has hung up.
     pub wrap_up: Millis,
+    /// What lines and agents cost.
+    pub prices: Arc<Prices>,
 }
 
 /// One call.
@@ -71,19 +77,24 @@ pub struct Call {
     ended_by: Option<HangUpParty>,
     /// Set by the robot or by a person.
     level: Option<(IntentionLevel, String)>,
+    /// Whether the one who talks is the one who was called, where that is known.
+    is_right_party: Option<bool>,
+    /// A sale that an agent keyed in, and what it is worth in minor units.
+    sale: Option<Option<u64>>,
     /// The platform wants it over.
     is_stopping: bool,
     is_done: bool,
     /// Why, where the disposition alone does not say.
     reason: Option<String>,
-    rng: Rng,
+    /// Legs so far.
+    legs: u32,
     outputs: VecDeque<CallOutput>,
 }
 
 impl Call {
     /// A call whose dial is decided and recorded. Asks for a carrier at once.
-    pub fn new(setup: CallSetup, mut rng: Rng, now: Timestamp) -> Self {
-        let leg_id = LegId::generate(now, &mut rng);
+    pub fn new(setup: CallSetup, now: Timestamp) -> Self {
+        let leg_id = LegId::of_call(now, setup.call_id, 1);
         let mut call = Self {
             setup,
             customer: CustomerSide::Choosing { leg_id },
@@ -94,10 +105,12 @@ impl Call {
             was_served: false,
             ended_by: None,
             level: None,
+            is_right_party: None,
+            sale: None,
             is_stopping: false,
             is_done: false,
             reason: None,
-            rng,
+            legs: 1,
             outputs: VecDeque::new(),
         };
         call.command(CallCommand::WantCarrier { leg_id });
@@ -130,7 +143,7 @@ impl Call {
             CallInput::Answered { leg_id, codec } => self.answered(now, leg_id, codec),
             CallInput::Over { leg_id, over, statistics } => {
                 if self.agent.has(leg_id) {
-                    self.agent_over(over, statistics);
+                    self.agent_over(now, over, statistics);
                 } else if self.customer.has(leg_id) {
                     self.customer_over(now, over, statistics);
                 }
@@ -180,6 +193,40 @@ impl Call {
 
     fn command(&mut self, command: CallCommand) {
         self.outputs.push_back(CallOutput::Command(command));
+    }
+
+    /// An id for one more leg.
+    fn next_leg(&mut self, now: Timestamp) -> LegId {
+        self.legs += 1;
+        LegId::of_call(now, self.setup.call_id, self.legs)
+    }
+
+    /// Records whether the right party talks, where that is news.
+    fn identify(&mut self, is_right_party: bool, source: &str) {
+        if self.is_right_party.replace(is_right_party) == Some(is_right_party) {
+            return;
+        }
+        self.fact(PartyIdentified {
+            call_id: self.setup.call_id,
+            campaign_id: self.setup.campaign_id.clone(),
+            lead_id: self.setup.lead_id,
+            is_right_party,
+            source: source.to_owned(),
+        });
+    }
+
+    /// Records what a leg cost that was up since a moment, where it has a price.
+    fn book(&mut self, kind: CostKind, payee: String, amount: Option<u64>, since: Timestamp) {
+        let Some(amount_milli) = amount else { return };
+        self.fact(CostBooked {
+            campaign_id: self.setup.campaign_id.clone(),
+            call_id: self.setup.call_id,
+            kind,
+            payee,
+            amount_milli,
+            currency: self.setup.prices.currency.clone(),
+            incurred_at: since,
+        });
     }
 
     /// The decision who talks came back.

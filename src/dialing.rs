@@ -1,4 +1,4 @@
-//! Who is dialled next, over which carrier, and what an ending means.
+//! Who is dialled next, over which carrier, what an ending means, and what a call costs.
 //!
 //! In: facts, the moment, the log position. Out: decisions as facts, or the reason to wait.
 //! Decisions ([`Dialing::decide_dial`], [`Dialing::choose_carrier`], [`Dialing::judge_carrier`])
@@ -11,11 +11,13 @@ mod carrier;
 mod ending;
 mod lead;
 pub mod lead_file;
+mod price;
 mod state;
 
 pub use carrier::{CARRIER_POLICY, Carrier};
 pub use ending::{LegEnding, LegVerdict, judge_ending};
 pub use lead::{Lead, LeadState};
+pub use price::{LinePrice, Prices};
 pub use state::{Campaign, DIAL_POLICY, DialDecision, Dialing, OpenAttempt, Wait};
 
 #[cfg(test)]

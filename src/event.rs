@@ -16,6 +16,7 @@ mod catalog;
 mod compliance;
 mod configuration;
 mod conversation;
+mod cost;
 mod decision;
 mod envelope;
 mod example;
@@ -26,8 +27,8 @@ mod upcast;
 
 pub use agent::{AgentSignedIn, AgentSignedOut, AgentState, AgentStateChanged};
 pub use call::{
-    AnswerClassified, AnswerVerdict, AttemptEnded, AttemptStarted, CallAnswered, CallBridged,
-    CallEnded, Disposition, HangUpParty,
+    AnswerClassified, AnswerReviewed, AnswerVerdict, AttemptEnded, AttemptStarted, CallAnswered,
+    CallBridged, CallEnded, Disposition, HangUpParty, PartyIdentified,
 };
 pub use campaign::{
     CampaignCompleted, CampaignCreated, CampaignPaused, CampaignResumed, CampaignSettings,
@@ -41,6 +42,7 @@ pub use conversation::{
     CommitmentMade, HeardKind, IntentTagged, IntentionLevel, IntentionLevelSet, OptOutHeard,
     TransferRequested, TurnHeard, TurnSpoken,
 };
+pub use cost::{CostBooked, CostKind};
 pub use decision::{
     CarrierCandidate, CarrierChosen, DialCapacity, DialDecided, Handler, HandlerCandidate,
     HandlerChosen, RoutePurpose, ScoreTerms, Veto,
@@ -53,7 +55,7 @@ pub use lead::{
     LeadImported, LeadOffered, LeadRowRejected, LeadsImported, OfferOutcome, Portrait,
     SubjectRegistered,
 };
-pub use leg::{LegAnswered, LegEnded, LegKind, LegProgressed, LegStarted};
+pub use leg::{LegAnswered, LegEnded, LegKind, LegProgressed, LegReleased, LegStarted};
 pub use reference::markdown;
 pub use upcast::{DecodeError, Upcaster, upcast};
 

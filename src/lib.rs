@@ -8,9 +8,15 @@
 /// Ids, units, timestamps, the seeded generator, masked personal values.
 pub mod base;
 
-// Layer 1: the facts.
+// Layer 1: the facts, and what every server asks for.
+/// Who may do what: users with passwords, and three roles.
+#[cfg(any(feature = "kurrentdb", feature = "sql-servers"))]
+pub mod access;
 /// The facts: one struct each, the envelope, stable names, versions, upcasters.
 pub mod event;
+/// Certificate and key for TLS.
+#[cfg(any(feature = "kurrentdb", feature = "sql-servers"))]
+pub mod tls;
 
 // Layer 2: pure cores.
 /// One call composed from the cores: inputs in, facts and commands out.

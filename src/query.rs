@@ -10,17 +10,24 @@
 
 mod answer;
 mod as_of;
-mod catalog;
+pub mod catalog;
 mod data_test;
+mod door;
 mod encode;
+#[cfg(feature = "sql-servers")]
+pub mod flight;
+mod folder;
 mod follow;
 mod gate;
 mod head;
 mod limits;
 mod params;
+#[cfg(feature = "sql-servers")]
+pub mod postgres;
 mod reference;
 mod register;
 mod saved;
+mod schemas;
 mod session;
 mod snapshot;
 
@@ -36,7 +43,9 @@ use tokio::sync::{Mutex, watch};
 pub use self::answer::Answer;
 pub use self::as_of::{AsOf, AsOfError};
 pub use self::data_test::DataTestOutcome;
+pub use self::door::Sessions;
 pub use self::encode::{Encoded, Encoding};
+pub use self::folder::ParquetFolders;
 use self::follow::Follower;
 use self::head::{Head, Published, Shown};
 use self::limits::Desk;
@@ -48,10 +57,12 @@ pub use self::session::{Prepared, Running, Session};
 use self::snapshot::Past;
 use crate::base::Timestamp;
 use crate::projection::front_matter::FrontMatterError;
+use crate::projection::live::LiveState;
 use crate::projection::sql::{
-    self, Fold, LogReader, Refreshed, View, ViewStatus, refresh_all, refresh_due, views,
+    self, LogReader, Refreshed, View, ViewStatus, refresh_all, refresh_due, views,
 };
 use crate::projection::store::Store;
+use crate::projection::tables::{Kept, Tables};
 
 /// A question cannot be answered.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +105,9 @@ pub enum Error {
     /// Our own mistake, in the middle of a question.
     #[error("run SQL: the engine failed")]
     Panicked(#[source] tokio::task::JoinError),
+    /// The base tables cannot be put on disk.
+    #[error("keep the base tables in the folder facts")]
+    Keep(#[source] std::io::Error),
     /// The tables did not come so far in time.
     #[error(
         "run SQL: the tables {} after {} ms, and position {wanted} was asked for",
@@ -190,7 +204,7 @@ impl Error {
             Self::Resources { .. } => "resources",
             Self::Timeout(_) => "timeout",
             Self::Busy { .. } => "busy",
-            Self::Ended | Self::Threads(_) | Self::Panicked(_) => "ended",
+            Self::Ended | Self::Threads(_) | Self::Panicked(_) | Self::Keep(_) => "ended",
             Self::Stale { .. } => "stale",
             Self::Ahead { .. } => "as_of",
             Self::Setting { .. } => "setting",
@@ -207,7 +221,11 @@ pub struct Engine {
     store: Store,
     views: Vec<View>,
     /// What the log is folded into. Held for some thousand events at most once it is followed.
-    fold: Mutex<Fold>,
+    fold: Mutex<Tables>,
+    /// The live state, as of the last question about it.
+    live: Mutex<LiveState>,
+    /// Where base tables are on disk.
+    kept: Kept,
     /// The base tables as questions see them.
     head: ArcSwap<Head>,
     /// How far they are.
@@ -252,6 +270,7 @@ impl Engine {
         limits: Limits,
     ) -> Result<Self, Error> {
         let engine = Self::new(reader, data_dir, limits)?;
+        engine.resume().await?;
         drop(Box::pin(engine.refresh()).await?);
         Ok(engine)
     }
@@ -265,6 +284,8 @@ impl Engine {
             store: Store::below(data_dir),
             views: views(),
             fold: Mutex::default(),
+            live: Mutex::default(),
+            kept: Kept::below(data_dir),
             head: ArcSwap::default(),
             published: watch::Sender::new(Published::default()),
             shown: ArcSwap::default(),
@@ -377,7 +398,7 @@ impl Engine {
         as_of: AsOf,
     ) -> Result<Answer, Error> {
         let settings = session::Settings { as_of, ..self.settings() };
-        let prepared = self.prepare(text, settings).await?;
+        let prepared = self.prepare(session::Asked::Text(text), settings).await?;
         let params = Params::texts(params);
         self.start(&prepared, params, settings.timeout).await?.collect().await
     }

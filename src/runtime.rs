@@ -20,9 +20,12 @@ mod log;
 mod platform;
 mod recovery;
 mod scripts;
+#[cfg(feature = "sql-servers")]
+pub mod sql;
 pub mod wire;
 
 pub use config::{Config, ConfigError};
+pub(crate) use engine::LEGS;
 pub use engine::{EngineError, Voices};
 pub use erase::{EraseError, Erased, erase};
 pub use import::{ImportError, ImportReport};

@@ -80,6 +80,35 @@ peers() {
     printf '%s\n' "$wanted" >"$folder/.installed"
 }
 
+# sql_peers: the clients of SQL and the readers of the lake that the tests run, below
+# target/peers/sql, in the versions that these files name. Does nothing where these are there.
+sql_peers() {
+    local root folder log wanted file
+    local -a files=() options=()
+    root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+    folder=$root/target/peers/sql
+    log=$root/target/peers/sql.log
+    for file in "$root/tests/peers/sql-requirements.txt" "$root/notebooks/requirements.txt"; do
+        if [[ -f $file ]]; then
+            files+=("$file")
+            options+=(--requirement "$file")
+        fi
+    done
+    wanted=$(cat "${files[@]}")
+    if [[ -f $folder/.installed && $(<"$folder/.installed") == "$wanted" ]]; then return 0; fi
+    say "fetching the clients of SQL for the tests into target/peers/sql"
+    mkdir -p "$root/target/peers"
+    rm -f "$folder/.installed"
+    {
+        python3 -m venv --clear "$folder" &&
+            "$folder/bin/pip" install --quiet --disable-pip-version-check "${options[@]}"
+    } >"$log" 2>&1 || {
+        say "the clients of SQL are missing (run notebooks, read the lake); python3 with venv and pip could not fetch them from PyPI, see $log"
+        return 1
+    }
+    printf '%s\n' "$wanted" >"$folder/.installed"
+}
+
 check_versions() {
     local found status=0
     if has rustc; then
@@ -114,7 +143,8 @@ main() {
     if [[ $target == test ]]; then
         need sipp sip-tester "answers calls in the tests"
         need 'chromium|chromium-browser|google-chrome' chromium "opens the console in the tests"
-        need python3 python3-venv "runs a client of KurrentDB in the tests"
+        need python3 python3-venv "runs clients of KurrentDB and SQL in the tests"
+        need psql postgresql-client "asks the server of SQL in the tests"
     fi
 
     local status=0
@@ -127,7 +157,10 @@ main() {
         status=1
     fi
     check_versions || status=1
-    if [[ $target == test && $status -eq 0 ]]; then peers || status=1; fi
+    if [[ $target == test && $status -eq 0 ]]; then
+        peers || status=1
+        sql_peers || status=1
+    fi
     exit "$status"
 }
 

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::event_log::EventLog;
-use crate::query::{Encoded, Encoding, Engine, Error, Params, Session};
+use crate::query::{Encoded, Encoding, Engine, Error, Params, Session, Sessions};
 
 /// The most bytes one question may have. Units: bytes.
 const QUESTION_MAX: usize = 1 << 20;
@@ -68,6 +68,15 @@ impl SqlDoor {
             .route("/api/sql", post(answer))
             .layer(DefaultBodyLimit::max(QUESTION_MAX))
             .with_state(self)
+    }
+
+    /// The same engine for other servers.
+    pub fn sessions(&self) -> Sessions {
+        let door = self.clone();
+        Arc::new(move || {
+            let door = door.clone();
+            Box::pin(async move { Ok(door.session().await) })
+        })
     }
 
     /// A session that sees what is in the log by now, or nearly so.

@@ -405,6 +405,7 @@ async fn metrics_of_a_log_that_counts_nothing_are_no_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_over_http_is_answered_with_its_position() {
     use crate::projection::history::{append, campaign};
+    use crate::query::Limits;
 
     let folder = tempfile::tempdir().unwrap();
     append(folder.path(), &campaign(3, 10)).await;
@@ -412,7 +413,7 @@ async fn a_question_over_http_is_answered_with_its_position() {
     let head = log.head().unwrap();
     let (_sender, board) = watch::channel(Arc::new(board(7)));
     let log: Arc<dyn crate::event_log::EventLog> = Arc::new(log);
-    let limits = crate::query::Limits::default();
+    let limits = Limits::default();
     let engine = crate::query::Engine::follow(log.clone(), folder.path(), limits).unwrap();
     let questions = SqlDoor::new(engine, log).routes();
     let app = routes(board, None, questions, Arc::new(Hand::default()));

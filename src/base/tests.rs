@@ -28,6 +28,54 @@ fn ids_carry_the_time_they_were_made() {
 }
 
 #[test]
+fn ids_of_a_sequence_differ_by_one_step_and_carry_their_time() {
+    let now = Timestamp::from_micros(1_795_244_400_123_000);
+    let mut ids = IdSequence::new(&mut Rng::from_seed(1));
+    let (one, two) = (EventId::next(now, &mut ids), EventId::next(now, &mut ids));
+    assert_eq!(two.0.as_u128() - one.0.as_u128(), 1);
+    let later = EventId::next(now.plus(Millis(5)), &mut ids);
+    assert_eq!(later.made_at(), Some(now.plus(Millis(5))));
+    assert_eq!(later.0.as_u128() - two.0.as_u128(), (5 << 80) + 1);
+    for id in [one, two, later] {
+        assert_eq!(id.0.get_version_num(), 7);
+        assert_eq!(id.0.get_variant(), uuid::Variant::RFC4122);
+    }
+    let other = EventId::next(now, &mut IdSequence::new(&mut Rng::from_seed(2)));
+    assert!(other.0.as_u128().abs_diff(one.0.as_u128()) > 1 << 32, "starts are drawn");
+}
+
+#[test]
+fn a_sequence_goes_round_without_touching_version_and_variant() {
+    let now = Timestamp::from_micros(1_795_244_400_123_000);
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..200 {
+        let mut ids = IdSequence::with_room(&mut Rng::from_seed(seed), u32::MAX);
+        for _ in 0..50 {
+            let id = EventId::next(now, &mut ids);
+            assert_eq!((id.0.get_version_num(), id.made_at()), (7, Some(now)));
+            assert_eq!(id.0.get_variant(), uuid::Variant::RFC4122);
+            assert!(seen.insert(id));
+        }
+    }
+}
+
+#[test]
+fn legs_have_ids_in_the_room_of_their_call() {
+    let now = Timestamp::from_micros(1_795_244_400_123_000);
+    let mut ids = IdSequence::with_room(&mut Rng::from_seed(1), 63);
+    let calls = [CallId::next(now, &mut ids), CallId::next(now, &mut ids)];
+    let mut seen = std::collections::BTreeSet::new();
+    for call in calls {
+        assert!(seen.insert(call.0));
+        for leg in 1..=63 {
+            assert!(seen.insert(LegId::of_call(now, call, leg).0));
+        }
+    }
+    let late = LegId::of_call(now.plus(Millis(9)), calls[0], 1);
+    assert_eq!(late.made_at(), Some(now.plus(Millis(9))));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_draws() {
     let draw = |seed| {
         let mut rng = Rng::from_seed(seed);

@@ -1,24 +1,33 @@
 //! The agent's side: the phone rings, the legs are joined, keys say what came of it.
 
+use super::talk::tells_party;
 use super::{Call, CallCommand, LegOver};
 use crate::base::{AgentId, LegId, Timestamp};
 use crate::conversation::Intent;
 use crate::event::{
-    AgentState, AgentStateChanged, CallBridged, DoNotCallAdded, Handler, HangUpParty, IntentTagged,
-    IntentionLevel, LegAnswered, LegKind, LegStarted, OptOutHeard, RoutePurpose,
+    AgentState, AgentStateChanged, CallBridged, CostKind, DoNotCallAdded, Handler, HangUpParty,
+    IntentTagged, IntentionLevel, LegAnswered, LegKind, LegStarted, OptOutHeard, RoutePurpose,
 };
 use crate::media::MediaStatistics;
 use crate::sip::Party;
 
 /// What an agent may key in, ended by `#`: digit, level, intent. The last one counts, but an
 /// opt-out stays one.
-const OUTCOMES: [(char, IntentionLevel, Intent); 5] = [
+const OUTCOMES: [(char, IntentionLevel, Intent); 7] = [
     ('1', IntentionLevel::A, Intent::Appointment),
+    (SALE, IntentionLevel::A, Intent::Affirm),
+    ('8', IntentionLevel::E, Intent::WrongPerson),
     ('2', IntentionLevel::B, Intent::Interested),
     ('3', IntentionLevel::C, Intent::CallbackLater),
     ('4', IntentionLevel::D, Intent::NotInterested),
     ('9', IntentionLevel::X, Intent::OptOut),
 ];
+
+/// A sale. What it is worth may follow, in whole units of the currency: `5*1200#`.
+const SALE: char = '5';
+
+/// Keys remembered before `#`: an outcome, `*`, and an amount below a thousand million.
+const KEYED_MAX: usize = 11;
 
 /// What the rule ids of such outcomes begin with; the digit follows.
 pub(super) const OUTCOME_RULE: &str = "level.agent.";
@@ -31,7 +40,7 @@ pub(super) enum AgentSide {
     /// The agent's phone rings.
     Ringing { leg_id: LegId, agent_id: AgentId, since: Timestamp, purpose: RoutePurpose },
     /// Joined with the customer.
-    Talking { leg_id: LegId, agent_id: AgentId, keyed: Option<char> },
+    Talking { leg_id: LegId, agent_id: AgentId, since: Timestamp, keyed: String },
 }
 
 impl AgentSide {
@@ -57,7 +66,7 @@ impl Call {
             self.agent_moves(&agent_id, AgentState::Ringing, AgentState::Available, None);
             return;
         }
-        let leg_id = LegId::generate(now, &mut self.rng);
+        let leg_id = self.next_leg(now);
         let purpose = if self.talk.is_open() || self.was_served {
             RoutePurpose::Transfer
         } else {
@@ -96,12 +105,17 @@ impl Call {
         self.agent_moves(&agent_id, AgentState::Ringing, AgentState::Talking, None);
         self.handler = Some(handler);
         self.was_served = true;
-        self.agent = AgentSide::Talking { leg_id, agent_id, keyed: None };
+        self.agent = AgentSide::Talking { leg_id, agent_id, since: now, keyed: String::new() };
         self.hear(now, crate::conversation::Input::Transferred);
         self.command(CallCommand::Bridge { customer, agent: leg_id });
     }
 
-    pub(super) fn agent_over(&mut self, over: LegOver, statistics: MediaStatistics) {
+    pub(super) fn agent_over(
+        &mut self,
+        now: Timestamp,
+        over: LegOver,
+        statistics: MediaStatistics,
+    ) {
         self.agent_until = None;
         match std::mem::replace(&mut self.agent, AgentSide::None) {
             AgentSide::Ringing { leg_id, agent_id, purpose, .. } => {
@@ -120,13 +134,15 @@ impl Call {
                 self.agent_moves(&agent_id, AgentState::Ringing, AgentState::Break, Some(reason));
                 self.command(CallCommand::WantHandler { purpose });
             }
-            AgentSide::Talking { leg_id, agent_id, .. } => {
+            AgentSide::Talking { leg_id, agent_id, since, .. } => {
                 let by = match over {
                     LegOver::Ended { by: Party::Remote, .. } => HangUpParty::Agent,
                     _ => self.ended_by.unwrap_or(HangUpParty::Platform),
                 };
                 let kind = LegKind::Agent(agent_id.clone());
                 self.leg_ended(leg_id, kind, over, Some(by), statistics);
+                let cost = self.setup.prices.agent(&agent_id, now.since(since));
+                self.book(CostKind::Agent, agent_id.to_string(), cost, since);
                 self.agent_moves(&agent_id, AgentState::Talking, AgentState::WrapUp, None);
                 self.hang_up_customer(HangUpParty::Agent);
             }
@@ -138,14 +154,28 @@ impl Call {
     pub(super) fn agent_digit(&mut self, digit: char) {
         let AgentSide::Talking { agent_id, keyed, .. } = &mut self.agent else { return };
         if digit != '#' {
-            *keyed = Some(digit);
+            if keyed.len() >= KEYED_MAX {
+                keyed.clear();
+            }
+            keyed.push(digit);
             return;
         }
-        let Some(key) = keyed.take() else { return };
+        let keyed = std::mem::take(keyed);
+        let sale = keyed.split_once('*').filter(|(outcome, _)| outcome.ends_with(SALE));
+        let (key, amount) = match sale {
+            Some((_, amount)) => (Some(SALE), amount),
+            None => (keyed.chars().last(), ""),
+        };
+        let Some(key) = key else { return };
         let Some((_, level, intent)) = OUTCOMES.iter().find(|(outcome, ..)| *outcome == key) else {
             return;
         };
         let source = format!("agent:{agent_id}");
+        let worth = amount.parse().ok().map(|whole| self.setup.prices.minor(whole));
+        self.sale = (key == SALE).then_some(worth);
+        if let Some(is_right) = tells_party(*intent) {
+            self.identify(is_right, &source);
+        }
         let turn = self.talk.next_turn();
         let call_id = self.setup.call_id;
         self.fact(IntentTagged {
@@ -155,6 +185,7 @@ impl Call {
             objection: None,
             confidence_ppm: crate::base::Ppm::ONE,
             source,
+            model_version: None,
         });
         if *level == IntentionLevel::X {
             self.opt_out(Some(turn), "agent");

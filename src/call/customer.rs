@@ -4,10 +4,10 @@ use super::{Call, CallCommand, LegOver};
 use crate::base::{CarrierId, LegId, Timestamp};
 use crate::dialing::{LegEnding, LegVerdict, judge_ending};
 use crate::event::{
-    CallAnswered, Disposition, HangUpParty, LegAnswered, LegEnded, LegKind, LegProgressed,
-    LegStarted, RoutePurpose,
+    CallAnswered, CostKind, Disposition, HangUpParty, LegAnswered, LegEnded, LegKind,
+    LegProgressed, LegStarted, RoutePurpose,
 };
-use crate::media::MediaStatistics;
+use crate::media::{Codec, MediaStatistics, Quality};
 use crate::sip::Party;
 
 /// Where the customer's side is.
@@ -148,10 +148,14 @@ impl Call {
                     LegOver::Ended { .. } => self.ended_by.unwrap_or(HangUpParty::Platform),
                     _ => HangUpParty::Carrier,
                 };
+                let length = now.since(answered_at);
+                let cost = self.setup.prices.line(&carrier_id, length);
+                let payee = carrier_id.to_string();
                 let kind = LegKind::Customer(carrier_id);
                 self.leg_ended(leg_id, kind, over, Some(by), statistics);
+                self.book(CostKind::Line, payee, cost, answered_at);
                 self.ended_by.get_or_insert(by);
-                self.talk.length = now.since(answered_at);
+                self.talk.length = length;
                 self.hear(now, crate::conversation::Input::HungUp);
                 self.release_agent(now);
             }
@@ -197,7 +201,7 @@ impl Call {
         match judge_ending(ending) {
             LegVerdict::NextCarrier(disposition) => {
                 self.talk.disposition = Some(disposition);
-                let leg_id = LegId::generate(now, &mut self.rng);
+                let leg_id = self.next_leg(now);
                 self.customer = CustomerSide::Choosing { leg_id };
                 self.command(CallCommand::WantCarrier { leg_id });
             }
@@ -222,6 +226,8 @@ impl Call {
             LegOver::BadSession => (None, None, Some("bad_session".to_owned())),
             LegOver::MediaTimeout => (None, None, Some("media_timeout".to_owned())),
         };
+        // Both codecs are the same to the E-model.
+        let quality = Quality::of(&statistics, Codec::Pcmu);
         self.fact(LegEnded {
             call_id: self.setup.call_id,
             leg_id,
@@ -234,6 +240,9 @@ impl Call {
             packets_received: statistics.packets_received,
             packets_lost: statistics.packets_lost,
             jitter_us: statistics.jitter_us,
+            round_trip_ms: statistics.round_trip_ms,
+            r_milli: quality.map(|quality| quality.r_milli),
+            mos_milli: quality.map(|quality| quality.mos_milli),
         });
     }
 

@@ -80,18 +80,20 @@ impl Call {
         if level != IntentionLevel::A {
             return;
         }
-        let made_with = match &self.handler {
+        let (made_with, sale) = match &self.handler {
             Some(Handler::Agent(agent_id)) if rule_id.starts_with(OUTCOME_RULE) => {
-                format!("agent:{agent_id}")
+                (format!("agent:{agent_id}"), self.sale)
             }
-            _ => "robot".to_owned(),
+            _ => ("robot".to_owned(), None),
         };
         self.fact(CommitmentMade {
             call_id: self.setup.call_id,
             campaign_id: self.setup.campaign_id.clone(),
             lead_id: self.setup.lead_id,
-            kind: "appointment".to_owned(),
+            kind: if sale.is_some() { "sale" } else { "appointment" }.to_owned(),
             made_with,
+            amount_minor: sale.flatten(),
+            currency: sale.flatten().map(|_| self.setup.prices.currency.clone()),
         });
     }
 

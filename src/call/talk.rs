@@ -3,12 +3,47 @@
 use super::{Call, CallCommand};
 use crate::base::{Millis, Timestamp};
 use crate::conversation::{
-    self, AnswerVerdict, Conversation, ConversationFact, EndReason, Heard, Input, Output,
+    self, AnswerVerdict, Conversation, ConversationFact, EndReason, Heard, Input, Intent, Output,
+    TagSource,
 };
 use crate::event::{
     AnswerClassified, Disposition, HangUpParty, HeardKind, IntentTagged, IntentionLevel,
     RoutePurpose, TransferRequested, TurnHeard, TurnSpoken,
 };
+
+/// Whether an answer tells that it is the right party who gives it: who answers to an offer is
+/// taken for the one it is made to. Nothing for what anybody may say, such as to be left alone.
+pub(super) const fn tells_party(intent: Intent) -> Option<bool> {
+    match intent {
+        Intent::WrongPerson => Some(false),
+        Intent::OptOut
+        | Intent::Complaint
+        | Intent::Abuse
+        | Intent::AskCompany
+        | Intent::AskSource
+        | Intent::AskRobot
+        | Intent::Repeat
+        | Intent::Greeting
+        | Intent::Goodbye
+        | Intent::Thanks
+        | Intent::Other => None,
+        Intent::Affirm
+        | Intent::Deny
+        | Intent::Interested
+        | Intent::AskPrice
+        | Intent::AskProduct
+        | Intent::AskProcess
+        | Intent::AskDiscount
+        | Intent::AskLocation
+        | Intent::AskGuarantee
+        | Intent::Appointment
+        | Intent::CallbackLater
+        | Intent::SendInfo
+        | Intent::TransferHuman
+        | Intent::NotInterested
+        | Intent::Hesitate => Some(true),
+    }
+}
 
 /// What was said and what is known of the ending.
 #[derive(Debug, Default)]
@@ -94,6 +129,11 @@ impl Call {
         }
     }
 
+    /// The script and its version, which give keys their meanings.
+    fn script_version(&self) -> String {
+        format!("{} {}", self.setup.script.id(), self.setup.script.version())
+    }
+
     fn drain_talk(&mut self) {
         while let Some(output) = self.talk.conversation.as_mut().and_then(Conversation::poll_output)
         {
@@ -122,7 +162,13 @@ impl Call {
     fn talk_fact(&mut self, fact: ConversationFact) {
         let call_id = self.setup.call_id;
         match &fact {
-            ConversationFact::AnswerJudged { verdict, confidence, reason, after } => {
+            ConversationFact::AnswerJudged {
+                verdict,
+                confidence,
+                reason,
+                after,
+                greeting_ended,
+            } => {
                 self.talk.is_machine = *verdict == AnswerVerdict::Machine;
                 self.fact(AnswerClassified {
                     call_id,
@@ -134,6 +180,7 @@ impl Call {
                     confidence_ppm: *confidence,
                     reason: (*reason).to_owned(),
                     after_ms: *after,
+                    greeting_ended_after_ms: *greeting_ended,
                 });
             }
             ConversationFact::TurnSpoken { turn, node, stage, text, played, completed } => {
@@ -173,7 +220,11 @@ impl Call {
                     objection: objection.map(|objection| objection.name().to_owned()),
                     confidence_ppm: *confidence,
                     source: source.name().to_owned(),
+                    model_version: Some(self.script_version()),
                 });
+                if let (TagSource::Key, Some(is_right)) = (source, tells_party(*intent)) {
+                    self.identify(is_right, source.name());
+                }
             }
             ConversationFact::OptOutRequested { turn } => self.opt_out(Some(*turn), "key"),
             ConversationFact::TransferRequested { reason } => {

@@ -9,6 +9,8 @@ mod disk;
 #[cfg(feature = "analytics")]
 mod fresh;
 mod log;
+#[cfg(feature = "analytics")]
+mod queries;
 mod seal;
 mod soak;
 
@@ -29,6 +31,9 @@ enum Command {
     Log(log::Args),
     /// Append to the KurrentDB server that --log names.
     Appends(appends::Args),
+    /// Ask the eleven questions of analysts, of Parquet files of dial attempts.
+    #[cfg(feature = "analytics")]
+    Queries(queries::Args),
     /// Seal simulated calls into Parquet and read them back.
     Seal(seal::Args),
     /// Append at a steady rate and ask, to see how old what questions see is.
@@ -46,6 +51,8 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Log(args) => log::run(common, &args),
         Command::Appends(args) => appends::run(common, &args),
+        #[cfg(feature = "analytics")]
+        Command::Queries(args) => queries::run(common, &args),
         Command::Seal(args) => seal::run(common, &args),
         #[cfg(feature = "analytics")]
         Command::Fresh(args) => fresh::run(common, &args),

@@ -71,6 +71,13 @@ fn missing_files(config: &Config) -> Vec<String> {
             missing.push(format!("kurrentdb: {key} {} is no file", path.display()));
         }
     }
+    let sql = &config.sql;
+    let files =
+        [("tls_cert", &sql.tls_cert), ("tls_key", &sql.tls_key), ("user_file", &sql.user_file)];
+    for (key, path) in files {
+        let Some(path) = path.as_ref().filter(|path| !path.is_file()) else { continue };
+        missing.push(format!("sql: {key} {} is no file", path.display()));
+    }
     for campaign in &config.campaigns {
         let files = [("script", Some(&campaign.script)), ("leads", campaign.leads.as_ref())];
         for (key, path) in files {

@@ -37,6 +37,9 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
                 if let Some(connection) = &serving.connection {
                     output::line(format!("log      {connection}"))?;
                 }
+                for door in [&serving.doors.postgres, &serving.doors.flight].into_iter().flatten() {
+                    output::line(format!("SQL      {door}"))?;
+                }
                 output::line(format!("data     {}", data_dir.display()))?;
                 let recovered = serving.recovered;
                 if recovered.interrupted_attempts > 0 || recovered.torn_tail_bytes > 0 {
@@ -54,6 +57,8 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
                 "http": serving.http.to_string(),
                 "sip": serving.sip.to_string(),
                 "log": serving.connection,
+                "postgres": serving.doors.postgres,
+                "flight": serving.doors.flight,
                 "data_dir": data_dir,
                 "interrupted_attempts": serving.recovered.interrupted_attempts,
                 "torn_tail_bytes": serving.recovered.torn_tail_bytes,

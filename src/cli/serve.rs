@@ -1,22 +1,21 @@
 //! A platform with its console: what `run` and `demo` have in common.
 
+mod questions;
+
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use self::questions::{Answering, Doors, Questions};
 use crate::api::{self, BoardSnapshot};
 use crate::base::Clock as _;
 use crate::conversation::Script;
 use crate::event_log::{EventLog, SubscriptionError};
-#[cfg(feature = "analytics")]
-use crate::query::{Engine, Limits};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::wire::{ListenError, Voice};
 use crate::runtime::{Config, EngineError, Platform, Recovered, Voices};
@@ -30,6 +29,8 @@ pub(crate) struct Serving {
     pub(crate) sip: SocketAddr,
     /// How clients of KurrentDB connect, where they may.
     pub(crate) connection: Option<String>,
+    /// How clients of SQL connect, where they may.
+    pub(crate) doors: Doors,
     /// What opening found.
     pub(crate) recovered: Recovered,
     /// What was imported at start, by campaign.
@@ -43,6 +44,7 @@ pub(crate) struct Serving {
     stop_platform: Option<oneshot::Sender<()>>,
     console: JoinHandle<Result<(), api::ApiError>>,
     stop_console: Option<oneshot::Sender<()>>,
+    answering: Answering,
 }
 
 /// Takes the console's port.
@@ -68,7 +70,8 @@ pub(crate) async fn serve(
     until_complete: bool,
 ) -> anyhow::Result<Serving> {
     let http = listener.local_addr().context("listen on HTTP tcp")?;
-    let data_dir = config.data_dir.clone();
+    let questions = Questions::open(&config).await?;
+    let doors = questions.doors();
     let platform = Platform::open(config, voices(prompts), until_complete).await?;
     let (sip, recovered) = (platform.sip(), platform.recovered());
     let connection = platform.connection();
@@ -81,7 +84,7 @@ pub(crate) async fn serve(
         let _ = console_stopped.await;
     };
     let metrics = platform.log().metrics();
-    let others = questions(&platform, &data_dir)?;
+    let (others, answering) = questions.start(&platform)?;
     let console = tokio::spawn(api::serve(listener, board.clone(), metrics, others, shutdown));
     let (stop_platform, stopped) = oneshot::channel();
     let platform = tokio::spawn(platform.run(stopped));
@@ -89,6 +92,7 @@ pub(crate) async fn serve(
         http,
         sip,
         connection,
+        doors,
         recovered,
         imports,
         board,
@@ -98,21 +102,8 @@ pub(crate) async fn serve(
         stop_platform: Some(stop_platform),
         console,
         stop_console: Some(stop_console),
+        answering,
     })
-}
-
-/// Questions over HTTP, to an engine that follows the platform's log.
-#[cfg(feature = "analytics")]
-fn questions(platform: &Platform, data_dir: &Path) -> anyhow::Result<Router> {
-    let engine = Engine::follow(platform.log(), data_dir, Limits::default())?;
-    Ok(api::SqlDoor::new(engine, platform.log()).routes())
-}
-
-/// Without the SQL engine there are none.
-#[cfg(not(feature = "analytics"))]
-#[expect(clippy::unnecessary_wraps, reason = "as its other half")]
-fn questions(_platform: &Platform, _data_dir: &Path) -> anyhow::Result<Router> {
-    Ok(Router::new())
 }
 
 impl Serving {
@@ -139,6 +130,7 @@ impl Serving {
     /// When it failed before.
     pub(crate) async fn close(mut self) -> anyhow::Result<()> {
         drop(self.stop_console.take());
+        self.answering.stop().await;
         self.console.await.context("the console's task ended badly")??;
         Ok(())
     }

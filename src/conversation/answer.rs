@@ -49,6 +49,8 @@ pub struct Judgement {
     pub reason: &'static str,
     /// Time since the answer.
     pub after: Millis,
+    /// From the answer to the last sound of the greeting, where one was heard to its end.
+    pub greeting_ended: Option<Millis>,
 }
 
 /// Judges one answered call.
@@ -57,30 +59,36 @@ pub struct AnswerClassifier {
     answered: Timestamp,
     /// When the run of speech began; short pauses do not end it.
     began: Option<Timestamp>,
+    /// When its last word began.
+    word: Timestamp,
     /// When it paused, unless it is going on.
     paused: Option<Timestamp>,
+    /// When the last word before that pause was over.
+    ended: Timestamp,
     verdict: Option<AnswerVerdict>,
 }
 
 impl AnswerClassifier {
     /// A call that was answered at this time.
     pub fn new(answered: Timestamp) -> Self {
-        Self { answered, began: None, paused: None, verdict: None }
+        Self { answered, began: None, word: answered, paused: None, ended: answered, verdict: None }
     }
 
     /// The other side begins to speak.
     pub fn speech_started(&mut self, now: Timestamp) {
         self.began.get_or_insert(now);
+        self.word = now;
         self.paused = None;
     }
 
-    /// The other side pauses.
-    pub fn speech_ended(&mut self, now: Timestamp) {
+    /// The other side pauses, after so much speech. The pause is known later than it begins.
+    pub fn speech_ended(&mut self, now: Timestamp, duration: Millis) {
         let Some(began) = self.began else { return };
         if now.since(began) < MIN_SPEECH {
             self.began = None; // a click, a breath
         } else {
             self.paused.get_or_insert(now);
+            self.ended = self.word.plus(duration).min(now);
         }
     }
 
@@ -140,7 +148,8 @@ impl AnswerClassifier {
     ) -> Judgement {
         self.verdict = Some(verdict);
         let after = now.since(self.answered);
-        Judgement { verdict, confidence: Ppm(confidence), reason, after }
+        let greeting_ended = self.paused.map(|_| self.ended.since(self.answered));
+        Judgement { verdict, confidence: Ppm(confidence), reason, after, greeting_ended }
     }
 }
 

@@ -18,6 +18,8 @@ pub enum ConversationFact {
         reason: &'static str,
         /// Time since the answer.
         after: Millis,
+        /// From the answer to the end of the greeting, where one was heard.
+        greeting_ended: Option<Millis>,
     },
     /// The robot said something, or began to.
     TurnSpoken {

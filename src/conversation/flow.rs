@@ -260,9 +260,14 @@ impl Conversation {
     }
 
     fn judged(&mut self, now: Timestamp, judgement: Option<Judgement>) {
-        let Some(Judgement { verdict, confidence, reason, after }) = judgement else { return };
+        let Some(Judgement { verdict, confidence, reason, after, greeting_ended }) = judgement
+        else {
+            return;
+        };
         self.timers.cancel(Timer::Answer);
-        self.fact(ConversationFact::AnswerJudged { verdict, confidence, reason, after });
+        let judged =
+            ConversationFact::AnswerJudged { verdict, confidence, reason, after, greeting_ended };
+        self.fact(judged);
         if verdict == AnswerVerdict::Machine {
             self.end(now, EndReason::Machine);
         } else if self.phase == Phase::Judging {
@@ -314,7 +319,7 @@ impl Conversation {
         match self.phase {
             Phase::Judging => {
                 if let Some(classifier) = &mut self.classifier {
-                    classifier.speech_ended(now);
+                    classifier.speech_ended(now, duration);
                 }
                 self.look_at_answer(now);
             }

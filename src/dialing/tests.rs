@@ -36,6 +36,7 @@ fn lead(number: u64) -> Event {
         line: number,
         portrait: Portrait::new(),
         value_ppm: 0,
+        list_id: None,
     }
     .into()
 }
@@ -209,6 +210,9 @@ fn two_failures_in_a_row_take_a_carrier_out_and_a_ring_forgives() {
             packets_received: 0,
             packets_lost: 0,
             jitter_us: 0,
+            round_trip_ms: None,
+            r_milli: None,
+            mos_milli: None,
         };
         [LegStarted { call_id, leg_id, kind }.into(), end.into()]
     };

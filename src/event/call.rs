@@ -178,6 +178,37 @@ pub struct AnswerClassified {
     pub reason: String,
     /// From the answer to the verdict. Units: ms.
     pub after_ms: Millis,
+    /// From the answer to the end of the greeting, where one was heard. Units: ms.
+    pub greeting_ended_after_ms: Option<Millis>,
+}
+
+/// Somebody listened to a call and says what answered: a sample that tells how often the
+/// detector is wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnswerReviewed {
+    /// The call.
+    pub call_id: CallId,
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// What really answered.
+    pub answered_by: AnswerVerdict,
+    /// Who listened: a stable name, never a person's.
+    pub reviewed_by: String,
+}
+
+/// Whether the one who talks is the one who was called. A later one replaces an earlier one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartyIdentified {
+    /// The call.
+    pub call_id: CallId,
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// The lead.
+    pub lead_id: LeadId,
+    /// Whether it is the right party.
+    pub is_right_party: bool,
+    /// How it is known: `key`, or `agent:` and the agent's id.
+    pub source: String,
 }
 
 /// Customer and agent hear each other.

@@ -4,14 +4,14 @@
 use serde_json::Value;
 
 use super::{
-    AgentSignedIn, AgentSignedOut, AgentStateChanged, AnswerClassified, AttemptEnded,
-    AttemptStarted, CallAnswered, CallBridged, CallEnded, CampaignCompleted, CampaignCreated,
-    CampaignPaused, CampaignResumed, CampaignStarted, CarrierAdded, CarrierChosen, CarrierFailed,
-    CarrierRecovered, CommitmentMade, ComplianceChecked, ConfigurationLoaded, DialDecided,
-    DialRefused, DoNotCallAdded, HandlerChosen, IntentTagged, IntentionLevelSet, LeadImported,
-    LeadOffered, LeadRowRejected, LeadsImported, LegAnswered, LegEnded, LegProgressed, LegStarted,
-    LineSampled, OptOutHeard, PlatformStarted, PlatformStopped, SubjectRegistered,
-    TransferRequested, TurnHeard, TurnSpoken,
+    AgentSignedIn, AgentSignedOut, AgentStateChanged, AnswerClassified, AnswerReviewed,
+    AttemptEnded, AttemptStarted, CallAnswered, CallBridged, CallEnded, CampaignCompleted,
+    CampaignCreated, CampaignPaused, CampaignResumed, CampaignStarted, CarrierAdded, CarrierChosen,
+    CarrierFailed, CarrierRecovered, CommitmentMade, ComplianceChecked, ConfigurationLoaded,
+    CostBooked, DialDecided, DialRefused, DoNotCallAdded, HandlerChosen, IntentTagged,
+    IntentionLevelSet, LeadImported, LeadOffered, LeadRowRejected, LeadsImported, LegAnswered,
+    LegEnded, LegProgressed, LegReleased, LegStarted, LineSampled, OptOutHeard, PartyIdentified,
+    PlatformStarted, PlatformStopped, SubjectRegistered, TransferRequested, TurnHeard, TurnSpoken,
 };
 use crate::base::CallId;
 
@@ -165,16 +165,20 @@ catalog! {
     LegAnswered = "LegAnswered", 1, Call, "A leg was answered (200) and acknowledged.";
     CallAnswered = "CallAnswered", 1, Call, "The customer's side was answered.";
     AnswerClassified = "AnswerClassified", 1, Call, "Person or machine, with the reason.";
+    AnswerReviewed = "AnswerReviewed", 1, Call, "Somebody listened to a call and says what answered.";
     HandlerChosen = "HandlerChosen", 1, Call, "The router chose who talks, term by term.";
     CallBridged = "CallBridged", 1, Call, "Customer and agent hear each other.";
     TurnSpoken = "TurnSpoken", 1, Call, "The robot said something.";
     TurnHeard = "TurnHeard", 1, Call, "The customer pressed a key, spoke, or stayed silent.";
     IntentTagged = "IntentTagged", 1, Call, "A turn was given an intent.";
+    PartyIdentified = "PartyIdentified", 1, Call, "Whether the one who talks is the one who was called.";
     TransferRequested = "TransferRequested", 1, Call, "The customer wants a person.";
     OptOutHeard = "OptOutHeard", 1, Call, "The customer does not want to be called again.";
     CommitmentMade = "CommitmentMade", 1, Call, "The customer agreed to a next step.";
     IntentionLevelSet = "IntentionLevelSet", 1, Call, "The call's intention level, with the rule that set it.";
     LegEnded = "LegEnded", 1, Call, "A leg is over, with its SIP and media figures.";
+    LegReleased = "LegReleased", 1, Call, "Our BYE got its final answer, or none in time.";
+    CostBooked = "CostBooked", 1, Call, "Money was spent on the call: on a line or an agent.";
     CallEnded = "CallEnded", 1, Call, "The answered call is over.";
     AttemptEnded = "AttemptEnded", 1, Call, "The attempt is over, with its disposition.";
     AgentSignedIn = "AgentSignedIn", 1, Agent, "An agent came on shift.";
@@ -200,16 +204,20 @@ impl Event {
             Self::LegAnswered(e) => Some(e.call_id),
             Self::CallAnswered(e) => Some(e.call_id),
             Self::AnswerClassified(e) => Some(e.call_id),
+            Self::AnswerReviewed(e) => Some(e.call_id),
             Self::HandlerChosen(e) => Some(e.call_id),
             Self::CallBridged(e) => Some(e.call_id),
             Self::TurnSpoken(e) => Some(e.call_id),
             Self::TurnHeard(e) => Some(e.call_id),
             Self::IntentTagged(e) => Some(e.call_id),
+            Self::PartyIdentified(e) => Some(e.call_id),
             Self::TransferRequested(e) => Some(e.call_id),
             Self::OptOutHeard(e) => Some(e.call_id),
             Self::CommitmentMade(e) => Some(e.call_id),
             Self::IntentionLevelSet(e) => Some(e.call_id),
             Self::LegEnded(e) => Some(e.call_id),
+            Self::LegReleased(e) => Some(e.call_id),
+            Self::CostBooked(e) => Some(e.call_id),
             Self::CallEnded(e) => Some(e.call_id),
             Self::AttemptEnded(e) => Some(e.call_id),
             Self::AgentStateChanged(e) => e.call_id,

@@ -109,8 +109,11 @@ pub struct IntentTagged {
     pub objection: Option<String>,
     /// How sure.
     pub confidence_ppm: Ppm,
-    /// `key`, `rule` or a model's name and version.
+    /// `key`, `rule`, `agent:` and the agent's id, or a model's name.
     pub source: String,
+    /// The version of what tagged it: of the script for keys and rules, of a model. Nothing for
+    /// agents.
+    pub model_version: Option<String>,
 }
 
 /// The customer wants a person.
@@ -146,6 +149,10 @@ pub struct CommitmentMade {
     pub kind: String,
     /// `robot` or the agent's id.
     pub made_with: String,
+    /// What a sale is worth, where it was said. Units: minor units of `currency`.
+    pub amount_minor: Option<u64>,
+    /// ISO 4217, such as `USD`.
+    pub currency: Option<String>,
 }
 
 /// The call's intention level.

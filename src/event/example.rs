@@ -101,6 +101,8 @@ fn lists() -> Vec<Event> {
             accepted: 60,
             rejected: 1,
             duplicates: 0,
+            cost_milli: Some(270_000),
+            currency: Some("USD".to_owned()),
         }
         .into(),
         LeadRowRejected {
@@ -135,6 +137,17 @@ fn lists() -> Vec<Event> {
             line: 2,
             portrait: BTreeMap::from([("job".to_owned(), "services".to_owned())]),
             value_ppm: 400_000,
+            list_id: Some("leads".to_owned()),
+        }
+        .into(),
+        CostBooked {
+            campaign_id: campaign(),
+            call_id: CALL,
+            kind: CostKind::Line,
+            payee: "north".to_owned(),
+            amount_milli: 480,
+            currency: "USD".to_owned(),
+            incurred_at: AT,
         }
         .into(),
         DialRefused {
@@ -257,8 +270,13 @@ fn legs() -> Vec<Event> {
             packets_received: 890,
             packets_lost: 0,
             jitter_us: 120,
+            round_trip_ms: Some(Millis(80)),
+            r_milli: Some(93_206),
+            mos_milli: Some(4_409),
         }
         .into(),
+        LegReleased { call_id: CALL, leg_id: LEG, sip_status: Some(200), after_ms: Millis(45) }
+            .into(),
         CallAnswered {
             call_id: CALL,
             campaign_id: campaign(),
@@ -272,6 +290,14 @@ fn legs() -> Vec<Event> {
             confidence_ppm: Ppm(900_000),
             reason: "short_greeting".to_owned(),
             after_ms: Millis(1_800),
+            greeting_ended_after_ms: Some(Millis(1_300)),
+        }
+        .into(),
+        AnswerReviewed {
+            call_id: CALL,
+            campaign_id: campaign(),
+            answered_by: AnswerVerdict::Human,
+            reviewed_by: "quality".to_owned(),
         }
         .into(),
         CallBridged {
@@ -314,6 +340,15 @@ fn conversation() -> Vec<Event> {
             objection: None,
             confidence_ppm: Ppm::ONE,
             source: "key".to_owned(),
+            model_version: Some("business-loan-en 1".to_owned()),
+        }
+        .into(),
+        PartyIdentified {
+            call_id: CALL,
+            campaign_id: campaign(),
+            lead_id: LEAD,
+            is_right_party: true,
+            source: "key".to_owned(),
         }
         .into(),
         TransferRequested { call_id: CALL, reason: "key".to_owned() }.into(),
@@ -322,8 +357,10 @@ fn conversation() -> Vec<Event> {
             call_id: CALL,
             campaign_id: campaign(),
             lead_id: LEAD,
-            kind: "appointment".to_owned(),
-            made_with: "robot".to_owned(),
+            kind: "sale".to_owned(),
+            made_with: "agent:alex".to_owned(),
+            amount_minor: Some(120_000),
+            currency: Some("USD".to_owned()),
         }
         .into(),
         IntentionLevelSet {

@@ -42,6 +42,8 @@ pub struct LeadImported {
     pub portrait: Portrait,
     /// Customer value from recency, frequency and monetary, 0 to 1,000,000.
     pub value_ppm: u32,
+    /// The list people know it by: the lead file's name without its ending.
+    pub list_id: Option<String>,
 }
 
 /// One row of a lead file could not be used. The offending value stays out.
@@ -74,6 +76,11 @@ pub struct LeadsImported {
     pub rejected: u64,
     /// Rows whose number is on this campaign's list already.
     pub duplicates: u64,
+    /// What the leads cost, where they have a price. Units: thousandths of the currency's minor
+    /// unit.
+    pub cost_milli: Option<u64>,
+    /// ISO 4217, such as `USD`.
+    pub currency: Option<String>,
 }
 
 /// What became of a lead that a client offered.

@@ -77,4 +77,26 @@ pub struct LegEnded {
     pub packets_lost: u64,
     /// Inter-arrival jitter (RFC 3550 §A.8). Units: µs.
     pub jitter_us: u64,
+    /// Round trip of the media path (RFC 3550 §6.4.1), where the other side reports it.
+    /// Units: ms.
+    pub round_trip_ms: Option<Millis>,
+    /// The E-model's rating R (ITU-T G.107) of what was heard, where packets came.
+    /// Units: thousandths.
+    pub r_milli: Option<u32>,
+    /// The mean opinion score that R stands for. Units: thousandths.
+    pub mos_milli: Option<u32>,
+}
+
+/// Our BYE got its final answer, or none in time. It follows the end of the leg, which does
+/// not wait for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LegReleased {
+    /// The call.
+    pub call_id: CallId,
+    /// The leg.
+    pub leg_id: LegId,
+    /// The answer's SIP status; nothing where none came.
+    pub sip_status: Option<u16>,
+    /// From the BYE to its answer, or to giving up (RFC 6076 §4.4). Units: ms.
+    pub after_ms: Millis,
 }

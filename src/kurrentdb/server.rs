@@ -15,8 +15,6 @@ pub(in crate::kurrentdb) mod pulse;
 mod read;
 pub(in crate::kurrentdb) mod request;
 pub(in crate::kurrentdb) mod status;
-mod tls;
-mod transport;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -37,21 +35,22 @@ use tonic_prost::ProstCodec;
 use tower::service_fn;
 use uuid::Uuid;
 
-use self::access::Caller;
-pub use self::access::{Access, AccessError, Role};
 use self::pulse::Pulse;
-pub use self::tls::{Tls, TlsError};
+use crate::access::{Access, Caller};
 use crate::base::Clock;
 use crate::event_log::EventLog;
 use crate::kurrentdb::intake::Intake;
 use crate::kurrentdb::messages::Empty;
 use crate::kurrentdb::persistent::Subsystem;
 use crate::kurrentdb::persistent::service as groups;
+use crate::tls::{Tls, accept};
 
 /// The most bytes one append may have, as KurrentDB has it. Units: bytes.
 pub const APPEND_MAX: usize = 1 << 20;
 /// The most bytes one message may have: an append of the log and what surrounds it.
 const MESSAGE_MAX: usize = 17 << 20;
+/// Connections at once; more wait.
+const CONNECTIONS_MAX: usize = 1_024;
 /// How long requests may take to their end when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// How often a connection is asked whether its other side is still there.
@@ -127,7 +126,7 @@ pub async fn serve(
         access: options.access,
         address,
     });
-    let connections = transport::accept(listener, options.tls, closing.clone());
+    let connections = accept(listener, options.tls, CONNECTIONS_MAX, closing.clone());
     let incoming = ReceiverStream::new(connections).map(Ok::<_, std::io::Error>);
     let server = tonic::transport::Server::builder()
         .initial_stream_window_size(WINDOW)
@@ -224,7 +223,7 @@ async fn route(front: Arc<Front>, request: http::Request<Body>) -> http::Respons
         }
         _ => {}
     }
-    let caller = match front.access.caller(request.headers()) {
+    let caller = match access::caller(&front.access, request.headers()) {
         Ok(caller) => caller,
         Err(refusal) => return refusal.into_http(),
     };

@@ -133,6 +133,9 @@ pub struct MediaStatistics {
     pub jitter_us: u64,
     /// Datagrams that are no RTP, and telephone-events cut short.
     pub malformed: u64,
+    /// Round trip (RFC 3550 §6.4.1). A session here neither sends nor reads RTCP, so it knows
+    /// none.
+    pub round_trip_ms: Option<Millis>,
 }
 
 /// Where packets come from.
@@ -252,6 +255,7 @@ impl MediaSession {
             packets_lost: u64::try_from(reception.lost()).unwrap_or(0),
             jitter_us: reception.jitter_micros(),
             malformed: self.malformed,
+            round_trip_ms: None,
         }
     }
 

@@ -121,6 +121,7 @@ fn lead_imported(lead: u64, rng: &mut Rng) -> Event {
             ("job".to_owned(), job.to_owned()),
         ]),
         value_ppm: rng.below(1_000_000) as u32,
+        list_id: None,
     }
     .into()
 }
@@ -211,6 +212,9 @@ fn ending(facts: &mut Vec<Dated>, leg: (LegId, LegKind), attempt: AttemptEnded, 
         packets_received: 98,
         packets_lost: 2,
         jitter_us: 300,
+        round_trip_ms: Some(Millis(80)),
+        r_milli: Some(62_300),
+        mos_milli: Some(3_218),
     };
     facts.push((at, ended.into()));
     let (sip_status, q850_cause) = (Some(sip_status), Some(q850_cause));
@@ -257,6 +261,7 @@ fn talk(
             objection,
             confidence_ppm: Ppm::ONE,
             source: "key".to_owned(),
+            model_version: None,
         };
         facts.push((now, tagged.into()));
     }
@@ -264,8 +269,15 @@ fn talk(
     if level == IntentionLevel::A {
         let kind = "appointment".to_owned();
         let made_with = "robot".to_owned();
-        let made =
-            CommitmentMade { call_id, campaign_id: campaign_id.clone(), lead_id, kind, made_with };
+        let made = CommitmentMade {
+            call_id,
+            campaign_id: campaign_id.clone(),
+            lead_id,
+            kind,
+            made_with,
+            amount_minor: None,
+            currency: None,
+        };
         facts.push((now, made.into()));
     }
     if level == IntentionLevel::D && rng.chance(Ppm(300_000)) {

@@ -31,7 +31,6 @@ pub use self::check::views;
 pub(crate) use self::compute::{session, table_of};
 pub(crate) use self::facts::{FactProvider, session_of};
 pub(crate) use self::live::live_tables;
-pub(crate) use self::reader::Fold;
 pub use self::reader::LogReader;
 pub use self::refresh::Refreshed;
 pub(crate) use self::refresh::{refresh_all, refresh_due};

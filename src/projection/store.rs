@@ -6,7 +6,7 @@
 //! changes; so a kill at any moment leaves the view as it was, with files nobody names, which
 //! the next change removes. A definition that is still being built has a manifest of its own in
 //! its folder, and takes over by one rename. One process writes at a time; a second one waits.
-//! Files of the manifest before stay until the next change, for whoever is reading them.
+//! Files of the last dozen manifests stay, for whoever is reading them.
 //! Deliberately absent: knowing what is in the rows.
 
 mod file;
@@ -230,7 +230,7 @@ impl Store {
         let folder = self.folder(view);
         let mut named: BTreeSet<&str> =
             manifest.files.values().map(|file| file.file.as_str()).collect();
-        named.extend(manifest.previous.iter().map(String::as_str));
+        named.extend(manifest.previous.iter().flatten().map(String::as_str));
         self.remove_below(&folder, "", &named);
         for name in names(&folder) {
             if folder.join(&name).is_dir() {

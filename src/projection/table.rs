@@ -3,18 +3,25 @@
 //! In: typed rows. Out: record batches with a schema that is declared once, beside the row.
 //! Deliberately absent: what a row means.
 
+mod cold;
 mod rows;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Int64Array, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray as _, BooleanArray, Int64Array, StringArray, TimestampMicrosecondArray,
 };
-use datafusion::arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{
+    DataType, Field, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::RecordBatch;
 
-pub(crate) use self::rows::{Fact, FactTable, Span, Table};
+pub(crate) use self::cold::{ColdFile, FileEntry, replace, write};
+#[cfg(test)]
+pub(crate) use self::rows::CHUNK;
+pub(crate) use self::rows::{Fact, FactTable, Piece, Span, Table};
 use crate::base::Timestamp;
 
 /// The type of every moment in every table.
@@ -37,10 +44,12 @@ pub(crate) trait Cell: Sized {
     fn array<'a>(cells: impl Iterator<Item = &'a Self>) -> ArrayRef
     where
         Self: 'a;
+    /// The cells of a column; nothing where it is of another type, or has a gap.
+    fn cells(column: &dyn Array) -> Option<Vec<Self>>;
 }
 
 macro_rules! cells {
-    ($($type:ty, $optional:literal, $data_type:expr, |$cells:ident| $array:expr;)*) => {
+    ($($type:ty, $optional:literal, $data_type:expr, |$cells:ident| $array:expr, |$column:ident| $back:expr;)*) => {
         $(impl Cell for $type {
             const IS_OPTIONAL: bool = $optional;
             fn data_type() -> DataType {
@@ -52,29 +61,89 @@ macro_rules! cells {
             {
                 Arc::new($array)
             }
+            fn cells($column: &dyn Array) -> Option<Vec<Self>> {
+                $back
+            }
         })*
     };
 }
 
 cells! {
-    String, false, DataType::Utf8, |cells| StringArray::from_iter_values(cells);
-    Option<String>, true, DataType::Utf8, |cells| cells.map(Option::as_deref).collect::<StringArray>();
-    &'static str, false, DataType::Utf8, |cells| StringArray::from_iter_values(cells);
-    Option<&'static str>, true, DataType::Utf8, |cells| cells.copied().collect::<StringArray>();
-    i64, false, DataType::Int64, |cells| Int64Array::from_iter_values(cells.copied());
-    Option<i64>, true, DataType::Int64, |cells| cells.copied().collect::<Int64Array>();
-    bool, false, DataType::Boolean, |cells| cells.map(|cell| Some(*cell)).collect::<BooleanArray>();
-    Option<bool>, true, DataType::Boolean, |cells| cells.copied().collect::<BooleanArray>();
-    Timestamp, false, moment_type(), |cells| {
+    String, false, DataType::Utf8,
+    |cells| StringArray::from_iter_values(cells),
+    |column| column.as_string_opt::<i32>()?.iter().map(|it| it.map(str::to_owned)).collect();
+
+    Option<String>, true, DataType::Utf8,
+    |cells| cells.map(Option::as_deref).collect::<StringArray>(),
+    |column| Some(column.as_string_opt::<i32>()?.iter().map(|it| it.map(str::to_owned)).collect());
+
+    &'static str, false, DataType::Utf8,
+    |cells| StringArray::from_iter_values(cells),
+    |column| column.as_string_opt::<i32>()?.iter().map(|it| it.and_then(word)).collect();
+
+    Option<&'static str>, true, DataType::Utf8,
+    |cells| cells.copied().collect::<StringArray>(),
+    |column| {
+        let words = column.as_string_opt::<i32>()?.iter();
+        words.map(|it| it.map_or(Some(None), |text| word(text).map(Some))).collect()
+    };
+
+    i64, false, DataType::Int64,
+    |cells| Int64Array::from_iter_values(cells.copied()),
+    |column| column.as_primitive_opt::<Int64Type>()?.iter().collect();
+
+    Option<i64>, true, DataType::Int64,
+    |cells| cells.copied().collect::<Int64Array>(),
+    |column| Some(column.as_primitive_opt::<Int64Type>()?.iter().collect());
+
+    bool, false, DataType::Boolean,
+    |cells| cells.map(|cell| Some(*cell)).collect::<BooleanArray>(),
+    |column| column.as_boolean_opt()?.iter().collect();
+
+    Option<bool>, true, DataType::Boolean,
+    |cells| cells.copied().collect::<BooleanArray>(),
+    |column| Some(column.as_boolean_opt()?.iter().collect());
+
+    Timestamp, false, moment_type(),
+    |cells| {
         TimestampMicrosecondArray::from_iter_values(cells.map(|cell| cell.as_micros()))
             .with_timezone("UTC")
+    },
+    |column| {
+        let moments = column.as_primitive_opt::<TimestampMicrosecondType>()?.iter();
+        moments.map(|it| it.map(Timestamp::from_micros)).collect()
     };
-    Option<Timestamp>, true, moment_type(), |cells| {
+
+    Option<Timestamp>, true, moment_type(),
+    |cells| {
         cells
             .map(|cell| cell.map(Timestamp::as_micros))
             .collect::<TimestampMicrosecondArray>()
             .with_timezone("UTC")
+    },
+    |column| {
+        let moments = column.as_primitive_opt::<TimestampMicrosecondType>()?.iter();
+        Some(moments.map(|it| it.map(Timestamp::from_micros)).collect())
     };
+}
+
+/// Words that columns of a closed set may have in all.
+const WORDS: usize = 4_096;
+
+/// A word of a closed set, as the program has it. There are few, so each is kept for good; more
+/// than [`WORDS`] are no closed set.
+fn word(text: &str) -> Option<&'static str> {
+    static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(word) = known.get(text) {
+        return Some(word);
+    }
+    if known.len() >= WORDS {
+        return None;
+    }
+    let word: &'static str = Box::leak(text.to_owned().into_boxed_str());
+    known.insert(word);
+    Some(word)
 }
 
 /// A Rust struct that is a row.
@@ -97,6 +166,8 @@ pub(crate) trait Row: Sized {
     ) -> Result<RecordBatch, ArrowError>
     where
         Self: 'a;
+    /// Rows that Arrow has; nothing where they are not of this kind.
+    fn rows(batch: &RecordBatch) -> Option<Vec<Self>>;
 }
 
 /// The column of a Rust field; `r#type` is `type`.
@@ -143,6 +214,18 @@ macro_rules! row {
                         rows.clone().map(|row| &row.$field),
                     ),)*],
                 )
+            }
+
+            fn rows(batch: &datafusion::arrow::record_batch::RecordBatch) -> Option<Vec<Self>> {
+                if batch.schema().fields() != Self::schema().fields() {
+                    return None;
+                }
+                let mut columns = batch.columns().iter();
+                $(let mut $field =
+                    <$type as $crate::projection::table::Cell>::cells(columns.next()?)?
+                        .into_iter();)*
+                let row = |_| Some(Self { $($field: $field.next()?,)* });
+                (0..batch.num_rows()).map(row).collect()
             }
         }
     };

@@ -10,6 +10,9 @@ mod apply;
 mod call;
 mod change;
 mod choice;
+mod cost;
+mod joined;
+mod keep;
 mod known;
 mod list;
 mod record;
@@ -19,23 +22,26 @@ mod talk;
 use std::collections::BTreeMap;
 
 #[cfg(test)]
-use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::{error::ArrowError, record_batch::RecordBatch};
 
 use self::call::{Attempt, Leg};
 use self::choice::{Candidate, ComplianceCheck, Decision, DoNotCall};
+use self::cost::Cost;
+use self::joined::Call;
+pub(crate) use self::keep::Kept;
 use self::known::Known;
 use self::list::{Campaign, Lead};
 use self::record::EventRow;
 use self::state::{AgentInterval, CarrierInterval, LineSample};
 use self::talk::{Commitment, IntentTag, Turn};
 #[cfg(test)]
-use super::table::{BaseTable, Span};
+use super::table::{BaseTable, Piece, Span};
 use super::table::{Fact, FactTable, Table, TableReference, int, reference};
 use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
 use crate::event::{Event, Recorded};
 
 /// The fold's version. Raise it where a row comes out differently: every view is made again.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// What every base table holds, in reading order.
 pub(crate) const REFERENCE: &[TableReference] = &[
@@ -44,9 +50,11 @@ pub(crate) const REFERENCE: &[TableReference] = &[
     reference::<Lead>(),
     reference::<Attempt>(),
     reference::<Leg>(),
+    reference::<Call>(),
     reference::<Turn>(),
     reference::<IntentTag>(),
     reference::<Commitment>(),
+    reference::<Cost>(),
     reference::<Decision>(),
     reference::<Candidate>(),
     reference::<ComplianceCheck>(),
@@ -63,6 +71,8 @@ pub(crate) struct Tables {
     is_frozen: bool,
     /// The last position looked at, system events included.
     seen: Option<u64>,
+    /// The last fact taken in.
+    last: Option<Last>,
     /// When the last fact happened: where intervals end that a crash left open.
     last_at: Timestamp,
     events: Table<EventRow>,
@@ -70,9 +80,11 @@ pub(crate) struct Tables {
     leads: Table<Lead>,
     attempts: Table<Attempt>,
     legs: Table<Leg>,
+    calls: Table<Call>,
     turns: Table<Turn>,
     intent_tags: Table<IntentTag>,
     commitments: Table<Commitment>,
+    costs: Table<Cost>,
     decisions: Table<Decision>,
     candidates: Table<Candidate>,
     checks: Table<ComplianceCheck>,
@@ -84,6 +96,13 @@ pub(crate) struct Tables {
     known: Known,
 }
 
+/// A fact by its place and its identity.
+#[derive(Clone, Debug)]
+struct Last {
+    position: u64,
+    event_id: String,
+}
+
 /// Where the row of a thing is.
 #[derive(Clone, Debug, Default)]
 struct Places {
@@ -91,10 +110,13 @@ struct Places {
     leads: BTreeMap<LeadId, usize>,
     attempts: BTreeMap<CallId, usize>,
     legs: BTreeMap<LegId, usize>,
+    calls: BTreeMap<CallId, usize>,
     /// Whose lead a call is about.
     call_leads: BTreeMap<CallId, LeadId>,
     /// The interval an agent is in.
     agents: BTreeMap<AgentId, usize>,
+    /// The call an agent works on after its end, and since when.
+    wrap_ups: BTreeMap<AgentId, (CallId, Timestamp)>,
     /// The interval a carrier is in.
     carriers: BTreeMap<CarrierId, usize>,
 }
@@ -102,8 +124,7 @@ struct Places {
 impl Tables {
     /// The position of the last fact taken in. System events are no facts.
     pub(crate) fn position(&self) -> Option<u64> {
-        let last = self.events.len().checked_sub(1)?;
-        self.events.get(last).and_then(|row| u64::try_from(row.position).ok())
+        self.last.as_ref().map(|last| last.position)
     }
 
     /// The last position that was looked at, system events included.
@@ -118,15 +139,20 @@ impl Tables {
 
     /// The identity of the fact at a position.
     pub(crate) fn event_id(&self, position: u64) -> Option<&str> {
-        let place = self.events.partition_point(|row| row.position < int(position));
+        if let Some(last) = self.last.as_ref().filter(|last| last.position == position) {
+            return Some(&last.event_id);
+        }
+        let place = self.events.first_after(int(position).checked_sub(1)?);
         let row = self.events.get(place).filter(|row| row.position == int(position));
         row.map(|row| row.event_id.as_str())
     }
 
     /// How many facts stand after a position: all, where there is none.
     pub(crate) fn events_after(&self, position: Option<u64>) -> u64 {
-        let until = position.map_or(-1, int);
-        let up_to = self.events.partition_point(|row| row.position <= until);
+        if position == self.position() {
+            return 0;
+        }
+        let up_to = self.events.first_after(position.map_or(-1, int));
         (self.events.len() - up_to) as u64
     }
 
@@ -156,6 +182,8 @@ impl Tables {
             return;
         }
         let call_id = event.and_then(Event::call_id).map(|id| id.to_string());
+        self.last =
+            Some(Last { position: recorded.position, event_id: recorded.event_id.to_string() });
         self.events.push(EventRow::of(recorded, call_id));
         // One that was sent again under another event id stands in `events`, and changes nothing.
         if !self.known.is_new(recorded) {
@@ -175,9 +203,11 @@ impl Tables {
             &self.leads,
             &self.attempts,
             &self.legs,
+            &self.calls,
             &self.turns,
             &self.intent_tags,
             &self.commitments,
+            &self.costs,
             &self.decisions,
             &self.candidates,
             &self.checks,
@@ -188,12 +218,40 @@ impl Tables {
         ]
     }
 
+    /// Every table, in reading order, to be changed.
+    fn all_mut(&mut self) -> Vec<&mut dyn FactTable> {
+        vec![
+            &mut self.events,
+            &mut self.campaigns,
+            &mut self.leads,
+            &mut self.attempts,
+            &mut self.legs,
+            &mut self.calls,
+            &mut self.turns,
+            &mut self.intent_tags,
+            &mut self.commitments,
+            &mut self.costs,
+            &mut self.decisions,
+            &mut self.candidates,
+            &mut self.checks,
+            &mut self.do_not_call,
+            &mut self.agents,
+            &mut self.carriers,
+            &mut self.samples,
+        ]
+    }
+
+    /// Whether rows that were on disk could not be read: then all this is worth nothing.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.all().iter().any(|table| table.is_damaged())
+    }
+
     /// Every table with its rows.
     #[cfg(test)]
     pub(crate) fn batches(&self) -> Result<Vec<BaseTable>, ArrowError> {
         let base = |table: &dyn FactTable| {
             let (name, schema) = (table.name(), table.schema());
-            Ok(BaseTable { name, schema, batches: table.batches_in(Span::ALL)? })
+            Ok(BaseTable { name, schema, batches: batches(table, Span::ALL)? })
         };
         self.all().into_iter().map(base).collect()
     }
@@ -203,15 +261,18 @@ impl Tables {
         Self {
             is_frozen: true,
             seen: self.seen,
+            last: self.last.clone(),
             last_at: self.last_at,
             events: self.events.clone(),
             campaigns: self.campaigns.clone(),
             leads: self.leads.clone(),
             attempts: self.attempts.clone(),
             legs: self.legs.clone(),
+            calls: self.calls.clone(),
             turns: self.turns.clone(),
             intent_tags: self.intent_tags.clone(),
             commitments: self.commitments.clone(),
+            costs: self.costs.clone(),
             decisions: self.decisions.clone(),
             candidates: self.candidates.clone(),
             checks: self.checks.clone(),
@@ -223,6 +284,19 @@ impl Tables {
             known: Known::default(),
         }
     }
+}
+
+/// The rows of a table that may lie in a span.
+#[cfg(test)]
+fn batches(table: &dyn FactTable, span: Span) -> Result<Vec<RecordBatch>, ArrowError> {
+    let mut batches = Vec::new();
+    for piece in table.pieces(span) {
+        match piece {
+            Piece::Hot(rows) => batches.push(rows.batch()?),
+            Piece::Cold(file) => batches.extend(file.read(None)?.collect::<Result<Vec<_>, _>>()?),
+        }
+    }
+    Ok(batches)
 }
 
 /// Says of each row under which moment it is filed.
@@ -248,9 +322,11 @@ facts! {
     Lead: imported_at,
     Attempt: started_at,
     Leg: started_at,
+    Call: answered_at,
     Turn: occurred_at,
     IntentTag: occurred_at,
     Commitment: made_at,
+    Cost: incurred_at,
     Decision: decided_at,
     Candidate: decided_at,
     ComplianceCheck: checked_at,

@@ -1,77 +1,101 @@
-//! Tables of one position as the engine sees them, made when a question names them.
+//! What can be asked about: every table with its columns, as clients and shells list them.
 //!
-//! In: rows that do not change any more. Out: a schema whose tables cost nothing until one is
-//! read, so that a question pays for the tables it names.
+//! In: a session. Out: schemas, tables and columns at its moment of the log. Invariant: sorted by
+//! schema and name. Deliberately absent: keys; nothing here is enforced by one.
 
-use std::fmt;
 use std::sync::Arc;
 
-use datafusion::catalog::SchemaProvider;
-use datafusion::datasource::{MemTable, TableProvider};
-use datafusion::error::DataFusionError;
-use futures::future::BoxFuture;
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::prelude::SessionContext;
 
-use crate::projection::sql::FactProvider;
-use crate::projection::table::BaseTable;
-use crate::projection::tables::Tables;
+use super::Error;
+use super::session::Session;
+use crate::projection::tables::REFERENCE;
 
-/// What the engine gives who asks for a table by name.
-type Found = Result<Option<Arc<dyn TableProvider>>, DataFusionError>;
+/// The one catalog.
+pub const CATALOG: &str = "ledgerline";
+/// The schema of the base tables, whose name may be left out.
+pub const PUBLIC: &str = "public";
+/// Schemas of stored views; every other table is folded from the log.
+const VIEW_SCHEMAS: [&str; 5] = ["fact", "funnel", "operational", "portrait", "strategic"];
+/// The key of a column's field metadata that says what it means.
+const MEANING: &str = "meaning";
 
-/// The base tables at one position.
-pub(super) struct FactSchema(pub(super) Arc<Tables>);
+/// One table.
+#[derive(Clone, Debug)]
+pub struct TableInfo {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is a stored view.
+    pub is_view: bool,
+    /// Its columns.
+    pub columns: SchemaRef,
+}
 
-impl fmt::Debug for FactSchema {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "base tables at {:?}", self.0.position())
+impl TableInfo {
+    /// Its name as a question has it.
+    pub fn in_sql(&self) -> String {
+        match self.schema.as_str() {
+            PUBLIC => self.name.clone(),
+            schema => format!("{schema}.{}", self.name),
+        }
     }
 }
 
-impl SchemaProvider for FactSchema {
-    fn table_names(&self) -> Vec<String> {
-        self.0.all().iter().map(|table| table.name().to_owned()).collect()
-    }
+/// What a column means; nothing where no page says so.
+pub fn meaning(column: &Field) -> Option<&str> {
+    column.metadata().get(MEANING).map(String::as_str)
+}
 
-    // Written out as the trait's macro does it.
-    fn table<'a, 'b, 'f>(&'a self, name: &'b str) -> BoxFuture<'f, Found>
-    where
-        'a: 'f,
-        'b: 'f,
-        Self: 'f,
-    {
-        Box::pin(std::future::ready(Ok(FactProvider::find(&self.0, name))))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.0.all().iter().any(|table| table.name() == name)
+impl Session {
+    /// Every table there is.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn tables(&self) -> Result<Vec<TableInfo>, Error> {
+        tables(&self.context().await?).await
     }
 }
 
-/// Tables whose rows are there already.
-#[derive(Debug)]
-pub(super) struct MadeSchema(pub(super) Arc<Vec<BaseTable>>);
-
-impl SchemaProvider for MadeSchema {
-    fn table_names(&self) -> Vec<String> {
-        self.0.iter().map(|table| table.name.to_owned()).collect()
+/// Every table of a context.
+async fn tables(context: &SessionContext) -> Result<Vec<TableInfo>, Error> {
+    let mut found = Vec::new();
+    let Some(catalog) = context.catalog(CATALOG) else { return Ok(found) };
+    for schema in catalog.schema_names() {
+        let Some(provider) = catalog.schema(&schema) else { continue };
+        for name in provider.table_names() {
+            // One that was dropped in between is none.
+            let Some(table) = provider.table(&name).await? else { continue };
+            let columns = match schema.as_str() {
+                PUBLIC => explained(&name, &table.schema()),
+                _ => table.schema(),
+            };
+            let is_view = VIEW_SCHEMAS.contains(&schema.as_str());
+            found.push(TableInfo { schema: schema.clone(), name, is_view, columns });
+        }
     }
+    found.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
+    Ok(found)
+}
 
-    // Written out as the trait's macro does it.
-    fn table<'a, 'b, 'f>(&'a self, name: &'b str) -> BoxFuture<'f, Found>
-    where
-        'a: 'f,
-        'b: 'f,
-        Self: 'f,
-    {
-        let found = self.0.iter().find(|table| table.name == name);
-        let provider = found.map(|table| {
-            let made = MemTable::try_new(table.schema.clone(), vec![table.batches.clone()])?;
-            Ok(Arc::new(made) as Arc<dyn TableProvider>)
-        });
-        Box::pin(std::future::ready(provider.transpose()))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.0.iter().any(|table| table.name == name)
-    }
+/// The columns of a base table, each with what it means.
+fn explained(table: &str, columns: &SchemaRef) -> SchemaRef {
+    let Some(reference) = REFERENCE.iter().find(|reference| reference.name == table) else {
+        return columns.clone();
+    };
+    let of = |name: &str| {
+        let mut known = reference.columns.iter();
+        known.find(|(known, _)| known.trim_start_matches("r#") == name)
+    };
+    let fields = columns.fields().iter().map(|field| match of(field.name()) {
+        Some((_, meaning)) => {
+            let mut metadata = field.metadata().clone();
+            drop(metadata.insert(MEANING.to_owned(), meaning.trim().to_owned()));
+            Arc::new(field.as_ref().clone().with_metadata(metadata))
+        }
+        None => field.clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

@@ -13,16 +13,24 @@ use futures::FutureExt as _;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::{Engine, Error, Limits};
 use crate::base::Timestamp;
 use crate::event_log::{EventLog, SubscriptionError, SubscriptionItem};
-use crate::projection::sql::LogReader;
+use crate::projection::sql::{self, LogReader};
+use crate::projection::tables::Tables;
 
 /// Events that are taken in before questions see them, where so many are there.
 const BATCH: usize = 1_024;
 /// From one refresh of the views to the next. They are to be 5 s old at most.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
+/// Positions after which base tables are put on disk.
+const KEEP_EVERY: u64 = 200_000;
+/// How long they may wait where fewer come.
+const KEEP_AFTER: Duration = Duration::from_secs(300);
+/// Positions that rows rest for before they are on disk alone.
+const HOT: u64 = 500_000;
 /// Before the log is asked again after it could not be read.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -72,19 +80,34 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Takes the next events in and lets questions see them.
-    async fn take_in(&self, items: &[SubscriptionItem]) {
+    /// Takes the next events in and lets questions see them; false where rows on disk were
+    /// damaged, so that the log has to be read from its beginning.
+    async fn take_in(&self, items: &[SubscriptionItem], has_caught_up: &mut bool) -> bool {
         let mut fold = self.fold.lock().await;
-        let mut has_caught_up = self.published.borrow().has_caught_up;
         for item in items {
             match item {
                 SubscriptionItem::Event(recorded) => fold.apply(recorded),
-                SubscriptionItem::CaughtUp => has_caught_up = true,
+                SubscriptionItem::CaughtUp => *has_caught_up = true,
             }
         }
+        if fold.is_damaged() {
+            *fold = Tables::default();
+            return false;
+        }
         // Nobody sees the way there.
-        if has_caught_up {
-            drop(self.publish(&fold, None, true));
+        if *has_caught_up {
+            self.publish(&fold);
+        }
+        true
+    }
+}
+
+impl Engine {
+    /// Puts the base tables on disk, where nobody else does.
+    async fn keep_alone(&self) -> Result<(), Error> {
+        match self.store.lock().await.map_err(sql::Error::from)? {
+            Some(_lock) => self.keep(HOT).await,
+            None => Ok(()),
         }
     }
 }
@@ -105,6 +128,11 @@ async fn keep_facts(
     log: Arc<dyn EventLog>,
     mut stopped: watch::Receiver<()>,
 ) {
+    if let Some(engine) = engine.upgrade()
+        && let Err(error) = engine.resume().await
+    {
+        tracing::warn!(%error, "the log is folded from its beginning");
+    }
     loop {
         let ended = tokio::select! {
             biased;
@@ -113,22 +141,27 @@ async fn keep_facts(
         };
         match ended {
             // Where the writer failed, the platform stops too and says so.
-            Ok(()) | Err(SubscriptionError::Closed | SubscriptionError::WriterFailed(_)) => break,
+            Ok(false) | Err(SubscriptionError::Closed | SubscriptionError::WriterFailed(_)) => {
+                break;
+            }
+            Ok(true) => continue,
             Err(error) => tracing::warn!(%error, "the tables stand still; the log is asked again"),
         }
         tokio::time::sleep(RETRY_AFTER).await;
     }
     if let Some(engine) = engine.upgrade() {
-        engine.take_in(&[SubscriptionItem::CaughtUp]).await;
+        engine.take_in(&[SubscriptionItem::CaughtUp], &mut false).await;
     }
 }
 
-async fn follow(engine: &Weak<Engine>, log: &Arc<dyn EventLog>) -> Result<(), SubscriptionError> {
-    let Some(there) = engine.upgrade() else { return Ok(()) };
-    let after = there.fold.lock().await.tables.seen();
+/// Follows the log; false where the engine is gone, true where it has to be followed anew.
+async fn follow(engine: &Weak<Engine>, log: &Arc<dyn EventLog>) -> Result<bool, SubscriptionError> {
+    let Some(there) = engine.upgrade() else { return Ok(false) };
+    let after = there.fold.lock().await.seen();
     drop(there);
     let mut feed = log.subscribe_all(after).named("sql");
     let mut items = Vec::with_capacity(BATCH);
+    let mut has_caught_up = false;
     loop {
         let mut next = Some(feed.next().await);
         let ended = loop {
@@ -139,8 +172,10 @@ async fn follow(engine: &Weak<Engine>, log: &Arc<dyn EventLog>) -> Result<(), Su
             }
             next = if items.len() < BATCH { feed.next().now_or_never() } else { None };
         };
-        let Some(engine) = engine.upgrade() else { return Ok(()) };
-        engine.take_in(&items).await;
+        let Some(engine) = engine.upgrade() else { return Ok(false) };
+        if !engine.take_in(&items, &mut has_caught_up).await {
+            return Ok(true);
+        }
         items.clear();
         if let Some(error) = ended {
             return Err(error);
@@ -154,7 +189,8 @@ async fn keep_views(
     mut published: watch::Receiver<super::head::Published>,
     mut stopped: watch::Receiver<()>,
 ) {
-    let begun = tokio::time::Instant::now();
+    let begun = Instant::now();
+    let (mut kept, mut kept_at) = (0, Instant::now());
     loop {
         tokio::select! {
             biased;
@@ -169,6 +205,13 @@ async fn keep_views(
         let Some(there) = engine.upgrade() else { return };
         let now = i64::try_from(begun.elapsed().as_micros()).unwrap_or(i64::MAX);
         let refreshed = Box::pin(there.refresh_due(Timestamp::from_micros(now))).await;
+        let seen = there.head.load().tables.seen().unwrap_or(0);
+        if seen >= kept + KEEP_EVERY || (seen > kept && kept_at.elapsed() >= KEEP_AFTER) {
+            (kept, kept_at) = (seen, Instant::now());
+            if let Err(error) = Box::pin(there.keep_alone()).await {
+                tracing::warn!(%error, "the base tables are not on disk; the log has everything");
+            }
+        }
         drop(there);
         let is_behind = refreshed.unwrap_or_else(|error| {
             tracing::warn!(%error, "the views stand still; they are tried again");

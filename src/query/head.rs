@@ -16,11 +16,11 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 
-use super::catalog::{FactSchema, MadeSchema};
+use super::schemas::{FactSchema, MadeSchema};
 use super::snapshot::{Past, Snapshot};
 use super::{Engine, Error, register};
 use crate::projection::live::LiveState;
-use crate::projection::sql::{self, Fold, ViewStatus};
+use crate::projection::sql::{self, ViewStatus};
 use crate::projection::table::BaseTable;
 use crate::projection::tables::Tables;
 
@@ -83,26 +83,43 @@ impl Engine {
             }
             _ => {
                 let mut fold = self.fold.lock().await;
-                self.reader.fold(&mut fold, None).await?;
-                self.publish(&fold, None, true);
+                self.reader.advance(&mut fold, None, |_| {}).await?;
+                if fold.is_damaged() {
+                    *fold = Tables::default();
+                    self.reader.advance(&mut fold, None, |_| {}).await?;
+                }
+                self.publish(&fold);
             }
         }
         Ok(self.head.load_full())
     }
 
     /// Lets questions see what the fold is now.
-    pub(super) fn publish(
-        &self,
-        fold: &Fold,
-        live: Option<Vec<BaseTable>>,
-        has_caught_up: bool,
-    ) -> Arc<Head> {
-        let (tables, live) = (Arc::new(fold.tables.frozen()), live.map(Arc::new));
-        let head = Arc::new(Head { tables, live });
-        self.head.store(head.clone());
-        let seen = fold.tables.seen();
-        self.published.send_replace(Published { seen, has_caught_up });
-        head
+    pub(super) fn publish(&self, fold: &Tables) {
+        let tables = Arc::new(fold.frozen());
+        self.head.store(Arc::new(Head { tables, live: None }));
+        self.published.send_replace(Published { seen: fold.seen(), has_caught_up: true });
+    }
+
+    /// Takes over the base tables that are on disk, where they are of this log.
+    pub(super) async fn resume(&self) -> Result<(), Error> {
+        let mut fold = self.fold.lock().await;
+        if let Some(tables) = self.kept.load()
+            && self.reader.has_made(&tables).await?
+        {
+            *fold = tables;
+        }
+        Ok(())
+    }
+
+    /// Puts the base tables on disk, and lets go of the rows that have rested for so many
+    /// positions. For who holds the lock of the folder.
+    pub(super) async fn keep(&self, hot: u64) -> Result<(), Error> {
+        let tables = self.fold.lock().await.frozen_whole();
+        let files = self.kept.save(&tables).map_err(Error::Keep)?;
+        let before = tables.seen().unwrap_or(0).saturating_sub(hot);
+        self.fold.lock().await.let_go(&self.kept, &files, before);
+        Ok(())
     }
 
     /// Waits until a position is in the tables, for who must see what was written up to there.
@@ -159,10 +176,21 @@ impl Engine {
         environment: Arc<RuntimeEnv>,
     ) -> Result<Snapshot, Error> {
         let named = self.template.resolve_table_references(statement)?;
-        let head = match named.iter().any(|table| table.schema() == Some(LIVE)) {
-            true => self.head_with_live().await?,
-            false => self.head.load_full(),
-        };
+        match named.iter().any(|table| table.schema() == Some(LIVE)) {
+            true => self.context_of(&*self.head_with_live().await?, environment),
+            false => self.context_of(&*self.head.load_full(), environment),
+        }
+    }
+
+    /// Every table there is, to be listed.
+    pub(super) async fn every_table(
+        &self,
+        environment: Arc<RuntimeEnv>,
+    ) -> Result<Snapshot, Error> {
+        self.context_of(&*self.head_with_live().await?, environment)
+    }
+
+    fn context_of(&self, head: &Head, environment: Arc<RuntimeEnv>) -> Result<Snapshot, Error> {
         let live = match &head.live {
             Some(live) => live.clone(),
             // To be listed, not to be read.
@@ -188,14 +216,18 @@ impl Engine {
 
     /// The base tables with `live.*`, at one position.
     async fn head_with_live(&self) -> Result<Arc<Head>, Error> {
+        // Whoever comes later finds a head that is no older.
+        let mut live = self.live.lock().await;
         let head = self.head.load_full();
-        if head.live.is_some() {
+        let Some(seen) = head.tables.seen().filter(|_| head.live.is_none()) else {
             return Ok(head);
-        }
-        let fold = self.fold.lock().await;
-        let live = live_tables(&fold.live)?;
-        let has_caught_up = self.published.borrow().has_caught_up;
-        Ok(self.publish(&fold, Some(live), has_caught_up))
+        };
+        let next = live.position().map_or(0, |position| position.saturating_add(1));
+        self.reader.each(next, Some(seen), |recorded| drop(live.apply(recorded))).await?;
+        let tables = Some(Arc::new(live_tables(&live)?));
+        let with = Arc::new(Head { tables: head.tables.clone(), live: tables });
+        drop(self.head.compare_and_swap(&head, with.clone()));
+        Ok(with)
     }
 }
 

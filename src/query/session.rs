@@ -9,10 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
+#[cfg(feature = "sql-servers")]
+use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
+#[cfg(feature = "sql-servers")]
+use datafusion::sql::sqlparser::ast::Statement;
 use futures::StreamExt as _;
 
 use super::as_of::AsOf;
@@ -35,6 +39,21 @@ pub(super) struct Settings {
 pub struct Session {
     engine: Arc<Engine>,
     settings: Settings,
+}
+
+/// What a server adds to the engine for the dialect of its clients.
+#[cfg(feature = "sql-servers")]
+pub(super) trait Dialect: Send + Sync {
+    /// The engine that understands the dialect, with the same tables.
+    fn adapt(&self, context: SessionContext) -> Result<SessionContext, DataFusionError>;
+}
+
+/// A question as it comes.
+#[derive(Clone, Copy)]
+pub(super) enum Asked<'a> {
+    Text(&'a str),
+    #[cfg(feature = "sql-servers")]
+    Parsed(&'a Statement, &'a dyn Dialect),
 }
 
 /// A question that was understood.
@@ -118,12 +137,39 @@ impl Session {
         }
     }
 
+    /// The engine with every table at the session's moment of the log.
+    pub(super) async fn context(&self) -> Result<SessionContext, Error> {
+        let (engine, settings) = (&self.engine, self.settings);
+        let environment = engine.desk.environment()?;
+        let snapshot = match settings.as_of {
+            AsOf::Head => {
+                engine.ready(settings.timeout).await?;
+                engine.every_table(environment).await?
+            }
+            as_of => Box::pin(engine.past(as_of)).await?,
+        };
+        Ok(snapshot.context)
+    }
+
     /// Understands a question, at the head as it is now or as of what was set.
     ///
     /// # Errors
     /// [`Error::ReadOnly`] for anything but a question, [`Error::Sql`] where it is wrong.
     pub async fn prepare(&self, sql: &str) -> Result<Prepared, Error> {
-        self.engine.prepare(sql, self.settings).await
+        self.engine.prepare(Asked::Text(sql), self.settings).await
+    }
+
+    /// Understands a question that a server parsed by itself.
+    ///
+    /// # Errors
+    /// As for [`Session::prepare`].
+    #[cfg(feature = "sql-servers")]
+    pub(super) async fn prepare_parsed(
+        &self,
+        statement: &Statement,
+        dialect: &dyn Dialect,
+    ) -> Result<Prepared, Error> {
+        self.engine.prepare(Asked::Parsed(statement, dialect), self.settings).await
     }
 
     /// Begins to answer, once it is its turn.
@@ -141,6 +187,19 @@ impl Session {
     pub async fn query(&self, sql: &str, params: Params) -> Result<Running, Error> {
         let prepared = self.prepare(sql).await?;
         self.run(&prepared, params).await
+    }
+}
+
+impl Prepared {
+    /// The same question with values in the place of its parameters, and the columns it then has.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] where a parameter has no value.
+    pub fn bind(&self, params: Params) -> Result<Self, Error> {
+        let plan = self.plan.clone().with_param_values(params.0)?;
+        let schema = plan.schema().inner().clone();
+        let context = self.context.clone();
+        Ok(Self { context, plan, schema, params: BTreeMap::new(), position: self.position })
     }
 }
 
@@ -163,10 +222,22 @@ impl Engine {
         Settings { as_of: AsOf::Head, min_position: None, timeout: self.desk.limits().timeout }
     }
 
-    pub(super) async fn prepare(&self, sql: &str, settings: Settings) -> Result<Prepared, Error> {
+    pub(super) async fn prepare(
+        &self,
+        asked: Asked<'_>,
+        settings: Settings,
+    ) -> Result<Prepared, Error> {
         self.past.forget_unsettled();
-        let dialect = self.template.config().options().sql_parser.dialect;
-        let statement = self.template.sql_to_statement(sql, &dialect)?;
+        let statement = match asked {
+            Asked::Text(sql) => {
+                let dialect = self.template.config().options().sql_parser.dialect;
+                self.template.sql_to_statement(sql, &dialect)?
+            }
+            #[cfg(feature = "sql-servers")]
+            Asked::Parsed(statement, _) => {
+                datafusion::sql::parser::Statement::Statement(Box::new(statement.clone()))
+            }
+        };
         let environment = self.desk.environment()?;
         let snapshot = match settings.as_of {
             AsOf::Head => {
@@ -179,6 +250,11 @@ impl Engine {
             as_of => Box::pin(self.past(as_of)).await?.within(environment),
         };
         let context = snapshot.context;
+        #[cfg(feature = "sql-servers")]
+        let context = match asked {
+            Asked::Parsed(_, dialect) => dialect.adapt(context)?,
+            Asked::Text(_) => context,
+        };
         let plan = loop {
             match Box::pin(context.state().statement_to_plan(statement.clone())).await {
                 Ok(plan) => break plan,

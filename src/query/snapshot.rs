@@ -21,7 +21,10 @@ use futures::FutureExt as _;
 
 use super::as_of::AsOf;
 use super::{Engine, Error, register};
-use crate::projection::sql::{self, Fold, ViewStatus};
+use crate::event::Recorded;
+use crate::projection::live::LiveState;
+use crate::projection::sql::{self, ViewStatus};
+use crate::projection::tables::Tables;
 
 /// Earlier moments that are kept.
 const KEPT: usize = 4;
@@ -104,11 +107,12 @@ impl Engine {
             (AsOf::Head, head) => head,
             (AsOf::Time(_), None) => None,
         };
-        let mut fold = Fold::default();
+        let mut tables = Tables::default();
+        let mut live = LiveState::default();
         if position.is_some() {
-            self.reader.fold(&mut fold, position).await?;
+            let follow = |recorded: &Recorded| drop(live.apply(recorded));
+            self.reader.advance(&mut tables, position, follow).await?;
         }
-        let Fold { tables, live } = fold;
         let context = sql::session_of(&tables)?;
         Box::pin(sql::replay_all(&context, &sql::served(&self.store, &self.views))).await?;
         let status: Vec<_> = self.views.iter().map(|view| ViewStatus::at(view, position)).collect();

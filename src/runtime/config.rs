@@ -9,6 +9,8 @@ mod check;
 mod kurrentdb;
 mod log_address;
 mod secret;
+mod served;
+mod sql;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,11 +18,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::{AgentId, CampaignId, CarrierId, Millis, Ppm};
+use crate::dialing::{LinePrice, Prices};
 use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
 
-pub use kurrentdb::{Breach, KurrentdbConfig, Names};
+pub use kurrentdb::KurrentdbConfig;
 pub use log_address::{LogAddress, LogAddressError};
 pub use secret::Secret;
+pub use served::{Breach, Names};
+pub use sql::SqlConfig;
 
 /// A configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +62,9 @@ pub struct Config {
     /// Where log, keys and projections lie.
     #[serde(default = "default_data_dir")]
     pub data_dir: PathBuf,
+    /// The currency of all prices and of sales: ISO 4217.
+    #[serde(default = "default_currency")]
+    pub currency: String,
     /// The KurrentDB server that keeps the log; without one, the log lies in the data folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogAddress>,
@@ -66,6 +74,9 @@ pub struct Config {
     /// The log for clients of KurrentDB; without it, none is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kurrentdb: Option<KurrentdbConfig>,
+    /// What questions in SQL may take, and the servers for them.
+    #[serde(default)]
+    pub sql: SqlConfig,
     /// The console's server.
     #[serde(default)]
     pub http: HttpConfig,
@@ -154,6 +165,12 @@ pub struct CarrierConfig {
     pub weight: u32,
     /// Calls at once, 1 to 100,000.
     pub channels: u32,
+    /// What a minute of an answered call costs. Units: thousandths of the currency's minor unit.
+    #[serde(default)]
+    pub price_per_minute_milli: Option<u64>,
+    /// What is begun of so many seconds is paid for. Units: s.
+    #[serde(default = "default_billed")]
+    pub billed_s: u64,
     /// User for digest authentication.
     #[serde(default)]
     pub user: Option<String>,
@@ -173,6 +190,9 @@ pub struct AgentConfig {
     /// The agent's skill. Units: parts per million.
     #[serde(default = "default_skill")]
     pub skill_ppm: Ppm,
+    /// What an hour of the agent's on calls costs. Units: minor units of the currency.
+    #[serde(default)]
+    pub cost_per_hour_minor: Option<u64>,
 }
 
 /// A campaign.
@@ -191,6 +211,9 @@ pub struct CampaignConfig {
     /// Import no more than so many rows.
     #[serde(default)]
     pub leads_max: Option<usize>,
+    /// What a lead of the file costs. Units: thousandths of the currency's minor unit.
+    #[serde(default)]
+    pub price_per_lead_milli: Option<u64>,
     /// How leads are dialled: `progressive`.
     #[serde(default = "default_mode")]
     pub mode: DialingMode,
@@ -239,6 +262,14 @@ fn default_data_dir() -> PathBuf {
     PathBuf::from("data")
 }
 
+fn default_currency() -> String {
+    "USD".to_owned()
+}
+
+const fn default_billed() -> u64 {
+    1
+}
+
 const fn default_skill() -> Ppm {
     Ppm(500_000)
 }
@@ -265,9 +296,11 @@ impl Default for Config {
         Self {
             node: default_node(),
             data_dir: default_data_dir(),
+            currency: default_currency(),
             log: None,
             sealing: SealingConfig::default(),
             kurrentdb: None,
+            sql: SqlConfig::default(),
             http: HttpConfig::default(),
             sip: SipConfig::default(),
             carriers: Vec::new(),
@@ -327,6 +360,21 @@ impl CampaignConfig {
 }
 
 impl Config {
+    /// What lines and agents cost.
+    pub fn prices(&self) -> Prices {
+        let line = |carrier: &CarrierConfig| {
+            let per_minute_milli = carrier.price_per_minute_milli?;
+            let price = LinePrice { per_minute_milli, billed_s: carrier.billed_s };
+            Some((carrier.id.clone(), price))
+        };
+        let agent = |agent: &AgentConfig| Some((agent.id.clone(), agent.cost_per_hour_minor?));
+        Prices {
+            currency: self.currency.clone(),
+            lines: self.carriers.iter().filter_map(line).collect(),
+            agents: self.agents.iter().filter_map(agent).collect(),
+        }
+    }
+
     /// Reads a file. Paths in it are relative to the file's folder.
     ///
     /// # Errors
@@ -343,6 +391,7 @@ impl Config {
         if let Some(front) = &mut config.kurrentdb {
             front.move_to(folder);
         }
+        config.sql.move_to(folder);
         for campaign in &mut config.campaigns {
             campaign.script = folder.join(&campaign.script);
             campaign.leads = campaign.leads.take().map(|leads| folder.join(leads));

@@ -30,14 +30,17 @@ use super::intake::Offer;
 use super::journal::{Draft, Journal, JournalError};
 use super::scripts::Scripts;
 use super::wire::{DATAGRAM_MAX, MediaNews, Voice, until};
-use crate::base::{CallId, CampaignId, CarrierId, LegId, Millis, Rng, Timestamp};
+use crate::base::{CallId, CampaignId, CarrierId, IdSequence, LegId, Millis, Rng, Timestamp};
 use crate::call::{CallCommand, CallInput};
 use crate::conversation::{Input, PromptId, Script};
+use crate::dialing::Prices;
 use crate::event::{CampaignStateName, PlatformStopped};
 use crate::media::MediaEvent;
 use crate::privacy::Vault;
 use crate::sip::{Output, UserAgent};
 
+/// Ids kept free behind each call's, for its legs.
+pub(crate) const LEGS: u32 = 63;
 /// How long open calls may take to end once the platform is asked to stop.
 const STOP_WITHIN: Millis = Millis(5_000);
 /// How long the last hang-ups are sent again while nobody answers them.
@@ -71,6 +74,7 @@ pub(crate) struct Parts {
     pub(crate) carriers: Vec<CarrierConfig>,
     pub(crate) agents: Vec<AgentConfig>,
     pub(crate) campaigns: Vec<CampaignConfig>,
+    pub(crate) prices: Arc<Prices>,
     pub(crate) journal: Journal,
     pub(crate) vault: Vault,
     pub(crate) scripts: Scripts,
@@ -88,6 +92,8 @@ pub(crate) struct Engine {
     address: IpAddr,
     calls: BTreeMap<CallId, Slot>,
     legs: BTreeMap<LegId, Leg>,
+    /// Legs that were hung up from here and whose BYE has no answer yet, and their calls.
+    hung_up: BTreeMap<LegId, CallId>,
     /// Calls that took something in since the last turn.
     stirred: BTreeSet<CallId>,
     /// Facts of the engine itself that wait for the next append.
@@ -107,6 +113,7 @@ pub(crate) struct Engine {
     offered: Option<Offer>,
     news_sender: mpsc::UnboundedSender<MediaNews>,
     rng: Rng,
+    call_ids: IdSequence,
     started: Timestamp,
     /// When the next campaign wants to dial again.
     dial_due: Option<Timestamp>,
@@ -127,7 +134,8 @@ impl Engine {
     pub(crate) fn new(mut parts: Parts, address: IpAddr, offers: mpsc::Receiver<Offer>) -> Self {
         let (news_sender, news) = mpsc::unbounded_channel();
         let started = parts.journal.now();
-        let rng = parts.journal.fork("engine");
+        let mut rng = parts.journal.fork("engine");
+        let call_ids = IdSequence::with_room(&mut rng, LEGS);
         let carriers = parts.carriers.iter().map(|carrier| carrier.address);
         let phones = parts.agents.iter().map(|agent| agent.phone);
         let probes = Probes::new(carriers.chain(phones), parts.sip.probe_every_ms, started);
@@ -136,6 +144,7 @@ impl Engine {
             address,
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
+            hung_up: BTreeMap::new(),
             stirred: BTreeSet::new(),
             drafts: Vec::new(),
             probes,
@@ -148,6 +157,7 @@ impl Engine {
             offered: None,
             news_sender,
             rng,
+            call_ids,
             started,
             dial_due: None,
             stopping: None,

@@ -15,11 +15,11 @@ use tokio::task::JoinHandle;
 use super::config::{Breach, KurrentdbConfig, Names};
 use super::intake::Inbox;
 use super::wire::ListenError;
+use crate::access::{Access, AccessError};
 use crate::base::Clock;
 use crate::event_log::EventLog;
-use crate::kurrentdb::server::{
-    self, Access, AccessError, ServeError, ServeOptions, Tls, TlsError,
-};
+use crate::kurrentdb::server::{self, ServeError, ServeOptions};
+use crate::tls::{Tls, TlsError};
 
 /// The variable of the environment that users come from where there is no file: lines
 /// `name:role:password`.
@@ -70,7 +70,7 @@ pub fn serve_options(
         return Err(FrontError::Unsafe { breach, names });
     }
     let tls = match (&config.tls_cert, &config.tls_key) {
-        (Some(certificate), Some(key)) => Some(Tls::read(certificate, key)?),
+        (Some(certificate), Some(key)) => Some(Tls::read(certificate, key, &[b"h2"])?),
         _ => None,
     };
     let access = match (&config.user_file, users) {

@@ -6,7 +6,7 @@
 
 use super::directory::listed;
 use super::journal::{Draft, Journal, JournalError};
-use crate::base::{CampaignId, LeadId, SubjectId, sha256_hex};
+use crate::base::{CampaignId, IdSequence, LeadId, SubjectId, sha256_hex};
 use crate::dialing::lead_file::{self, LeadFileError, LeadRow, LeftOut, RowProblem};
 use crate::event::{LeadImported, LeadRowRejected, LeadsImported, SubjectRegistered};
 use crate::privacy::{Vault, VaultError};
@@ -54,6 +54,8 @@ pub(crate) struct Import<'a> {
     pub(crate) bytes: &'a [u8],
     /// Take no more than so many rows.
     pub(crate) rows_max: Option<usize>,
+    /// What a lead costs, in thousandths of the currency's minor unit, and the currency.
+    pub(crate) price: Option<(u64, &'a str)>,
 }
 
 /// Imports a lead file. A second time it finds only duplicates and records nothing.
@@ -85,7 +87,7 @@ pub(crate) async fn import(
         .collect();
     report.accepted = fresh.len() as u64;
     report.duplicates = (rows - fresh.len()) as u64;
-    let mut ids = journal.fork("leads");
+    let mut ids = IdSequence::new(&mut journal.fork("leads"));
     for chunk in fresh.chunks(CHUNK) {
         let now = journal.now();
         let mut drafts = Vec::with_capacity(chunk.len() * 2);
@@ -93,12 +95,7 @@ pub(crate) async fn import(
             .iter()
             .map(|(phone_hash, row)| {
                 let known = journal.directory.subject(phone_hash);
-                (
-                    known,
-                    known.unwrap_or_else(|| SubjectId::generate(now, &mut ids)),
-                    row,
-                    phone_hash,
-                )
+                (known, known.unwrap_or_else(|| SubjectId::next(now, &mut ids)), row, phone_hash)
             })
             .collect();
         let strangers: Vec<_> = people
@@ -114,7 +111,7 @@ pub(crate) async fn import(
                 let fact = SubjectRegistered { subject_id, phone_hash, ciphertext };
                 drafts.push(Draft::new(fact, now, "import"));
             }
-            let lead_id = LeadId::generate(now, &mut ids);
+            let lead_id = LeadId::next(now, &mut ids);
             let place = (lead_id, subject_id, list_order);
             drafts.push(Draft::new(
                 lead(import, place, row, phone_hash, &file_hash),
@@ -146,7 +143,14 @@ fn lead(
         line: row.line,
         portrait: row.portrait.clone(),
         value_ppm: row.value.0,
+        list_id: list_id(import.file),
     }
+}
+
+/// The list people know a file by: its name without its ending.
+fn list_id(file: &str) -> Option<String> {
+    let stem = std::path::Path::new(file).file_stem()?.to_str()?;
+    Some(stem.to_owned())
 }
 
 /// Records the file where it brought leads or is not on record, as after an import that was cut
@@ -183,6 +187,8 @@ async fn record_file(
         accepted: report.accepted,
         rejected: report.rejected,
         duplicates: report.duplicates,
+        cost_milli: import.price.map(|(each, _)| each.saturating_mul(report.accepted)),
+        currency: import.price.map(|(_, currency)| currency.to_owned()),
     };
     drafts.push(Draft::new(fact, now, "import"));
     journal.append(drafts).await?;

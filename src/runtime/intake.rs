@@ -289,7 +289,7 @@ fn rejected(campaign_id: &CampaignId, found: Option<RowProblem>) -> LeadOffered 
 struct List {
     campaign_id: CampaignId,
     now: Timestamp,
-    ids: crate::base::Rng,
+    ids: crate::base::IdSequence,
     list_order: u64,
     fresh: BTreeMap<String, SubjectId>,
     leads: Vec<Fresh>,
@@ -309,7 +309,7 @@ impl List {
     fn new(journal: &mut Journal, campaign_id: &CampaignId, now: Timestamp) -> Self {
         let campaign = journal.live.dialing.campaigns().get(campaign_id);
         let list_order = campaign.map_or(0, |campaign| campaign.leads) + 1;
-        let ids = journal.fork("intake");
+        let ids = crate::base::IdSequence::new(&mut journal.fork("intake"));
         let campaign_id = campaign_id.clone();
         Self { campaign_id, now, ids, list_order, fresh: BTreeMap::new(), leads: Vec::new() }
     }
@@ -336,8 +336,8 @@ impl List {
         if is_listed || self.fresh.contains_key(&phone_hash) {
             return fact;
         }
-        let subject_id = known.unwrap_or_else(|| SubjectId::generate(self.now, &mut self.ids));
-        let lead_id = LeadId::generate(self.now, &mut self.ids);
+        let subject_id = known.unwrap_or_else(|| SubjectId::next(self.now, &mut self.ids));
+        let lead_id = LeadId::next(self.now, &mut self.ids);
         self.fresh.insert(phone_hash.clone(), subject_id);
         let is_stranger = known.is_none();
         self.leads.push(Fresh { lead_id, subject_id, is_stranger, phone_hash, offer, row });
@@ -383,6 +383,7 @@ impl List {
                 line: 0,
                 portrait: row.portrait,
                 value_ppm: row.value.0,
+                list_id: None,
             }));
         }
         Ok(())

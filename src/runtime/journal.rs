@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::directory::Directory;
-use crate::base::{Clock, EventId, Rng, Timestamp};
+use crate::base::{Clock, EventId, IdSequence, Rng, Timestamp};
 use crate::event::{Actor, Event, ExpectedRevision, Family, NewEvent, StreamName};
 use crate::event_log::{
     AppendError, Appended, EventLog, StreamAppend, Subscription, SubscriptionError,
@@ -76,7 +76,8 @@ pub(crate) struct Journal {
     log: Arc<dyn EventLog>,
     feed: Subscription,
     clock: Arc<dyn Clock>,
-    ids: Rng,
+    rng: Rng,
+    event_ids: IdSequence,
     node: String,
     /// The live state up to the last fact.
     pub(crate) live: LiveState,
@@ -89,7 +90,7 @@ impl Journal {
     pub(crate) async fn open(
         log: Arc<dyn EventLog>,
         clock: Arc<dyn Clock>,
-        ids: Rng,
+        mut rng: Rng,
         node: String,
     ) -> Result<Self, JournalError> {
         let mut feed = log.subscribe_all(None).named("platform");
@@ -100,7 +101,8 @@ impl Journal {
                 directory.apply(&recorded, &event);
             }
         }
-        Ok(Self { log, feed, clock, ids, node, live, directory })
+        let event_ids = IdSequence::new(&mut rng);
+        Ok(Self { log, feed, clock, rng, event_ids, node, live, directory })
     }
 
     /// The moment now.
@@ -115,8 +117,8 @@ impl Journal {
 
     /// A generator of its own for a part.
     pub(crate) fn fork(&mut self, name: &str) -> Rng {
-        let salt = self.ids.bits();
-        self.ids.fork(&format!("{name} {salt}"))
+        let salt = self.rng.bits();
+        self.rng.fork(&format!("{name} {salt}"))
     }
 
     /// Makes facts durable, all or none, and takes them into the live state. Gives their ids.
@@ -171,7 +173,7 @@ impl Journal {
         let mut batch: Vec<StreamAppend> = Vec::new();
         for draft in drafts {
             let event_id =
-                draft.event_id.unwrap_or_else(|| EventId::generate(draft.at, &mut self.ids));
+                draft.event_id.unwrap_or_else(|| EventId::next(draft.at, &mut self.event_ids));
             ids.push(event_id);
             let stream = stream_of(&self.node, &draft.event);
             let mut event =

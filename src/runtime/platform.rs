@@ -123,7 +123,9 @@ impl Platform {
         set_up(&mut journal, &config, &scripts).await?;
         let mut imports = Vec::new();
         for campaign in &config.campaigns {
-            if let Some(report) = import_leads(&mut journal, &mut vault, campaign).await? {
+            let currency = &config.currency;
+            let report = import_leads(&mut journal, &mut vault, campaign, currency).await?;
+            if let Some(report) = report {
                 imports.push((campaign.id.clone(), report));
             }
             start_campaign(&mut journal, &campaign.id).await?;
@@ -142,6 +144,7 @@ impl Platform {
         );
         let parts = Parts {
             node,
+            prices: Arc::new(config.prices()),
             sip: config.sip,
             carriers: config.carriers,
             agents: config.agents,
@@ -256,7 +259,7 @@ pub async fn import_only(
     let mut journal = Journal::open(log.clone(), clock, system_rng(), config.node.clone()).await?;
     let mut vault = open_vault(config, &journal)?;
     create_campaign(&mut journal, campaign, &scripts).await?;
-    let report = import_leads(&mut journal, &mut vault, campaign).await?;
+    let report = import_leads(&mut journal, &mut vault, campaign, &config.currency).await?;
     log.close().await;
     Ok(report.unwrap_or_default())
 }
@@ -333,6 +336,7 @@ async fn import_leads(
     journal: &mut Journal,
     vault: &mut Vault,
     campaign: &CampaignConfig,
+    currency: &str,
 ) -> Result<Option<ImportReport>, StartError> {
     let Some(path) = &campaign.leads else { return Ok(None) };
     let bytes = std::fs::read(path)
@@ -343,6 +347,7 @@ async fn import_leads(
         file: &name,
         bytes: &bytes,
         rows_max: campaign.leads_max,
+        price: campaign.price_per_lead_milli.map(|each| (each, currency)),
     };
     let report = import(journal, vault, wanted, &mut system_random)
         .await

@@ -97,7 +97,8 @@ impl UserAgent {
             match gone.owner {
                 Owner::Invite(leg) => self.invite_lost(leg, FailureCause::Transport),
                 Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to }),
-                Owner::Cancel(leg) | Owner::Bye(leg) => self.look_at(leg),
+                Owner::Cancel(leg) => self.look_at(leg),
+                Owner::Bye(leg) => self.released(now, leg, None, gone.since),
             }
         }
         let unheard = |call: &Call| call.unacknowledged.as_ref().is_some_and(|one| one.to == to);
@@ -168,7 +169,8 @@ impl UserAgent {
                 match gone.owner {
                     Owner::Invite(leg) => self.invite_lost(leg, FailureCause::Timeout),
                     Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to: gone.to }),
-                    Owner::Cancel(leg) | Owner::Bye(leg) => self.look_at(leg),
+                    Owner::Cancel(leg) => self.look_at(leg),
+                    Owner::Bye(leg) => self.released(now, leg, None, gone.since),
                 }
             }
             Timer::ClientLinger(id) => {
@@ -198,35 +200,45 @@ impl UserAgent {
             return self.wire.event(UaEvent::Malformed { from, reason });
         }
         let Some(id) = self.clients.receive(&mut self.wire, now, response) else { return };
-        let Some(owner) = self.clients.get(id).map(|one| one.owner) else { return };
+        let Some((owner, since)) = self.clients.get(id).map(|one| (one.owner, one.since)) else {
+            return;
+        };
         match owner {
             Owner::Invite(leg) => self.hear_answer(now, leg, id, from, response),
             Owner::Options => self.wire.event(UaEvent::OptionsAnswered { from, status }),
-            Owner::Bye(leg) if status == 401 || status == 407 => {
-                self.prove_bye(now, leg, id, response);
+            Owner::Bye(leg) => {
+                let is_challenge = status == 401 || status == 407;
+                if !(is_challenge && self.prove_bye(now, leg, id, response)) {
+                    self.released(now, leg, Some(status), since);
+                }
             }
-            Owner::Cancel(leg) | Owner::Bye(leg) => self.look_at(leg),
+            Owner::Cancel(leg) => self.look_at(leg),
         }
     }
 
-    /// Sends a BYE again with a proof, once.
-    fn prove_bye(&mut self, now: Timestamp, leg: LegId, id: u64, response: &Message) {
+    /// Sends a BYE again with a proof, once. Whether it was.
+    fn prove_bye(&mut self, now: Timestamp, leg: LegId, id: u64, response: &Message) -> bool {
         let via = self.via();
         let cnonce = self.token();
-        let Some(transaction) = self.clients.get(id) else { return };
+        let Some(transaction) = self.clients.get(id) else { return false };
         let (to, request) = (transaction.to, transaction.request.clone());
-        let Some(call) = self.calls.get_mut(&leg) else { return };
-        let Some(credentials) = call.outgoing().and_then(|out| out.invite.credentials.clone())
-        else {
-            return;
-        };
-        if is_proven(&request) {
-            return;
-        }
+        let since = transaction.since;
+        let Some(call) = self.calls.get_mut(&leg) else { return false };
+        let credentials = call.outgoing().and_then(|out| out.invite.credentials.clone());
+        let Some(credentials) = credentials.filter(|_| !is_proven(&request)) else { return false };
         let Some((request, _)) = prove(&request, response, &credentials, via, &cnonce) else {
-            return;
+            return false;
         };
-        self.clients.send(&mut self.wire, now, to, request, Owner::Bye(leg));
+        let again = self.clients.send(&mut self.wire, now, to, request, Owner::Bye(leg));
+        self.clients.count_from(again, since);
+        true
+    }
+
+    /// A BYE of ours has its final answer, or none came.
+    fn released(&mut self, now: Timestamp, leg: LegId, status: Option<u16>, since: Timestamp) {
+        let after = now.since(since);
+        self.wire.event(UaEvent::Released { leg, status, after });
+        self.look_at(leg);
     }
 
     /// Emits a leg's terminal event, unless one is out already.

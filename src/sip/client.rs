@@ -52,6 +52,8 @@ pub(super) struct ClientTransaction {
     pub(super) owner: Owner,
     pub(super) to: SocketAddr,
     pub(super) request: Message,
+    /// When it was first sent, or the request whose challenge it answers.
+    pub(super) since: Timestamp,
     key: String,
     state: State,
     interval: Millis,
@@ -114,9 +116,18 @@ impl ClientTransactions {
             *self.per_leg.entry(leg).or_default() += 1;
         }
         let state = State::Calling;
-        let transaction = ClientTransaction { owner, to, request, key, state, interval, ack: None };
+        let (since, ack) = (now, None);
+        let transaction =
+            ClientTransaction { owner, to, request, since, key, state, interval, ack };
         self.all.insert(id, transaction);
         id
+    }
+
+    /// A request that answers a challenge counts from the one that was challenged.
+    pub(super) fn count_from(&mut self, id: u64, since: Timestamp) {
+        if let Some(transaction) = self.all.get_mut(&id) {
+            transaction.since = since;
+        }
     }
 
     /// Takes a response; returns the transaction whose user must hear it.

@@ -199,6 +199,16 @@ pub enum UaEvent {
         /// Who.
         by: Party,
     },
+    /// Our BYE got its final answer, or none in time. It comes after the leg's terminal event,
+    /// which does not wait for it.
+    Released {
+        /// The leg.
+        leg: LegId,
+        /// The status; nothing where no answer came.
+        status: Option<u16>,
+        /// Since the BYE. Units: ms.
+        after: Millis,
+    },
     /// A peer answered our OPTIONS.
     OptionsAnswered {
         /// Who.
@@ -231,14 +241,15 @@ impl UaEvent {
             | Self::Refused { leg, .. }
             | Self::Failed { leg, .. }
             | Self::Ended { leg, .. }
-            | Self::Cancelled { leg, .. } => Some(*leg),
+            | Self::Cancelled { leg, .. }
+            | Self::Released { leg, .. } => Some(*leg),
             Self::OptionsAnswered { .. }
             | Self::OptionsTimedOut { .. }
             | Self::Malformed { .. } => None,
         }
     }
 
-    /// Whether nothing more comes about the leg.
+    /// Whether nothing more comes about the leg, save the answer to our BYE.
     pub fn is_terminal(&self) -> bool {
         matches!(
             self,
@@ -272,6 +283,9 @@ impl fmt::Debug for UaEvent {
             Self::Failed { leg, cause } => write!(f, "Failed({leg:?}, {})", cause.as_str()),
             Self::Ended { leg, by, q850 } => write!(f, "Ended({leg:?}, {by:?}, {q850:?})"),
             Self::Cancelled { leg, by } => write!(f, "Cancelled({leg:?}, {by:?})"),
+            Self::Released { leg, status, after } => {
+                write!(f, "Released({leg:?}, {status:?}, {after})")
+            }
             Self::OptionsAnswered { from, status } => {
                 write!(f, "OptionsAnswered({from}, {status})")
             }

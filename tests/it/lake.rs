@@ -20,13 +20,13 @@ use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, spawn_blocking};
 
-const KEY: &str = "TESTKEYID";
-const SECRET: &str = "a-secret-that-must-not-be-seen";
+pub(crate) const KEY: &str = "TESTKEYID";
+pub(crate) const SECRET: &str = "a-secret-that-must-not-be-seen";
 const START: i64 = 1_795_244_400_000_000;
 
 /// A server of which the objects are files in a folder.
-struct Server {
-    endpoint: String,
+pub(crate) struct Server {
+    pub(crate) endpoint: String,
     task: AbortHandle,
 }
 
@@ -36,7 +36,7 @@ impl Drop for Server {
     }
 }
 
-async fn serve(folder: &Path) -> Server {
+pub(crate) async fn serve(folder: &Path) -> Server {
     serve_at(folder, "127.0.0.1:0").await
 }
 

@@ -14,6 +14,8 @@ mod kurrentdb;
 #[cfg(feature = "s3")]
 mod lake;
 #[cfg(feature = "analytics")]
+mod notebooks;
+#[cfg(feature = "analytics")]
 mod projections;
 mod sipp;
 #[cfg(any(feature = "analytics", feature = "kurrentdb"))]

@@ -38,6 +38,87 @@ fn an_agent_takes_the_call_and_keys_in_what_came_of_it() {
 }
 
 #[test]
+fn an_agent_keys_in_a_sale_and_what_it_is_worth() {
+    for (keys, worth) in [
+        ("5#", None),
+        ("5*1200#", Some(120_000)),
+        ("15*7#", Some(700)),
+        ("5*#", None),
+        ("5*12*3#", None),
+        ("5*9#5*1200#", Some(120_000)),
+    ] {
+        let (mut stage, customer, leg_id) = joined();
+        for digit in keys.chars() {
+            stage.give(CallInput::Digit { leg_id, digit });
+        }
+        stage.bye(leg_id, Party::Remote);
+        stage.bye(customer, Party::Local);
+        let made = stage.facts.iter().find_map(|fact| match fact {
+            Event::CommitmentMade(it) => Some(it),
+            _ => None,
+        });
+        let made = made.expect("a sale");
+        assert_eq!((made.kind.as_str(), made.made_with.as_str()), ("sale", "agent:ann"), "{keys}");
+        assert_eq!(made.amount_minor, worth, "{keys}");
+        assert_eq!(made.currency.as_deref(), worth.map(|_| "USD"), "{keys}");
+        assert_eq!(stage.attempt().level, Some(IntentionLevel::A), "{keys}");
+    }
+}
+
+#[test]
+fn what_is_keyed_in_last_counts_whether_meeting_or_sale() {
+    let (mut stage, customer, leg_id) = joined();
+    for digit in "5*1200#1#".chars() {
+        stage.give(CallInput::Digit { leg_id, digit });
+    }
+    stage.bye(leg_id, Party::Remote);
+    stage.bye(customer, Party::Local);
+    let kinds: Vec<_> = stage
+        .facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Event::CommitmentMade(it) => Some((it.kind.as_str(), it.amount_minor)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(kinds, [("appointment", None)]);
+}
+
+#[test]
+fn a_wrong_number_is_keyed_in_with_eight() {
+    let (mut stage, customer, leg_id) = joined();
+    for digit in "8#".chars() {
+        stage.give(CallInput::Digit { leg_id, digit });
+    }
+    stage.bye(leg_id, Party::Remote);
+    stage.bye(customer, Party::Local);
+    assert_eq!(stage.parties(), [(false, "agent:ann")]);
+    assert_eq!(stage.attempt().level, Some(IntentionLevel::E));
+}
+
+#[test]
+fn line_and_agent_are_paid_for_as_long_as_each_was_there() {
+    let (mut stage, customer, leg_id) = joined();
+    stage.wait(58_500);
+    stage.bye(leg_id, Party::Remote);
+    stage.wait(500);
+    stage.bye(customer, Party::Local);
+    // 58.5 s of 18 dollars an hour; 1.5 + 58.5 + 0.5 s, so 61 s of 1.2 cents a minute.
+    assert_eq!(stage.costs(), [("agent", "ann", 29_250), ("line", "north", 1_220)]);
+}
+
+#[test]
+fn what_has_no_price_is_not_booked() {
+    let (mut stage, customer) = Stage::answered();
+    let leg_id = stage.rings(RoutePurpose::Answer, "bob");
+    stage.answer(leg_id);
+    stage.wait(1_000);
+    stage.bye(leg_id, Party::Remote);
+    stage.bye(customer, Party::Local);
+    assert_eq!(stage.costs(), [("line", "north", 20)]);
+}
+
+#[test]
 fn nine_and_hash_by_the_agent_is_never_again() {
     let (mut stage, customer, leg_id) = joined();
     for digit in ['9', '#', '1', '#'] {

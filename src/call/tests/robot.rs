@@ -27,8 +27,16 @@ fn an_agreed_call_from_the_dial_to_the_goodbye() {
     assert_eq!(stage.call_ended().talk_ms.0, 2_500 + 3_000 + 3_000 + 40);
     let names = stage.names();
     assert_eq!(names[..4], ["LegStarted", "LegProgressed", "LegAnswered", "CallAnswered"]);
-    let tail = ["LegEnded", "CommitmentMade", "IntentionLevelSet", "CallEnded", "AttemptEnded"];
-    assert_eq!(names[names.len() - 5..], tail);
+    let tail = [
+        "LegEnded",
+        "CostBooked",
+        "CommitmentMade",
+        "IntentionLevelSet",
+        "CallEnded",
+        "AttemptEnded",
+    ];
+    assert_eq!(names[names.len() - 6..], tail);
+    assert_eq!(stage.parties(), [(true, "key")], "once, however many keys say so");
     assert_eq!((stage.count("TurnSpoken"), stage.count("TurnHeard")), (4, 2));
 }
 
@@ -44,6 +52,7 @@ fn nine_is_never_again_and_on_the_list_at_once() {
     stage.bye(leg_id, Party::Local);
     assert_eq!(stage.attempt().level, Some(IntentionLevel::X));
     assert_eq!(stage.count("DoNotCallAdded"), 1);
+    assert_eq!(stage.parties(), [], "anybody may say that");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::base::{
 };
 use crate::call::{Call, CallCommand, CallInput, CallOutput, CallSetup, LegOver};
 use crate::conversation::{Input, PromptId, Script};
+use crate::dialing::{LinePrice, Prices};
 use crate::event::{AttemptEnded, CallEnded, Event, Handler, LegEnded, RoutePurpose};
 use crate::media::MediaStatistics;
 use crate::sip::Party;
@@ -46,6 +47,16 @@ pub(super) fn call(now: Timestamp) -> Call {
     call_of(script(), now)
 }
 
+/// 1.2 cents a minute over north, 18 dollars an hour for ann.
+fn prices() -> Prices {
+    let line = LinePrice { per_minute_milli: 1_200, billed_s: 1 };
+    Prices {
+        currency: "USD".to_owned(),
+        lines: [(carrier("north"), line)].into(),
+        agents: [(agent("ann"), 1_800)].into(),
+    }
+}
+
 fn call_of(script: Arc<Script>, now: Timestamp) -> Call {
     let mut rng = Rng::from_seed(7);
     let setup = CallSetup {
@@ -60,8 +71,9 @@ fn call_of(script: Arc<Script>, now: Timestamp) -> Call {
         ring_timeout: RING,
         agent_ring: AGENT_RING,
         wrap_up: WRAP_UP,
+        prices: Arc::new(prices()),
     };
-    Call::new(setup, rng, now)
+    Call::new(setup, now)
 }
 
 pub(super) struct Stage {
@@ -283,6 +295,24 @@ impl Stage {
             _ => None,
         });
         moves.collect()
+    }
+
+    /// Whether it is the right party, and who says so.
+    pub(super) fn parties(&self) -> Vec<(bool, &str)> {
+        let parties = self.facts.iter().filter_map(|fact| match fact {
+            Event::PartyIdentified(it) => Some((it.is_right_party, it.source.as_str())),
+            _ => None,
+        });
+        parties.collect()
+    }
+
+    /// What was paid, to whom, and how much.
+    pub(super) fn costs(&self) -> Vec<(&str, &str, u64)> {
+        let costs = self.facts.iter().filter_map(|fact| match fact {
+            Event::CostBooked(it) => Some((it.kind.as_str(), it.payee.as_str(), it.amount_milli)),
+            _ => None,
+        });
+        costs.collect()
     }
 
     pub(super) fn legs_ended(&self) -> Vec<&LegEnded> {

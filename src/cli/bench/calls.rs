@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::base::{EventId, Millis, Rng, Timestamp};
+use crate::base::{EventId, IdSequence, Millis, Rng, Timestamp};
 use crate::event::{
     Actor, ContentType, Event, ExpectedRevision, Family, NewEvent, StreamName, examples,
 };
@@ -22,6 +22,9 @@ const APART_MS: u64 = 40;
 /// Gives calls that are all different.
 pub(super) struct Calls {
     rng: Rng,
+    event_ids: IdSequence,
+    /// Of calls, legs, leads and people.
+    other_ids: IdSequence,
     facts: Vec<Fact>,
 }
 
@@ -37,7 +40,9 @@ impl Calls {
     pub(super) fn new(seed: u64) -> Self {
         let all = examples();
         let of_calls = all.iter().filter(|event| event.call_id().is_some());
-        Self { rng: Rng::from_seed(seed), facts: of_calls.map(Fact::of).collect() }
+        let mut rng = Rng::from_seed(seed);
+        let (event_ids, other_ids) = (IdSequence::new(&mut rng), IdSequence::new(&mut rng));
+        Self { rng, event_ids, other_ids, facts: of_calls.map(Fact::of).collect() }
     }
 
     /// The facts of the next call, which begins at a moment, as one append for each stream.
@@ -45,15 +50,16 @@ impl Calls {
     pub(super) fn next(&mut self, at: Timestamp) -> (Vec<StreamAppend>, Timestamp) {
         let mut ids = BTreeMap::new();
         let mut cause = None;
-        let call = EventId::generate(at, &mut self.rng).0;
+        let call = EventId::next(at, &mut self.other_ids).0;
         let mut own = Vec::with_capacity(self.facts.len());
         let mut others = Vec::new();
         let mut moment = at;
         for fact in &self.facts {
             moment = moment.plus(Millis(self.rng.below(3_000)));
             let mut fields = fact.fields.clone();
-            vary(&mut fields, &mut ids, moment, &mut self.rng);
-            let event_id = EventId::generate(moment, &mut self.rng);
+            let made = (&mut self.other_ids, &mut self.rng);
+            vary(&mut fields, &mut ids, moment, made);
+            let event_id = EventId::next(moment, &mut self.event_ids);
             let event = NewEvent {
                 event_id,
                 event_type: fact.event_type.clone(),
@@ -92,12 +98,17 @@ impl Fact {
 
 /// Gives each id of the example a new one, the same wherever it stands, and moves every larger
 /// number by up to a half.
-fn vary(value: &mut Value, ids: &mut BTreeMap<String, String>, moment: Timestamp, rng: &mut Rng) {
+fn vary(
+    value: &mut Value,
+    ids: &mut BTreeMap<String, String>,
+    moment: Timestamp,
+    (made, rng): (&mut IdSequence, &mut Rng),
+) {
     match value {
         Value::String(text) if Uuid::try_parse(text).is_ok() => {
             let id = ids
                 .entry(text.clone())
-                .or_insert_with(|| EventId::generate(moment, rng).0.to_string());
+                .or_insert_with(|| EventId::next(moment, made).0.to_string());
             text.clone_from(id);
         }
         Value::Number(number) => {
@@ -105,9 +116,11 @@ fn vary(value: &mut Value, ids: &mut BTreeMap<String, String>, moment: Timestamp
                 *value = Value::from(rng.between(old / 2, old / 2 * 3));
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| vary(value, ids, moment, rng)),
+        Value::Array(values) => {
+            values.iter_mut().for_each(|value| vary(value, ids, moment, (made, rng)));
+        }
         Value::Object(fields) => {
-            fields.values_mut().for_each(|value| vary(value, ids, moment, rng));
+            fields.values_mut().for_each(|value| vary(value, ids, moment, (made, rng)));
         }
         _ => {}
     }

@@ -66,6 +66,9 @@ impl Cast {
                 address: carrier.sip,
                 weight: carrier.weight,
                 channels,
+                // 0.9 cents a minute.
+                price_per_minute_milli: Some(900),
+                billed_s: 1,
                 user: carrier.credentials.as_ref().map(|_| USER.to_owned()),
                 password: carrier.credentials.clone().map(Secret::new),
             })
@@ -76,7 +79,8 @@ impl Cast {
             let name = names.get(place).map_or(format!("agent-{place}"), |&name| name.to_owned());
             // The first is the more skilled; the router shows why it prefers whom.
             let skill_ppm = Ppm(700_000 - 50_000 * u32::try_from(place.min(8)).unwrap_or(8));
-            Some(AgentConfig { id: AgentId::new(name).ok()?, phone: *phone, skill_ppm })
+            let id = AgentId::new(name).ok()?;
+            Some(AgentConfig { id, phone: *phone, skill_ppm, cost_per_hour_minor: Some(1_800) })
         });
         config.agents = agents.take(args.agents).collect();
     }

@@ -57,6 +57,7 @@ impl Stage {
             script: script_path,
             leads: Some(leads.clone()),
             leads_max: Some(leads_max),
+            price_per_lead_milli: Some(5_000),
             mode: DialingMode::Progressive,
             robot_channels: args.robot_channels,
             ring_timeout_ms: Millis(9_000),

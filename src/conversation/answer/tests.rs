@@ -7,19 +7,19 @@ fn ms(at: u64) -> Timestamp {
 /// Speech from..to, then whatever time brings; the verdict with its rule and its time.
 fn check(speech: &[(u64, u64)], expected: (AnswerVerdict, &str, u64)) {
     let mut classifier = AnswerClassifier::new(ms(0));
-    let mut edges: Vec<(u64, bool)> =
-        speech.iter().flat_map(|(from, to)| [(*from, true), (*to, false)]).collect();
+    let mut edges: Vec<(u64, Option<u64>)> =
+        speech.iter().flat_map(|(from, to)| [(*from, None), (*to, Some(to - from))]).collect();
     edges.reverse();
     let mut now = 0;
     let judgement = loop {
         let due = classifier.poll_timeout().expect("undecided, so time will tell");
-        let Some((at, begins)) = edges.pop_if(|(at, _)| ms(*at) < due) else {
+        let Some((at, spoken)) = edges.pop_if(|(at, _)| ms(*at) < due) else {
             break classifier.handle_timeout(due.max(ms(now))).expect("due");
         };
         now = at;
-        match begins {
-            true => classifier.speech_started(ms(at)),
-            false => classifier.speech_ended(ms(at)),
+        match spoken {
+            None => classifier.speech_started(ms(at)),
+            Some(spoken) => classifier.speech_ended(ms(at), Millis(spoken)),
         }
     };
     let (verdict, reason, after) = expected;
@@ -63,4 +63,25 @@ fn a_key_means_a_person() {
     let judged = classifier.key_pressed(ms(500)).expect("first");
     assert_eq!((judged.verdict, judged.reason), (AnswerVerdict::Human, "answer.key"));
     assert_eq!(classifier.key_pressed(ms(700)), None);
+}
+
+#[test]
+fn the_greeting_ends_with_its_last_word_and_not_when_the_pause_was_certain() {
+    let mut classifier = AnswerClassifier::new(ms(0));
+    classifier.speech_started(ms(500));
+    classifier.speech_ended(ms(1_200), Millis(300));
+    classifier.speech_started(ms(1_300));
+    classifier.speech_ended(ms(2_100), Millis(450));
+    let judged = classifier.handle_timeout(ms(2_500)).expect("paused for long enough");
+    assert_eq!(judged.verdict, AnswerVerdict::Human);
+    assert_eq!(judged.greeting_ended, Some(Millis(1_750)));
+}
+
+#[test]
+fn nobody_who_says_nothing_has_greeted() {
+    let mut classifier = AnswerClassifier::new(ms(0));
+    assert_eq!(classifier.handle_timeout(ms(2_000)).expect("silence").greeting_ended, None);
+    let mut talking = AnswerClassifier::new(ms(0));
+    talking.speech_started(ms(300));
+    assert_eq!(talking.key_pressed(ms(900)).expect("a key").greeting_ended, None);
 }

@@ -22,6 +22,7 @@ fn machine() -> ConversationFact {
         confidence: Ppm::ONE,
         reason: "answer.tone",
         after: Millis(1),
+        greeting_ended: None,
     }
 }
 

@@ -124,8 +124,8 @@ impl Buffer {
         }
     }
 
-    /// Whether at most half of the values differ.
-    pub(super) fn repeats(&self) -> bool {
+    /// Whether at most one in so many of the values is another one.
+    pub(super) fn repeats(&self, times: usize) -> bool {
         fn differ<T: Eq + std::hash::Hash>(values: impl Iterator<Item = T>) -> usize {
             values.collect::<HashSet<_>>().len()
         }
@@ -137,7 +137,12 @@ impl Buffer {
             Values::Fixed(values) => (values.len(), differ(values.iter().map(|v| v.data()))),
             Values::Bool(_) => return false,
         };
-        different * 2 <= count
+        different * times <= count
+    }
+
+    /// Whether its values have one length.
+    pub(super) const fn is_fixed(&self) -> bool {
+        matches!(self.values, Values::Fixed(_))
     }
 
     /// Writes the rows gathered, and is empty again.

@@ -28,6 +28,15 @@ use crate::event_log::frame;
 /// Shapes one file may have; events of further ones are kept as they are.
 const SHAPES_MAX: usize = 4_096;
 
+/// Zstandard's level for texts that do not repeat as a whole: lists of candidates above all,
+/// which are alike in most of their bytes.
+const TEXT_LEVEL: i32 = 15;
+/// And for ids and moments.
+const ID_LEVEL: i32 = 9;
+/// A value in two is another one, or one in sixteen.
+const HALF: usize = 2;
+const FEW: usize = 16;
+
 /// What a file is to hold.
 pub(super) struct Plan {
     /// Where it goes.
@@ -323,10 +332,21 @@ fn properties(
         (payload.column.as_str(), encoding, false, buffer)
     });
     for (name, encoding, statistics, buffer) in envelope.chain(payload) {
+        // Ids that come again and again are found whole; those of a sequence byte by byte.
+        let encoding = match encoding {
+            Encoding::BYTE_STREAM_SPLIT if buffer.is_fixed() && buffer.repeats(HALF) => {
+                Encoding::PLAIN
+            }
+            encoding => encoding,
+        };
         let path = || ColumnPath::new(vec![name.to_owned()]);
         builder = builder
             .set_column_encoding(path(), encoding)
-            .set_column_dictionary_enabled(path(), buffer.repeats());
+            .set_column_dictionary_enabled(path(), has_dictionary(encoding, buffer));
+        if let Some(least) = least_level(encoding, buffer) {
+            let level = ZstdLevel::try_new(options.zstd_level.max(least))?;
+            builder = builder.set_column_compression(path(), Compression::ZSTD(level));
+        }
         if statistics {
             builder = builder.set_column_statistics_enabled(path(), EnabledStatistics::Page);
         }
@@ -338,12 +358,10 @@ fn properties(
 const fn of_envelope(column: Envelope) -> (Encoding, bool) {
     use Envelope as E;
     match column {
-        E::Position | E::RecordedAt | E::OccurredAt | E::Revision => {
-            (Encoding::DELTA_BINARY_PACKED, true)
-        }
-        E::CausationPosition | E::SchemaVersion | E::FrameVersion => {
-            (Encoding::DELTA_BINARY_PACKED, false)
-        }
+        E::Position | E::RecordedAt | E::Revision => (Encoding::DELTA_BINARY_PACKED, true),
+        E::OccurredAt => (Encoding::PLAIN, true),
+        E::CausationPosition => (Encoding::PLAIN, false),
+        E::SchemaVersion | E::FrameVersion => (Encoding::DELTA_BINARY_PACKED, false),
         E::EventId | E::CausationId => (Encoding::BYTE_STREAM_SPLIT, false),
         E::CorrelationId => (Encoding::BYTE_STREAM_SPLIT, true),
         E::Stream | E::EventType => (Encoding::DELTA_LENGTH_BYTE_ARRAY, true),
@@ -358,5 +376,24 @@ const fn of_kind(kind: Kind) -> Encoding {
         Kind::Int | Kind::Time => Encoding::DELTA_BINARY_PACKED,
         Kind::Float | Kind::Uuid => Encoding::BYTE_STREAM_SPLIT,
         Kind::Bool => Encoding::RLE,
+    }
+}
+
+/// Whether values are written once and then by number. Ids and moments come back soon or never,
+/// which Zstandard sees by itself and better; so do numbers, unless they are few.
+fn has_dictionary(encoding: Encoding, buffer: &Buffer) -> bool {
+    match encoding {
+        Encoding::PLAIN | Encoding::BYTE_STREAM_SPLIT => false,
+        Encoding::DELTA_BINARY_PACKED => buffer.repeats(FEW),
+        _ => buffer.repeats(HALF),
+    }
+}
+
+/// The least level of Zstandard for a column, where it is worth more than for others.
+fn least_level(encoding: Encoding, buffer: &Buffer) -> Option<i32> {
+    match encoding {
+        Encoding::DELTA_LENGTH_BYTE_ARRAY if !buffer.repeats(HALF) => Some(TEXT_LEVEL),
+        Encoding::PLAIN | Encoding::BYTE_STREAM_SPLIT => Some(ID_LEVEL),
+        _ => None,
     }
 }

@@ -22,6 +22,7 @@ use super::refusal::Refusal;
 use super::runner::Command;
 use super::source::Given;
 use super::subsystem::Change;
+use crate::access::Caller;
 use crate::kurrentdb::codec::{self, UuidForm};
 use crate::kurrentdb::messages::persistent::create_req::{
     CheckpointAfter, FilterOption, MessageTimeout, Settings, StreamOption,
@@ -33,7 +34,7 @@ use crate::kurrentdb::messages::persistent::{
 use crate::kurrentdb::messages::streams::read_req::{AllOption, RevisionOption};
 use crate::kurrentdb::messages::streams::read_resp::SubscriptionConfirmation;
 use crate::kurrentdb::messages::{Empty, StreamIdentifier};
-use crate::kurrentdb::server::access::Caller;
+use crate::kurrentdb::server::access;
 use crate::kurrentdb::server::{Front, request, status, wait};
 
 /// What a consumer gets.
@@ -45,7 +46,7 @@ const NO_OPTIONS: Refusal = Refusal::Invalid("the options are missing");
 const NO_STREAM: Refusal = Refusal::Invalid("neither a stream nor all");
 
 fn admin(caller: &Caller) -> Result<(), Refusal> {
-    if caller.is_admin() { Ok(()) } else { Err(Refusal::AccessDenied) }
+    if access::is_admin(caller) { Ok(()) } else { Err(Refusal::AccessDenied) }
 }
 
 /// The stream that a request names, which is not `$all`: that has an option of its own.

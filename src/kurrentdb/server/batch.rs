@@ -15,10 +15,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status, Streaming};
 use uuid::Uuid;
 
-use super::access::Caller;
+use super::access;
 use super::append::{self, Verdict};
 use super::status::{self, in_batch};
 use super::{Front, request};
+use crate::access::Caller;
 use crate::event::{ExpectedRevision, NewEvent, StreamName};
 use crate::kurrentdb::codec;
 use crate::kurrentdb::messages::streams::batch_append_req::{Deadline, Options};
@@ -169,7 +170,7 @@ impl Worker {
     fn open(&self, options: &Options) -> Result<Partial, messages::Status> {
         let bad = |status: Status| in_batch::bad_request(status.message());
         let stream = request::stream(options.stream_identifier.as_ref()).map_err(bad)?;
-        if !self.caller.may_write(&stream) {
+        if !access::may_write(&self.caller, &stream) {
             return Err(in_batch::access_denied());
         }
         let is_late = match options.deadline {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tonic::{Response, Status};
 
-use super::access::Caller;
 use super::{Front, request, status};
+use crate::access::Caller;
 use crate::event::{ExpectedRevision, StreamName};
 use crate::event_log::AppendError;
 use crate::kurrentdb::codec;

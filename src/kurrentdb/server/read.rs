@@ -9,8 +9,8 @@ use std::sync::Arc;
 use futures::stream::BoxStream;
 use tonic::{Response, Status};
 
-use super::access::Caller;
 use super::{Front, follow, request, status};
+use crate::access::Caller;
 use crate::event::{Recorded, StreamName};
 use crate::event_log::{AllRead, Direction, StreamRead};
 use crate::kurrentdb::codec::{self, UuidForm};

@@ -2,8 +2,9 @@
 
 use tonic::Status;
 
-use super::access::Caller;
+use super::access;
 use super::status;
+use crate::access::Caller;
 use crate::event::{ExpectedRevision, StreamName};
 use crate::event_log::EventLog;
 use crate::kurrentdb::messages::StreamIdentifier;
@@ -47,7 +48,7 @@ pub(super) fn target(
 ) -> Result<(StreamName, ExpectedRevision), Status> {
     let options = options.ok_or_else(|| Status::invalid_argument("the options are missing"))?;
     let stream = stream(options.stream_identifier.as_ref())?;
-    if !caller.may_write(&stream) {
+    if !access::may_write(caller, &stream) {
         return Err(status::access_denied());
     }
     Ok((stream, expected(options.expected)?))

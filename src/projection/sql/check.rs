@@ -23,8 +23,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 use futures::FutureExt as _;
 
-use super::compute::{normalised_type, session, stored_schema};
-use super::one_line;
+use super::compute::{normalised_type, stored_schema};
+use super::{one_line, session_of};
 use crate::projection::graph;
 use crate::projection::tables::Tables;
 use crate::projection::view::{ColumnKind, DataTest, View, Width, definition_with, parse_all};
@@ -48,8 +48,7 @@ pub fn views() -> Vec<View> {
 
 /// Checks views against each other and against the base tables.
 pub(crate) fn checked(mut views: Vec<View>) -> Vec<View> {
-    let context = Tables::default().batches().map_err(DataFusionError::from).and_then(session);
-    let context = match context {
+    let context = match session_of(&Tables::default()) {
         Ok(context) => context,
         Err(error) => {
             for view in &mut views {

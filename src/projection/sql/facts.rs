@@ -8,18 +8,22 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::catalog::Session;
 use datafusion::common::ScalarValue;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::{TableProvider, TableType};
 use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::prelude::SessionContext;
 use futures::future::BoxFuture;
 
-use crate::projection::table::{FactTable, Span};
+use crate::projection::table::{FactTable, Piece, Span};
 use crate::projection::tables::Tables;
 
 /// One base table at one position.
@@ -107,13 +111,92 @@ impl TableProvider for FactProvider {
             let span = filters
                 .iter()
                 .fold(Span::ALL, |span, filter| narrow(table, filter, span).unwrap_or(span));
-            let batches = table.batches_in(span)?;
-            let plan =
-                MemorySourceConfig::try_new_exec(&[batches], table.schema(), projection.cloned())?;
-            Ok(plan as Arc<dyn ExecutionPlan>)
+            scanned(table, table.pieces(span), projection)
         });
         Box::pin(std::future::ready(plan))
     }
+}
+
+/// Reads pieces in their order.
+fn scanned(
+    table: &dyn FactTable,
+    pieces: Vec<Piece>,
+    projection: Option<&Vec<usize>>,
+) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let hot = pieces.iter().map(|piece| match piece {
+        Piece::Hot(rows) => Some(rows.batch()),
+        Piece::Cold(_) => None,
+    });
+    // What is in memory as a whole tells how many rows it has.
+    if let Some(batches) = hot.collect::<Option<Result<Vec<_>, _>>>() {
+        let plan =
+            MemorySourceConfig::try_new_exec(&[batches?], table.schema(), projection.cloned())?;
+        return Ok(plan);
+    }
+    let schema = match projection {
+        Some(columns) => Arc::new(table.schema().project(columns)?),
+        None => table.schema(),
+    };
+    let stream = Arc::new(Pieces { pieces, schema: schema.clone(), columns: projection.cloned() });
+    let none = std::iter::empty();
+    Ok(Arc::new(StreamingTableExec::try_new(schema, vec![stream], None, none, false, None)?))
+}
+
+/// Rows in memory and on disk, one piece after the other.
+struct Pieces {
+    pieces: Vec<Piece>,
+    /// Of the columns that are asked for.
+    schema: SchemaRef,
+    columns: Option<Vec<usize>>,
+}
+
+impl fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} pieces", self.pieces.len())
+    }
+}
+
+/// Batches, or why there are no more.
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch, DataFusionError>> + Send>;
+
+impl PartitionStream for Pieces {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let (schema, columns) = (self.schema.clone(), self.columns.clone());
+        let batches = self.pieces.clone().into_iter().flat_map(move |piece| -> Batches {
+            let batches: Batches = match piece {
+                Piece::Hot(rows) => {
+                    let batch = rows.batch().and_then(|batch| match &columns {
+                        Some(columns) => batch.project(columns),
+                        None => Ok(batch),
+                    });
+                    Box::new(std::iter::once(batch.map_err(DataFusionError::from)))
+                }
+                Piece::Cold(file) => match file.read(columns.as_deref()) {
+                    Ok(batches) => Box::new(batches.map(|it| it.map_err(DataFusionError::from))),
+                    Err(error) => Box::new(std::iter::once(Err(error.into()))),
+                },
+            };
+            let schema = schema.clone();
+            Box::new(batches.map(move |batch| ordered(&batch?, &schema)))
+        });
+        let batches = futures::stream::iter(batches);
+        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), batches))
+    }
+}
+
+/// The columns as they were asked for; a file gives them as they stand in it.
+fn ordered(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, DataFusionError> {
+    let column = |field: &Arc<Field>| {
+        let column = batch.column_by_name(field.name());
+        column.cloned().ok_or_else(|| DataFusionError::Internal("a column went away".to_owned()))
+    };
+    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
 }
 
 /// A span with a filter on it; nothing where the filter says nothing about a span.

@@ -1,4 +1,4 @@
-//! The log as the fold reads it, and the fold.
+//! The log as the fold reads it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +7,6 @@ use super::Error;
 use crate::base::Timestamp;
 use crate::event::Recorded;
 use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog};
-use crate::projection::live::LiveState;
 use crate::projection::tables::Tables;
 
 /// Events of one read.
@@ -60,6 +59,14 @@ impl LogReader {
         Ok(first.checked_sub(1))
     }
 
+    /// Whether these tables were made of this log.
+    pub(crate) async fn has_made(&self, tables: &Tables) -> Result<bool, Error> {
+        let Some(position) = tables.position() else { return Ok(true) };
+        let page = self.log.read_all(AllRead::Position(position), Direction::Forwards, 1).await?;
+        let event_id = page.first().map(|event| event.event_id.to_string());
+        Ok(event_id.as_deref() == tables.event_id(position))
+    }
+
     /// Takes every fact up to a position (or the head) into the tables, and shows each to
     /// somebody else too.
     pub(crate) async fn advance(
@@ -76,13 +83,8 @@ impl LogReader {
         self.each(next, until, take).await
     }
 
-    /// Takes every fact up to a position (or the head) into a fold.
-    pub(crate) async fn fold(&self, fold: &mut Fold, until: Option<u64>) -> Result<(), Error> {
-        self.each(fold.tables.next(), until, |recorded| fold.apply(recorded)).await
-    }
-
     /// Shows every event from one position to another (or the head).
-    async fn each(
+    pub(crate) async fn each(
         &self,
         mut next: u64,
         until: Option<u64>,
@@ -98,25 +100,5 @@ impl LogReader {
             next = last.saturating_add(1);
         }
         Ok(())
-    }
-}
-
-/// The base tables and the live state, at one position.
-#[derive(Default)]
-pub(crate) struct Fold {
-    /// The base tables.
-    pub(crate) tables: Tables,
-    /// The live state.
-    pub(crate) live: LiveState,
-}
-
-impl Fold {
-    /// Takes the next event in. One before it is passed over.
-    pub(crate) fn apply(&mut self, recorded: &Recorded) {
-        if recorded.position >= self.tables.next() {
-            // Both stand at the same position, so the live state takes each.
-            let event = self.live.apply(recorded).ok().flatten();
-            self.tables.take(recorded, event.as_ref());
-        }
     }
 }

@@ -221,7 +221,7 @@ impl Pass<'_> {
             return Ok(refreshed(view, stored, 0, false));
         }
         let mut dirty = self.dirty(view, stored.position).await?;
-        let mut next = Manifest { previous: stored.names(), ..stored.clone() };
+        let mut next = Manifest { previous: stored.readers(), ..stored.clone() };
         for (file, _) in &damaged {
             let first = stored.files.iter().find(|(_, it)| it == file).map(|(first, _)| *first);
             let first = first.unwrap_or_default();
@@ -286,7 +286,7 @@ impl Pass<'_> {
             return Ok(Refreshed { pending, ..refreshed(view, &serving, computed, false) });
         }
         next.since = next.position;
-        next.previous = serving.map(Manifest::names).unwrap_or_default();
+        next.previous = serving.map(Manifest::readers).unwrap_or_default();
         self.store.commit(view, &next)?;
         self.done(view, &next)?;
         Ok(refreshed(view, &next, computed, true))

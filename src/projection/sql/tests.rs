@@ -112,7 +112,7 @@ async fn positions_far_apart_give_the_same_views() {
     let reader = spread(sparse.path());
     reader.advance(&mut tables, None, |_| {}).await.expect("reads");
     let (store, views) = (Store::below(sparse.path()), views());
-    let context = session(tables.batches().expect("batches")).expect("a session");
+    let context = session_of(&tables).expect("a session");
     let status = Box::pin(status(&context, &store, &views, &tables)).await.expect("a status");
     assert!(status.iter().all(|view| view.lag == 3), "{status:#?}");
 }

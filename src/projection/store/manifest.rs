@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreError, io_error};
 
+/// Manifests whose files are kept: at a change every five seconds, those of a minute, which is
+/// how long a question may take.
+const KEPT: usize = 12;
+
 /// The format written here.
 const FORMAT: u32 = 2;
 
@@ -36,8 +40,8 @@ pub(crate) struct Manifest {
     pub(crate) files: BTreeMap<i64, StoredFile>,
     /// Windows that are not computed yet: only while it is being built.
     pub(crate) pending: BTreeSet<i64>,
-    /// Files of the manifest before this one.
-    pub(crate) previous: BTreeSet<String>,
+    /// Files of manifests before this one, the latest first, for whoever is still reading them.
+    pub(crate) previous: Vec<BTreeSet<String>>,
     /// What people should know of it.
     pub(crate) note: Option<String>,
 }
@@ -72,6 +76,11 @@ impl Manifest {
     /// Names of the files.
     pub(crate) fn names(&self) -> BTreeSet<String> {
         self.files.values().map(|file| file.file.clone()).collect()
+    }
+
+    /// What the next manifest keeps for whoever reads this one, or one shortly before it.
+    pub(crate) fn readers(&self) -> Vec<BTreeSet<String>> {
+        std::iter::once(self.names()).chain(self.previous.iter().cloned()).take(KEPT).collect()
     }
 
     /// Rows in all files.

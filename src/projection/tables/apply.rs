@@ -3,6 +3,8 @@
 use super::Tables;
 use super::call::{Attempt, Leg};
 use super::choice::{Asked, Candidate, ComplianceCheck, Decision, DoNotCall};
+use super::cost::Cost;
+use super::joined::Call;
 use super::list::{Campaign, Lead};
 use super::state::LineSample;
 use super::talk::{Commitment, IntentTag, Turn};
@@ -34,8 +36,11 @@ impl Tables {
             | Event::LegProgressed(_)
             | Event::LegAnswered(_)
             | Event::LegEnded(_)
+            | Event::LegReleased(_)
             | Event::CallAnswered(_)
             | Event::AnswerClassified(_)
+            | Event::AnswerReviewed(_)
+            | Event::PartyIdentified(_)
             | Event::CallBridged(_)
             | Event::CallEnded(_)
             | Event::AttemptEnded(_) => self.apply_to_calls(event, at, position),
@@ -53,6 +58,9 @@ impl Tables {
             | Event::CarrierFailed(_)
             | Event::CarrierRecovered(_)
             | Event::LineSampled(_) => self.apply_to_states(event, at, position),
+            Event::CostBooked(fact) => {
+                self.costs.push(Cost::of(fact, position));
+            }
             // In `events` only.
             Event::ConfigurationLoaded(_)
             | Event::LeadRowRejected(_)
@@ -88,10 +96,15 @@ impl Tables {
                 row.state = "completed";
                 row.completed_at = Some(at);
             }),
-            Event::LeadsImported(fact) => self.campaign(&fact.campaign_id, position, |row| {
-                row.rejected_rows += int(fact.rejected);
-                row.duplicate_rows += int(fact.duplicates);
-            }),
+            Event::LeadsImported(fact) => {
+                self.campaign(&fact.campaign_id, position, |row| {
+                    row.rejected_rows += int(fact.rejected);
+                    row.duplicate_rows += int(fact.duplicates);
+                });
+                if let Some(cost) = Cost::of_leads(fact, at, position) {
+                    self.costs.push(cost);
+                }
+            }
             Event::LeadImported(fact) => {
                 let row = Lead::imported(fact, at, position);
                 if let Some(place) = self.places.leads.get(&fact.lead_id) {
@@ -205,21 +218,49 @@ impl Tables {
             Event::LegAnswered(fact) => {
                 self.leg(fact.leg_id, position, |row| row.answered(fact, at));
             }
-            Event::LegEnded(fact) => self.leg(fact.leg_id, position, |row| row.ended(fact, at)),
+            Event::LegEnded(fact) => {
+                self.leg(fact.leg_id, position, |row| row.ended(fact, at));
+                self.call(fact.call_id, position, |row| match &fact.kind {
+                    LegKind::Customer(_) => row.customer_leg_ended(fact),
+                    LegKind::Agent(_) => row.agent_leg_ended(at),
+                });
+            }
+            Event::LegReleased(fact) => {
+                self.leg(fact.leg_id, position, |row| row.released(fact));
+            }
             Event::CallAnswered(fact) => {
                 self.attempt(fact.call_id, position, |row| row.answered(fact, at));
+                let attempt = self.places.attempts.get(&fact.call_id);
+                if let Some(attempt) = attempt.and_then(|place| self.attempts.get(*place))
+                    && !self.places.calls.contains_key(&fact.call_id)
+                {
+                    let place = self.calls.push(Call::answered(attempt, at, position));
+                    self.places.calls.insert(fact.call_id, place);
+                }
             }
             Event::AnswerClassified(fact) => {
                 self.attempt(fact.call_id, position, |row| row.classified(fact));
+                self.call(fact.call_id, position, |row| row.classified(fact));
+            }
+            Event::AnswerReviewed(fact) => self.attempt(fact.call_id, position, |row| {
+                row.reviewed_as = Some(fact.answered_by.as_str());
+            }),
+            Event::PartyIdentified(fact) => {
+                let is_right = Some(fact.is_right_party);
+                self.attempt(fact.call_id, position, |row| row.is_right_party = is_right);
+                self.call(fact.call_id, position, |row| row.is_right_party = is_right);
             }
             Event::CallBridged(fact) => {
                 self.attempt(fact.call_id, position, |row| row.bridged(fact, at));
+                self.call(fact.call_id, position, |row| row.bridged(fact, at));
             }
             Event::CallEnded(fact) => {
                 self.attempt(fact.call_id, position, |row| row.call_ended(fact));
+                self.call(fact.call_id, position, |row| row.call_ended(fact));
             }
             Event::AttemptEnded(fact) => {
                 self.attempt(fact.call_id, position, |row| row.ended(fact, at));
+                self.call(fact.call_id, position, |row| row.ended(fact, at));
                 self.lead(fact.lead_id, position, |row| row.attempt_ended(fact));
             }
             _ => {}
@@ -235,6 +276,7 @@ impl Tables {
                         row.turns += 1;
                         row.stage = Some(fact.stage.clone());
                     });
+                    self.call(fact.call_id, position, |row| row.spoken(at, fact.played_ms));
                 }
             }
             Event::TurnHeard(fact) => {
@@ -284,6 +326,9 @@ impl Tables {
                     self.agent_leaves(&fact.agent_id, at, position);
                 } else {
                     self.agent_enters(&fact.agent_id, fact.to.as_str(), at, position);
+                    if let (AgentState::WrapUp, Some(call_id)) = (fact.to, fact.call_id) {
+                        self.places.wrap_ups.insert(fact.agent_id.clone(), (call_id, at));
+                    }
                     self.agent(&fact.agent_id, position, |row| {
                         row.call_id = fact.call_id.map(|id| id.to_string());
                         row.reason.clone_from(&fact.reason);

@@ -3,7 +3,7 @@
 use crate::base::Timestamp;
 use crate::event::{
     AnswerClassified, AttemptEnded, AttemptStarted, CallAnswered, CallBridged, CallEnded, Handler,
-    IntentionLevelSet, LegAnswered, LegEnded, LegKind, LegProgressed, LegStarted,
+    IntentionLevelSet, LegAnswered, LegEnded, LegKind, LegProgressed, LegReleased, LegStarted,
 };
 use crate::projection::table::{int, row};
 
@@ -54,6 +54,12 @@ row! {
         verdict_reason: Option<String>,
         /// From the answer to the verdict, in ms.
         verdict_after_ms: Option<i64>,
+        /// From the answer to the end of the greeting, in ms; nothing where none was heard.
+        greeting_ended_after_ms: Option<i64>,
+        /// What answered, as somebody says who listened: `human`, `machine`, `silence`.
+        reviewed_as: Option<&'static str>,
+        /// Whether the right person talked; nothing where that is not known.
+        is_right_party: Option<bool>,
         /// Who talked last: `robot` or an agent's id.
         handler: Option<String>,
         /// `robot` or `agent`.
@@ -140,6 +146,16 @@ row! {
         packets_lost: i64,
         /// Interarrival jitter, in µs.
         jitter_us: Option<i64>,
+        /// Round trip of the sound, in ms; nothing where the other side does not report it.
+        round_trip_ms: Option<i64>,
+        /// The E-model's rating R, in thousandths; nothing where no packet came.
+        r_milli: Option<i64>,
+        /// The mean opinion score, in thousandths.
+        mos_milli: Option<i64>,
+        /// From our BYE to its final answer, or to giving up, in ms.
+        released_after_ms: Option<i64>,
+        /// The status of that answer; nothing where none came.
+        release_status: Option<i64>,
         /// The last event that changed this row.
         last_position: i64,
     }
@@ -186,6 +202,9 @@ impl Attempt {
             verdict_confidence_ppm: None,
             verdict_reason: None,
             verdict_after_ms: None,
+            greeting_ended_after_ms: None,
+            reviewed_as: None,
+            is_right_party: None,
             handler: None,
             handler_kind: None,
             is_bridged: false,
@@ -225,6 +244,7 @@ impl Attempt {
         self.verdict_confidence_ppm = Some(i64::from(fact.confidence_ppm.0));
         self.verdict_reason = Some(fact.reason.clone());
         self.verdict_after_ms = Some(int(fact.after_ms.0));
+        self.greeting_ended_after_ms = fact.greeting_ended_after_ms.map(|span| int(span.0));
     }
 
     pub(super) fn handled_by(&mut self, handler: &Handler) {
@@ -306,6 +326,11 @@ impl Leg {
             packets_received: 0,
             packets_lost: 0,
             jitter_us: None,
+            round_trip_ms: None,
+            r_milli: None,
+            mos_milli: None,
+            released_after_ms: None,
+            release_status: None,
             last_position: position,
         }
     }
@@ -342,5 +367,13 @@ impl Leg {
         self.packets_received = int(fact.packets_received);
         self.packets_lost = int(fact.packets_lost);
         self.jitter_us = Some(int(fact.jitter_us));
+        self.round_trip_ms = fact.round_trip_ms.map(|span| int(span.0));
+        self.r_milli = fact.r_milli.map(i64::from);
+        self.mos_milli = fact.mos_milli.map(i64::from);
+    }
+
+    pub(super) fn released(&mut self, fact: &LegReleased) {
+        self.released_after_ms = Some(int(fact.after_ms.0));
+        self.release_status = fact.sip_status.map(i64::from);
     }
 }

@@ -2,12 +2,13 @@
 
 use super::Tables;
 use super::call::{Attempt, Leg};
+use super::joined::Call;
 use super::known::Part;
 use super::list::{Campaign, Lead};
 use super::state::{AgentInterval, CarrierInterval};
 use super::talk::{Commitment, IntentTag, Place, Turn};
 use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
-use crate::projection::table::{Fact, Table};
+use crate::projection::table::{Fact, Table, int};
 
 /// Which of some rows says the same.
 fn find<R: Fact>(
@@ -113,6 +114,22 @@ impl Tables {
         }
     }
 
+    pub(super) fn call(&mut self, id: CallId, position: i64, change: impl FnOnce(&mut Call)) {
+        let place = self.places.calls.get(&id);
+        if let Some(row) = place.and_then(|place| self.calls.change(*place)) {
+            row.last_position = position;
+            change(row);
+        }
+    }
+
+    /// An agent leaves a state: what was work after a call is over.
+    fn wrapped_up(&mut self, id: &AgentId, at: Timestamp, position: i64) {
+        if let Some((call_id, since)) = self.places.wrap_ups.remove(id) {
+            let long = int(at.since(since).0);
+            self.call(call_id, position, |row| row.wrap_up_ms = Some(long));
+        }
+    }
+
     pub(super) fn agent(
         &mut self,
         id: &AgentId,
@@ -135,6 +152,7 @@ impl Tables {
     ) {
         let skill = self.places.agents.get(id).and_then(|place| self.agents.get(*place));
         let skill_ppm = skill.and_then(|row| row.skill_ppm);
+        self.wrapped_up(id, at, position);
         self.agent(id, position, |row| row.close(at, position));
         let place = self.agents.push(AgentInterval {
             agent_id: id.to_string(),
@@ -151,6 +169,7 @@ impl Tables {
     }
 
     pub(super) fn agent_leaves(&mut self, id: &AgentId, at: Timestamp, position: i64) {
+        self.wrapped_up(id, at, position);
         self.agent(id, position, |row| row.close(at, position));
         self.places.agents.remove(id);
     }

@@ -72,6 +72,73 @@ impl Known {
     }
 }
 
+/// What was written down is not what it was.
+#[derive(Debug)]
+pub(super) struct Torn;
+
+/// How parts are written down.
+const PARTS: [Part; 3] = [Part::Turn, Part::IntentTag, Part::Commitment];
+
+impl Known {
+    /// Everything, to be written down.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.until.as_micros().to_le_bytes().to_vec();
+        for generation in [&self.now, &self.before] {
+            number(&mut bytes, generation.facts.len());
+            let mut facts: Vec<u64> = generation.facts.iter().copied().collect();
+            facts.sort_unstable();
+            facts.iter().for_each(|fact| bytes.extend_from_slice(&fact.to_le_bytes()));
+            number(&mut bytes, generation.calls.len());
+            for (call_id, places) in &generation.calls {
+                bytes.extend_from_slice(call_id.0.as_bytes());
+                number(&mut bytes, places.len());
+                for (part, place) in places {
+                    number(&mut bytes, PARTS.iter().position(|it| it == part).unwrap_or(0));
+                    number(&mut bytes, *place);
+                }
+            }
+        }
+        bytes
+    }
+
+    /// What was written down.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Torn> {
+        let mut bytes = bytes;
+        let until = Timestamp::from_micros(i64::from_le_bytes(take(&mut bytes)?));
+        let mut generations = [Generation::default(), Generation::default()];
+        for generation in &mut generations {
+            for _ in 0..count(&mut bytes)? {
+                generation.facts.insert(u64::from_le_bytes(take(&mut bytes)?));
+            }
+            for _ in 0..count(&mut bytes)? {
+                let call_id = CallId(uuid::Uuid::from_bytes(take(&mut bytes)?));
+                let mut places = Vec::new();
+                for _ in 0..count(&mut bytes)? {
+                    let part = *PARTS.get(count(&mut bytes)?).ok_or(Torn)?;
+                    places.push((part, count(&mut bytes)?));
+                }
+                generation.calls.insert(call_id, places);
+            }
+        }
+        let [now, before] = generations;
+        if bytes.is_empty() { Ok(Self { until, now, before }) } else { Err(Torn) }
+    }
+}
+
+fn number(bytes: &mut Vec<u8>, number: usize) {
+    bytes.extend_from_slice(&(number as u64).to_le_bytes());
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Torn> {
+    let (first, rest) = bytes.split_first_chunk::<N>().ok_or(Torn)?;
+    *bytes = rest;
+    Ok(*first)
+}
+
+fn count(bytes: &mut &[u8]) -> Result<usize, Torn> {
+    usize::try_from(u64::from_le_bytes(take(bytes)?)).map_err(|_| Torn)
+}
+
 /// What a fact says, and when it happened; not under which id, nor when the log took it.
 fn digest(recorded: &Recorded) -> u64 {
     let mut hasher = blake3::Hasher::new();

@@ -61,6 +61,8 @@ row! {
         file_hash: String,
         /// The line in that file.
         line: i64,
+        /// The list people know it by.
+        list_id: Option<String>,
         /// Customer value, in parts per million.
         value_ppm: i64,
         /// When it was imported.
@@ -77,6 +79,12 @@ row! {
         housing: Option<String>,
         /// Whether there is a personal loan.
         loan: Option<String>,
+        /// The customer's region.
+        region: Option<String>,
+        /// The customer's trade.
+        industry: Option<String>,
+        /// The customer's time zone, by the time zone database.
+        time_zone: Option<String>,
         /// How the customer was reached before.
         contact_type: Option<String>,
         /// Contacts before this campaign.
@@ -178,6 +186,7 @@ impl Lead {
             list_order: int(fact.list_order),
             file_hash: fact.file_hash.clone(),
             line: int(fact.line),
+            list_id: fact.list_id.clone(),
             value_ppm: i64::from(fact.value_ppm),
             imported_at: at,
             age: number(&fact.portrait, "age"),
@@ -186,6 +195,9 @@ impl Lead {
             education: text("education"),
             housing: text("housing"),
             loan: text("loan"),
+            region: text("region"),
+            industry: text("industry"),
+            time_zone: text("time_zone"),
             contact_type: text("contact_type"),
             previous_contacts: number(&fact.portrait, "previous_contacts"),
             previous_outcome: text("previous_outcome"),

@@ -57,6 +57,8 @@ row! {
         confidence_ppm: i64,
         /// What found it: `key`, a rule, a model.
         source: String,
+        /// The version of what found it: of the script, of a model.
+        model_version: Option<String>,
         /// When.
         occurred_at: Timestamp,
         /// The event.
@@ -79,6 +81,10 @@ row! {
         made_with: String,
         /// `robot` or `agent`.
         made_with_kind: &'static str,
+        /// What a sale is worth, in the currency's minor units, where it was said.
+        amount_minor: Option<i64>,
+        /// The currency, by ISO 4217.
+        currency: Option<String>,
         /// When.
         made_at: Timestamp,
         /// The event.
@@ -145,6 +151,7 @@ impl IntentTag {
             objection: fact.objection.clone(),
             confidence_ppm: i64::from(fact.confidence_ppm.0),
             source: fact.source.clone(),
+            model_version: fact.model_version.clone(),
             occurred_at: place.at,
             last_position: place.position,
         }
@@ -160,6 +167,8 @@ impl Commitment {
             kind: fact.kind.clone(),
             made_with: fact.made_with.clone(),
             made_with_kind: if fact.made_with == "robot" { "robot" } else { "agent" },
+            amount_minor: fact.amount_minor.map(int),
+            currency: fact.currency.clone(),
             made_at: at,
             last_position: position,
         }

@@ -1,14 +1,13 @@
-use datafusion::arrow::record_batch::RecordBatch;
-
 use super::*;
 use crate::base::{EventId, Rng};
 use crate::event::{
-    AgentState, AgentStateChanged, AttemptStarted, CommitmentMade, IntentTagged, PlatformStarted,
-    TurnHeard, TurnSpoken,
+    AgentState, AgentStateChanged, AttemptStarted, CommitmentMade, Handler, IntentTagged, LegKind,
+    PlatformStarted, TurnHeard, TurnSpoken,
 };
 use crate::projection::history::{campaign, moment};
+use crate::projection::table::CHUNK;
 
-fn recorded(position: u64, after_ms: u64, event: &Event) -> Recorded {
+pub(super) fn recorded(position: u64, after_ms: u64, event: &Event) -> Recorded {
     let at = moment(after_ms);
     Recorded::example(position, event, at)
 }
@@ -130,13 +129,13 @@ fn rows_of_a_span_are_found_in_few_chunks() {
         tables.apply(&recorded(position, position * 1_000, &sampled));
     }
     let rows = |span| {
-        let batches = tables.samples.batches_in(span).expect("batches");
+        let batches = batches(&tables.samples, span).expect("batches");
         batches.iter().map(RecordBatch::num_rows).sum::<usize>()
     };
     assert_eq!(rows(Span::ALL), 5_000);
-    assert_eq!(rows(Span { changed: (4_900, i64::MAX), ..Span::ALL }), 5_000 - 4 * 1_024);
-    let hour = (moment(1_100_000).as_micros(), moment(1_200_000).as_micros());
-    assert_eq!(rows(Span { moment: hour, ..Span::ALL }), 1_024);
+    assert_eq!(rows(Span { changed: (4_998, i64::MAX), ..Span::ALL }), 5_000 % CHUNK);
+    let second = (moment(640_000).as_micros(), moment(641_000).as_micros());
+    assert_eq!(rows(Span { moment: second, ..Span::ALL }), CHUNK);
     assert_eq!(rows(Span { changed: (5_000, i64::MAX), ..Span::ALL }), 0);
 }
 
@@ -208,6 +207,87 @@ fn an_interval_left_open_by_a_crash_ends_with_the_last_fact_before() {
     ]);
     let row = tables.agents.get(0).expect("an interval");
     assert_eq!((row.state, row.duration_ms, row.last_position), ("talking", Some(5_000), 2));
+}
+
+/// One example of each fact of this name, in this order, a second apart.
+fn story(names: &[&str]) -> Vec<(u64, Event)> {
+    let examples = crate::event::examples();
+    let find = |name: &str| examples.iter().find(|it| it.name() == name).expect("an example");
+    (0..).step_by(1_000).zip(names.iter().map(|name| find(name).clone())).collect()
+}
+
+#[test]
+fn a_call_joins_what_robot_agent_and_legs_say_of_it() {
+    let mut facts = story(&[
+        "AttemptStarted",
+        "LegStarted",
+        "CallAnswered",
+        "AnswerClassified",
+        "TurnSpoken",
+        "PartyIdentified",
+        "CallBridged",
+        "LegEnded",
+        "CallEnded",
+        "AttemptEnded",
+        "LegReleased",
+        "CostBooked",
+        "LeadsImported",
+        "AnswerReviewed",
+    ]);
+    let Some((_, Event::CallBridged(bridged))) = facts.get(6).cloned() else { panic!("a bridge") };
+    let Handler::Agent(agent_id) = bridged.handler else { panic!("an agent") };
+    let moves = |from, to, call_id| {
+        let (agent_id, reason) = (agent_id.clone(), None);
+        Event::from(AgentStateChanged { agent_id, from, to, call_id, reason })
+    };
+    let ended = crate::event::LegEnded {
+        kind: LegKind::Agent(agent_id.clone()),
+        leg_id: bridged.agent_leg_id,
+        ..match facts.get(7) {
+            Some((_, Event::LegEnded(ended))) => ended.clone(),
+            _ => panic!("a leg's end"),
+        }
+    };
+    facts.insert(7, (6_500, ended.into()));
+    let wrap_up = moves(AgentState::Talking, AgentState::WrapUp, Some(bridged.call_id));
+    facts.push((20_000, wrap_up));
+    facts.push((24_500, moves(AgentState::WrapUp, AgentState::Available, None)));
+    let tables = fold(&facts);
+    let call = tables.calls.get(0).expect("a call");
+    let at = |ms| Some(moment(ms));
+    assert_eq!((call.answered_at, call.ended_at), (moment(2_000), at(9_000)));
+    // The greeting ended 1.3 s after the answer; the robot's 900 ms ended at 4 s.
+    assert_eq!((call.greeting_ended_at, call.robot_began_at), (at(3_300), at(3_100)));
+    assert_eq!((call.agent_connected_at, call.agent_talk_ms), (at(6_000), Some(500)));
+    assert_eq!((call.wrap_up_ms, call.hold_ms), (Some(4_500), 0));
+    assert_eq!((call.is_right_party, call.is_contact), (Some(true), true));
+    assert_eq!(call.mos_milli, Some(4_409), "of the customer's leg");
+    assert_eq!(call.last_position, 16);
+    let leg = tables.legs.get(0).expect("a leg");
+    assert_eq!((leg.released_after_ms, leg.release_status), (Some(45), Some(200)));
+    let attempt = tables.attempts.get(0).expect("an attempt");
+    assert_eq!((attempt.reviewed_as, attempt.is_right_party), (Some("human"), Some(true)));
+    let costs: Vec<_> = (0..2).filter_map(|place| tables.costs.get(place)).collect();
+    let costs: Vec<_> = costs.iter().map(|cost| (cost.kind, cost.amount_milli)).collect();
+    assert_eq!(costs, [("line", 480), ("data", 270_000)]);
+}
+
+#[test]
+fn an_agent_who_leaves_in_the_middle_of_wrap_up_has_wrapped_up() {
+    let mut facts = story(&["AttemptStarted", "CallAnswered"]);
+    let Some((_, Event::CallAnswered(answered))) = facts.get(1).cloned() else { panic!("a call") };
+    let agent_id = AgentId::new("alex").expect("a slug");
+    let changed = AgentStateChanged {
+        agent_id: agent_id.clone(),
+        from: AgentState::Talking,
+        to: AgentState::WrapUp,
+        call_id: Some(answered.call_id),
+        reason: None,
+    };
+    facts.push((5_000, changed.into()));
+    facts.push((7_000, crate::event::AgentSignedOut { agent_id }.into()));
+    let tables = fold(&facts);
+    assert_eq!(tables.calls.get(0).and_then(|call| call.wrap_up_ms), Some(2_000));
 }
 
 #[test]

@@ -142,3 +142,72 @@ async fn a_log_that_was_closed_is_still_answered_about() {
     assert_eq!(ask(&session, sql).await.count(0, "last"), last as i64);
     drop(Box::pin(engine.refresh()).await.expect("refreshes"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn base_tables_on_disk_are_asked_like_those_in_memory_and_start_quickly() {
+    let (folder, history) = (folder(), campaign(25, 60));
+    let log = log(&folder);
+    let (before, after) = history.split_at(history.len() * 3 / 4);
+    let last = add(&log, 0, before).await;
+    let engine = Engine::follow(log.clone(), folder.path(), Limits::default()).expect("follows");
+    engine.reach(last, WITHIN).await.expect("comes there");
+    engine.keep(100).await.expect("kept");
+    let last = add(&log, before.len() as u64, after).await;
+    engine.reach(last, WITHIN).await.expect("comes there");
+    engine.keep(100).await.expect("kept");
+    let whole = super::folder();
+    append(whole.path(), &history).await;
+    let memory = super::engine(&whole).await;
+    let again = Engine::new(LogReader::over(log.clone()), folder.path(), Limits::default());
+    let again = again.expect("opens");
+    again.resume().await.expect("resumes");
+    assert_eq!(again.fold.lock().await.seen(), Some(last), "nothing is folded again");
+    drop(Box::pin(again.refresh()).await.expect("refreshes"));
+    drop(Box::pin(engine.refresh()).await.expect("refreshes"));
+    let questions = [
+        "select * from attempts order by call_id",
+        "select count(*) from events",
+        "select stream, max(position), min(data) from events group by stream",
+        "select last_position, turn, call_id from turns where last_position > 500 order by 1, 2",
+        "select count(*) from legs where started_at < timestamp '2026-11-21T20:00:00Z'",
+        "select campaign_id, leads, dialled, talk_ms from live.campaigns",
+        "select * from operational.calls_hourly order by 1, 2",
+    ];
+    for sql in questions {
+        let want = memory.ask(sql).await.expect("answers").table();
+        assert_eq!(engine.ask(sql).await.expect("answers").table(), want, "{sql}");
+        assert_eq!(again.ask(sql).await.expect("answers").table(), want, "{sql}");
+    }
+    // Another log in the same folder is none of theirs.
+    let other = super::folder();
+    append(other.path(), &campaign(26, 60)).await;
+    let reader = LogReader::open(other.path()).expect("a log");
+    let foreign = Engine::new(reader, folder.path(), Limits::default()).expect("opens");
+    foreign.resume().await.expect("resumes");
+    assert_eq!(foreign.fold.lock().await.seen(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_damaged_on_disk_are_folded_anew() {
+    let (folder, history) = (folder(), campaign(27, 200));
+    let log = log(&folder);
+    let (before, after) = history.split_at(history.len() / 2);
+    let last = add(&log, 0, before).await;
+    let engine = Engine::follow(log.clone(), folder.path(), Limits::default()).expect("follows");
+    engine.reach(last, WITHIN).await.expect("comes there");
+    engine.keep(0).await.expect("kept");
+    for table in ["leads", "attempts", "legs"] {
+        for file in std::fs::read_dir(folder.path().join("facts").join(table)).expect("files") {
+            std::fs::write(file.expect("a file").path(), b"no Parquet").expect("written");
+        }
+    }
+    let last = add(&log, before.len() as u64, after).await;
+    engine.reach(last, WITHIN).await.expect("comes there");
+    let whole = super::folder();
+    append(whole.path(), &history).await;
+    let memory = super::engine(&whole).await;
+    for sql in ["select * from leads order by lead_id", "select * from legs order by leg_id"] {
+        let want = memory.ask(sql).await.expect("answers").table();
+        assert_eq!(engine.ask(sql).await.expect("answers").table(), want, "{sql}");
+    }
+}

@@ -9,12 +9,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     AgentConfig, CampaignConfig, CarrierConfig, Config, KurrentdbConfig, Names, SealingConfig,
-    SipConfig,
+    SipConfig, SqlConfig,
 };
 use crate::base::PhoneNumber;
 
 /// A longest wait that makes sense: an hour. Units: ms.
 const HOUR_MS: u64 = 3_600_000;
+/// A highest price that makes sense, and whose sums stay in range.
+const PRICE_MAX: u64 = 1_000_000_000;
 
 /// A setting that cannot be as it is.
 pub(super) struct Fault {
@@ -88,12 +90,18 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
         let mut table = Table { name: "node", number: 0, faults: &mut faults };
         table.fault(&[], "wanted 1 to 64 bytes without control characters");
     }
+    let currency = &config.currency;
+    if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        let mut table = Table { name: "currency", number: 0, faults: &mut faults };
+        table.fault(&[], "wanted three capital letters of ISO 4217, such as USD");
+    }
     let mut table = Table { name: "sealing", number: 0, faults: &mut faults };
     check_sealing(&config.sealing, &mut table);
     if let Some(front) = &config.kurrentdb {
         let mut table = Table { name: "kurrentdb", number: 0, faults: &mut faults };
         check_kurrentdb(front, config.log.is_some(), &mut table);
     }
+    check_sql(&config.sql, &mut Table { name: "sql", number: 0, faults: &mut faults });
     check_sip(&config.sip, &mut Table { name: "sip", number: 0, faults: &mut faults });
     let mut seen = BTreeSet::new();
     for (number, carrier) in config.carriers.iter().enumerate() {
@@ -176,6 +184,26 @@ fn check_kurrentdb(front: &KurrentdbConfig, is_elsewhere: bool, table: &mut Tabl
     table.range(&["max_append_bytes"], front.max_append_bytes as u64, 1_024, 16 << 20);
 }
 
+fn check_sql(sql: &SqlConfig, table: &mut Table<'_>) {
+    if cfg!(not(feature = "sql-servers")) && sql.has_servers() {
+        let problem = "this program was built without the feature sql-servers; leave `postgres` \
+                       and `flight` out, or build with it";
+        table.fault(&[], problem);
+        return;
+    }
+    if let Some(breach) = sql.breach() {
+        table.fault(sql.key_of(breach), breach.message(&Names::KEYS));
+    }
+    table.range(&["connections"], sql.connections as u64, 1, 10_000);
+    table.range(&["statement_timeout_ms"], sql.statement_timeout_ms.0, 1, 24 * HOUR_MS);
+    table.range(&["memory_mib"], sql.memory_mib as u64, 16, 1 << 24);
+    table.range(&["spill_mib"], sql.spill_mib, 0, 1 << 24);
+    if let Some(threads) = sql.threads {
+        table.range(&["threads"], threads as u64, 1, 1_024);
+    }
+    table.range(&["running"], sql.running as u64, 1, 1_024);
+}
+
 fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {
     if sip.caller.parse::<PhoneNumber>().is_err() {
         table.fault(&["caller"], "wanted a number such as +12025550100");
@@ -190,6 +218,9 @@ fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {
 fn check_carrier(carrier: &CarrierConfig, table: &mut Table<'_>) {
     table.range(&["weight"], carrier.weight.into(), 1, 1_000);
     table.range(&["channels"], carrier.channels.into(), 1, 100_000);
+    table.range(&["billed_s"], carrier.billed_s, 1, 3_600);
+    let price = carrier.price_per_minute_milli.unwrap_or(0);
+    table.range(&["price_per_minute_milli"], price, 0, PRICE_MAX);
     match (&carrier.user, &carrier.password) {
         (Some(_), None) => table.fault(&["user"], "wanted with a password, or neither"),
         (None, Some(_)) => table.fault(&["password"], "wanted with a user, or neither"),
@@ -199,12 +230,15 @@ fn check_carrier(carrier: &CarrierConfig, table: &mut Table<'_>) {
 
 fn check_agent(agent: &AgentConfig, table: &mut Table<'_>) {
     table.range(&["skill_ppm"], agent.skill_ppm.0.into(), 0, 1_000_000);
+    table.range(&["cost_per_hour_minor"], agent.cost_per_hour_minor.unwrap_or(0), 0, PRICE_MAX);
 }
 
 fn check_campaign(campaign: &CampaignConfig, table: &mut Table<'_>) {
     if let Some(channels) = campaign.robot_channels {
         table.range(&["robot_channels"], channels.into(), 1, 100_000);
     }
+    let price = campaign.price_per_lead_milli.unwrap_or(0);
+    table.range(&["price_per_lead_milli"], price, 0, PRICE_MAX);
     table.range(&["ring_timeout_ms"], campaign.ring_timeout_ms.0, 1_000, 180_000);
     table.range(&["retry", "max_attempts"], campaign.retry.max_attempts.into(), 1, 100);
     let weights = campaign.weights;

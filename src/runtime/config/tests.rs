@@ -203,6 +203,43 @@ mod kurrentdb {
     }
 }
 
+#[cfg(feature = "sql-servers")]
+mod sql {
+    use super::*;
+
+    const PLAIN: &str = "[sql]\ninsecure = true\n";
+    const TLS: &str = "[sql]\ntls_cert = \"a.pem\"\ntls_key = \"a.key\"\n";
+
+    #[test]
+    fn questions_are_served_with_tls_or_on_loopback() {
+        let everywhere = "postgres = \"0.0.0.0:5433\"\n";
+        let here = "flight = \"127.0.0.1:0\"\n";
+        for good in
+            ["[sql]\nmemory_mib = 64\n", &format!("{PLAIN}{here}"), &format!("{TLS}{everywhere}")]
+        {
+            drop(Config::parse(Path::new("l.toml"), good).expect("a good file"));
+        }
+        check(&format!("[sql]\n{here}"), "line 1, column 1: sql: give tls_cert and");
+        check(
+            &format!("{PLAIN}{everywhere}"),
+            "line 3, column 12: sql.postgres: 0.0.0.0:5433: without TLS others",
+        );
+        check(&format!("{TLS}insecure = true\n"), "line 4, column 12: sql.insecure: wanted");
+        check("[sql]\ntls_cert = \"a\"\n", "sql.tls_cert: wanted with tls_key");
+        check("[sql]\nrunning = 0\n", "line 2, column 11: sql.running: 0");
+        check("[sql]\npostgress = 1\n", "line 2, column 1: unknown field `postgress`, expected");
+    }
+
+    #[test]
+    fn files_lie_beside_the_configuration() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("l.toml");
+        std::fs::write(&path, TLS).expect("a file");
+        let sql = Config::load(&path).expect("a good file").sql;
+        assert_eq!(sql.tls_key, Some(folder.path().join("a.key")));
+    }
+}
+
 #[cfg(not(feature = "kurrentdb"))]
 #[test]
 fn a_program_that_cannot_serve_the_log_says_so() {

@@ -39,12 +39,14 @@ impl Engine {
     async fn decide_dial(&mut self, campaign_id: &CampaignId) -> Result<bool, EngineError> {
         let journal = &mut self.parts.journal;
         let (now, position) = (journal.now(), journal.position());
-        let call_id = CallId::generate(now, &mut self.rng);
+        let mut call_ids = self.call_ids.clone();
+        let call_id = CallId::next(now, &mut call_ids);
         let live = &journal.live;
         let decision =
             live.dialing.decide_dial(&live.compliance, campaign_id, call_id, now, position);
         match decision {
             DialDecision::Dial { decided, checked, started } => {
+                self.call_ids = call_ids;
                 let drafts = vec![
                     Draft::new(decided, now, "dialer"),
                     Draft::new(checked, now, "dialer"),
@@ -107,10 +109,11 @@ impl Engine {
             ring_timeout: campaign.ring_timeout_ms,
             agent_ring: self.parts.sip.agent_ring_ms,
             wrap_up: self.parts.sip.wrap_up_ms,
+            prices: self.parts.prices.clone(),
         };
         let call_id = started.call_id;
         let is_reachable = phone.is_some();
-        let call = Call::new(setup, self.rng.fork(&call_id.to_string()), now);
+        let call = Call::new(setup, now);
         self.calls.insert(call_id, Slot { call, phone, voice, cause });
         self.stirred.insert(call_id);
         if !is_reachable {

@@ -7,7 +7,9 @@ use super::Engine;
 use super::watch::Seen;
 use crate::base::{CallId, LegId, Millis};
 use crate::call::{CallInput, LegOver};
+use crate::event::LegReleased;
 use crate::media::{self, MediaSettings};
+use crate::runtime::journal::Draft;
 use crate::runtime::wire::{MediaLeg, Speaker};
 use crate::sip::{Credentials, Invite, Party, UaEvent};
 
@@ -88,7 +90,20 @@ impl Engine {
                 self.over(leg, LegOver::Refused { status, q850 });
             }
             UaEvent::Failed { leg, cause } => self.over(leg, LegOver::Failed { cause }),
-            UaEvent::Ended { leg, by, q850 } => self.over(leg, LegOver::Ended { by, q850 }),
+            UaEvent::Ended { leg, by, q850 } => {
+                if by == Party::Local
+                    && let Some(call_id) = self.legs.get(&leg).map(|leg| leg.call_id)
+                {
+                    self.hung_up.insert(leg, call_id);
+                }
+                self.over(leg, LegOver::Ended { by, q850 });
+            }
+            UaEvent::Released { leg: leg_id, status: sip_status, after: after_ms } => {
+                if let Some(call_id) = self.hung_up.remove(&leg_id) {
+                    let fact = LegReleased { call_id, leg_id, sip_status, after_ms };
+                    self.drafts.push(Draft::new(fact, now, "runtime"));
+                }
+            }
             UaEvent::Cancelled { leg, by } => {
                 let over = match by {
                     Party::Local => LegOver::Cancelled,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::HistoryError;
-use super::draw::span;
+use super::draw::{quantile, span};
 use super::lines::Line;
 use super::stage::{AGENT_RING, Due, RING, Stage, WRAP_UP};
 use super::talk::{self, Act, Mind, Reach};
@@ -12,8 +12,8 @@ use crate::base::{AgentId, CallId, CarrierId, EventId, LegId, Millis, Ppm, Times
 use crate::call::{Call, CallCommand, CallInput, CallOutput, CallSetup, LegOver};
 use crate::conversation::{Input, Language, PromptId};
 use crate::event::{
-    AgentState, AgentStateChanged, AttemptStarted, CommitmentMade, Disposition, Event, Handler,
-    Portrait, RoutePurpose,
+    AgentState, AgentStateChanged, AnswerClassified, AnswerReviewed, AnswerVerdict, AttemptStarted,
+    CommitmentMade, Disposition, Event, Handler, LegReleased, Portrait, RoutePurpose,
 };
 use crate::runtime::Draft;
 use crate::sip::Party;
@@ -29,6 +29,20 @@ const PICK_UP_MS: [u64; 6] = [1_500, 4_000, 6_500, 9_500, 14_000, 21_000];
 const AGENT_PICK_UP_MS: [u64; 4] = [900, 1_800, 2_800, 6_500];
 /// From the meeting agreed to until it is a sale. Units: ms.
 const SALE_AFTER_MS: [u64; 5] = [7_200_000, 21_600_000, 86_400_000, 108_000_000, 172_800_000];
+/// What a sale is worth. Units: minor units of the currency.
+const SALE_MINOR: [u64; 5] = [19_900, 49_900, 89_900, 180_000, 640_000];
+/// From our BYE to its answer, and how long it is sent again. Units: ms.
+const BYE_MS: [u64; 5] = [16, 34, 58, 120, 640];
+const BYE_TIMEOUT: Millis = Millis(32_000);
+/// One BYE in so many is never answered.
+const BYE_LOST_ONE_IN: u64 = 400;
+/// One person in so many greets for so long that it sounds like a machine.
+const LONG_HELLO_ONE_IN: u64 = 60;
+/// One call in so many is listened to afterwards.
+const REVIEWED_MACHINES_ONE_IN: u64 = 12;
+const REVIEWED_OTHERS_ONE_IN: u64 = 100;
+/// From the call to that. Units: ms.
+const REVIEW_AFTER_MS: [u64; 4] = [3_600_000, 14_400_000, 64_800_000, 93_600_000];
 /// From a command to what it does. Units: ms.
 const WIRE: Millis = Millis(40);
 /// One agent's phone in so many is not answered.
@@ -108,9 +122,10 @@ impl Stage<'_> {
             ring_timeout: RING,
             agent_ring: AGENT_RING,
             wrap_up: WRAP_UP,
+            prices: self.prices.clone(),
         };
         let language = campaign.market.language;
-        let call = Call::new(setup, self.dial_rng.fork(&started.call_id.to_string()), self.now);
+        let call = Call::new(setup, self.now);
         self.serial += 1;
         let talking = Talking {
             call,
@@ -153,6 +168,7 @@ impl Stage<'_> {
             CallDue::HungUp(leg_id) => {
                 let is_up = talking.legs.get(&leg_id).is_some_and(|leg| leg.answered.is_some());
                 let over = if is_up {
+                    self.releases(serial, leg_id);
                     LegOver::Ended { by: Party::Local, q850: None }
                 } else {
                     LegOver::Cancelled
@@ -243,6 +259,7 @@ impl Stage<'_> {
                 _ => self.want_dial(now),
             },
             Event::CommitmentMade(fact) => self.meeting(serial, fact),
+            Event::AnswerClassified(fact) => self.reviews(serial, &fact),
             Event::DoNotCallAdded(_) => self.report.opt_outs += 1,
             _ => {}
         }
@@ -257,9 +274,53 @@ impl Stage<'_> {
         }
         self.report.sales += 1;
         let at = self.now.plus(span(&mut self.world_rng, &SALE_AFTER_MS));
-        let sale = CommitmentMade { kind: "sale".to_owned(), ..fact };
-        let draft = Draft::new(sale, at, "office");
-        self.queue.put(at, Due::Sale(Box::new(draft)));
+        let amount_minor = Some(quantile(&mut self.world_rng, &SALE_MINOR) / 100 * 100);
+        let currency = Some(self.prices.currency.clone());
+        let sale = CommitmentMade { kind: "sale".to_owned(), amount_minor, currency, ..fact };
+        self.later(at, Draft::new(sale, at, "office"));
+    }
+
+    /// Our BYE is answered a little later, or never.
+    fn releases(&mut self, serial: u64, leg_id: LegId) {
+        let Some(call_id) = self.calls.get(&serial).map(|talking| talking.call.id()) else {
+            return;
+        };
+        let rng = &mut self.world_rng;
+        let (sip_status, after_ms) = if rng.below(BYE_LOST_ONE_IN) == 0 {
+            (None, BYE_TIMEOUT)
+        } else {
+            (Some(200), span(rng, &BYE_MS))
+        };
+        let at = self.now.plus(after_ms);
+        let fact = LegReleased { call_id, leg_id, sip_status, after_ms };
+        self.later(at, Draft::new(fact, at, "runtime"));
+    }
+
+    /// Some calls are listened to afterwards, above all those that a machine seems to have
+    /// answered.
+    fn reviews(&mut self, serial: u64, fact: &AnswerClassified) {
+        let Some(talking) = self.calls.get(&serial) else { return };
+        let campaign_id = talking.call.setup().campaign_id.clone();
+        let answered_by = match talking.reach {
+            Reach::Machine => AnswerVerdict::Machine,
+            _ => AnswerVerdict::Human,
+        };
+        let one_in = match fact.verdict {
+            AnswerVerdict::Machine => REVIEWED_MACHINES_ONE_IN,
+            AnswerVerdict::Human | AnswerVerdict::Silence => REVIEWED_OTHERS_ONE_IN,
+        };
+        if self.world_rng.below(one_in) > 0 {
+            return;
+        }
+        let at = self.now.plus(span(&mut self.world_rng, &REVIEW_AFTER_MS));
+        let reviewed_by = "quality".to_owned();
+        let call_id = fact.call_id;
+        let review = AnswerReviewed { call_id, campaign_id, answered_by, reviewed_by };
+        self.later(at, Draft::new(review, at, "office"));
+    }
+
+    fn later(&mut self, at: Timestamp, draft: Draft) {
+        self.queue.put(at, Due::Fact(Box::new(draft)));
     }
 
     async fn obey(&mut self, serial: u64, command: CallCommand) -> Result<(), HistoryError> {
@@ -387,6 +448,7 @@ impl Stage<'_> {
         let after = span(rng, &HELLO_AFTER_MS);
         let long = match talking.reach {
             Reach::Machine => Millis(rng.between(3_500, 9_000)),
+            _ if rng.below(LONG_HELLO_ONE_IN) == 0 => Millis(rng.between(2_700, 4_500)),
             _ => span(rng, &HELLO_MS),
         };
         if talking.reach != Reach::Machine && talking.mind == Mind::Silent {
@@ -484,11 +546,9 @@ impl Stage<'_> {
         } else {
             (Millis(long.0.saturating_sub(1_500)), agent)
         };
-        if let Some(digit) = keyed {
-            for (after, digit) in [(0, digit), (400, '#')] {
-                let input = CallInput::Digit { leg_id: agent, digit };
-                self.after(serial, Millis(keys_at.0 + after), CallDue::Input(input));
-            }
+        for (after, digit) in [(0, keyed), (400, '#')] {
+            let input = CallInput::Digit { leg_id: agent, digit };
+            self.after(serial, Millis(keys_at.0 + after), CallDue::Input(input));
         }
         self.after(serial, long, CallDue::Over(over, by_remote));
     }
@@ -523,6 +583,7 @@ const fn is_of_note(event: &Event) -> bool {
             | Event::LegEnded(_)
             | Event::AgentStateChanged(_)
             | Event::CommitmentMade(_)
+            | Event::AnswerClassified(_)
             | Event::DoNotCallAdded(_)
     )
 }

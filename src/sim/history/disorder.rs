@@ -111,6 +111,7 @@ const fn can_wait(event: &Event) -> bool {
         Event::TurnSpoken(_)
             | Event::TurnHeard(_)
             | Event::IntentTagged(_)
+            | Event::PartyIdentified(_)
             | Event::IntentionLevelSet(_)
             | Event::CommitmentMade(_)
             | Event::LineSampled(_)

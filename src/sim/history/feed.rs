@@ -6,7 +6,7 @@ use super::HistoryError;
 use super::calendar::SLOT;
 use super::stage::{DIAL_MS, Due, Stage};
 use super::world::{Person, name, phone, row_problem};
-use crate::base::{CallId, EventId, LeadId, Millis, SubjectId, Timestamp, sha256_hex};
+use crate::base::{CallId, CampaignId, EventId, LeadId, Millis, SubjectId, Timestamp, sha256_hex};
 use crate::dialing::{DialDecision, LeadState, Wait};
 use crate::event::{
     CampaignCompleted, CampaignPaused, CampaignResumed, CampaignStarted, CampaignStateName,
@@ -18,6 +18,9 @@ use crate::runtime::Draft;
 const KNOWN_ONE_IN: u64 = 8;
 /// One list in so many has a row that cannot be used.
 const BAD_ROW_ONE_IN: u64 = 12;
+/// What a lead costs. Units: thousandths of a cent.
+const LEAD_MILLI: u64 = 4_500;
+const DAY_MS: u64 = 86_400_000;
 /// Facts in one append of an import, as in the runtime: leads, twice as many facts.
 const CHUNK: u64 = 500;
 
@@ -162,9 +165,17 @@ impl Stage<'_> {
             accepted,
             rejected,
             duplicates: 0,
+            cost_milli: Some(LEAD_MILLI * accepted),
+            currency: Some(self.prices.currency.clone()),
         };
         drafts.push(Draft::new(fact, self.now, "import"));
         self.say(drafts).await
+    }
+
+    /// The list of a day: its files come in pieces.
+    fn list_id(&self, campaign_id: &CampaignId) -> String {
+        let day = self.now.since(self.options.start).0 / DAY_MS + 1;
+        format!("{campaign_id}-day-{day}")
     }
 
     /// People for a list: strangers, who get a key, and some who are known.
@@ -180,7 +191,7 @@ impl Stage<'_> {
                 drawn.push((known, true));
                 continue;
             }
-            let subject_id = SubjectId::generate(self.now, &mut self.people_rng);
+            let subject_id = SubjectId::next(self.now, &mut self.subject_ids);
             let outcomes = &self.options.outcomes;
             let person = Person::draw(subject_id, number, outcomes, &mut self.people_rng);
             strangers.push(subject_id);
@@ -226,9 +237,10 @@ impl Stage<'_> {
         place: usize,
         (file_hash, line): (&str, u64),
     ) -> Result<LeadImported, HistoryError> {
-        let lead_id = LeadId::generate(self.now, &mut self.people_rng);
+        let lead_id = LeadId::next(self.now, &mut self.lead_ids);
         self.leads.insert(lead_id, place);
         self.report.leads += 1;
+        let list_id = self.campaigns.get(number).map(|campaign| self.list_id(&campaign.id));
         let (Some(person), Some(campaign)) =
             (self.people.get(place), self.campaigns.get_mut(number))
         else {
@@ -245,6 +257,7 @@ impl Stage<'_> {
             line,
             portrait: person.portrait(&self.options.outcomes),
             value_ppm: person.value_ppm,
+            list_id,
         })
     }
 
@@ -290,11 +303,13 @@ impl Stage<'_> {
             return Ok(Decided::Nothing);
         }
         let (now, position) = (self.now, self.journal.position());
-        let call_id = CallId::generate(now, &mut self.dial_rng);
+        let mut call_ids = self.call_ids.clone();
+        let call_id = CallId::next(now, &mut call_ids);
         let decision =
             live.dialing.decide_dial(&live.compliance, &campaign.id, call_id, now, position);
         match decision {
             DialDecision::Dial { decided, checked, started } => {
+                self.call_ids = call_ids;
                 self.journal.disorder.call_begins(call_id);
                 let drafts = vec![
                     Draft::new(decided, now, "dialer"),

@@ -9,7 +9,7 @@
 use super::HistoryError;
 use super::clock::VirtualClock;
 use super::disorder::Disorder;
-use crate::base::{EventId, Millis, Rng, Timestamp};
+use crate::base::{EventId, IdSequence, Millis, Rng, Timestamp};
 use crate::event::{ExpectedRevision, NewEvent};
 use crate::event_log::{EmbeddedLog, PendingAppend, StreamAppend};
 use crate::projection::live::LiveState;
@@ -24,7 +24,7 @@ const GATHER: Millis = Millis(60_000);
 pub(super) struct Journal<'a> {
     log: &'a EmbeddedLog,
     clock: &'a VirtualClock,
-    ids: Rng,
+    ids: IdSequence,
     node: String,
     /// The live state up to the last fact.
     pub(super) live: LiveState,
@@ -43,13 +43,13 @@ impl<'a> Journal<'a> {
     pub(super) fn new(
         log: &'a EmbeddedLog,
         clock: &'a VirtualClock,
-        (ids, disorder): (Rng, Disorder),
+        (mut ids, disorder): (Rng, Disorder),
         node: String,
     ) -> Self {
         Self {
             log,
             clock,
-            ids,
+            ids: IdSequence::new(&mut ids),
             node,
             live: LiveState::default(),
             disorder,
@@ -97,7 +97,7 @@ impl<'a> Journal<'a> {
         let mut first = None;
         let mut parts: Vec<(StreamAppend, Vec<Draft>)> = Vec::with_capacity(1);
         for draft in drafts {
-            let event_id = EventId::generate(draft.at, &mut self.ids);
+            let event_id = EventId::next(draft.at, &mut self.ids);
             first.get_or_insert(event_id);
             let stream = stream_of(&self.node, &draft.event);
             let event = NewEvent::of(&draft.event, event_id, draft.at, draft.actor.clone())

@@ -7,6 +7,7 @@ use super::draw::{quantile, span, weighted};
 use super::world::carrier_slug;
 use crate::base::{CarrierId, IdError, Millis, Rng, Timestamp};
 use crate::call::LegOver;
+use crate::dialing::LinePrice;
 use crate::media::MediaStatistics;
 use crate::sip::FailureCause;
 
@@ -49,6 +50,8 @@ pub(super) struct Line {
     /// Units: packets lost of a million.
     loss_ppm: u64,
     jitter_us: u64,
+    /// Round trip of the sound. Units: ms.
+    round_trip_ms: u64,
     /// A carrier that failed calls rests until then.
     pub(super) rests_until: Timestamp,
 }
@@ -82,6 +85,7 @@ impl Line {
             ringing_ms: [400, 1_100, 1_900, 5_200].map(|ms| ms * pace / 100),
             loss_ppm: 800 + 1_400 * number as u64,
             jitter_us: 900 + 700 * number as u64,
+            round_trip_ms: 34 + 45 * number as u64,
             rests_until: Timestamp::EPOCH,
         })
     }
@@ -124,7 +128,17 @@ impl Line {
             packets_received: sent.saturating_sub(lost),
             packets_lost: lost,
             jitter_us: self.jitter_us * quantile(rng, &[600, 900, 1_200, 4_000]) / 1_000,
+            round_trip_ms: Some(Millis(
+                self.round_trip_ms * quantile(rng, &[800, 950, 1_100, 2_600]) / 1_000,
+            )),
             ..MediaStatistics::default()
         }
+    }
+
+    /// What the nth carrier asks for a minute: the better the dearer.
+    pub(super) fn price(number: usize) -> LinePrice {
+        let dearness = 4_u64.saturating_sub(number as u64).max(1);
+        let billed_s = if number.is_multiple_of(2) { 1 } else { 6 };
+        LinePrice { per_minute_milli: 500 + 180 * dearness, billed_s }
     }
 }

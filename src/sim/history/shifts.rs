@@ -27,6 +27,8 @@ pub(super) struct Desk {
     pub(super) id: AgentId,
     pub(super) skill: Ppm,
     pub(super) phone: String,
+    /// What an hour costs. Units: minor units of the currency.
+    pub(super) per_hour_minor: u64,
 }
 
 /// Plans an agent's days: the agent, and what is due when.
@@ -65,5 +67,7 @@ pub(super) fn plan(
     let name = agent_slug(number);
     let phone = format!("sip:{name}@127.0.0.1:{}", 5_100 + number);
     let skill = Ppm(rng.between(250_000, 700_000) as u32);
-    Ok((Desk { id: AgentId::new(name)?, skill, phone }, due))
+    // The more skilled earn more: 15 to 24 dollars.
+    let per_hour_minor = 1_500 + u64::from(skill.0 - 250_000) / 500;
+    Ok((Desk { id: AgentId::new(name)?, skill, phone, per_hour_minor }, due))
 }

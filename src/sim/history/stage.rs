@@ -15,8 +15,9 @@ use super::queue::Queue;
 use super::shifts::{AgentDue, Desk, plan};
 use super::world::{Market, Person, market};
 use super::{HistoryError, HistoryOptions, HistoryReport, Progress};
-use crate::base::{CampaignId, LeadId, Millis, Rng, Timestamp, sha256_hex};
+use crate::base::{CampaignId, IdSequence, LeadId, Millis, Rng, Timestamp, sha256_hex};
 use crate::conversation::Script;
+use crate::dialing::Prices;
 use crate::event::{
     AgentSignedIn, AgentSignedOut, AgentState, AgentStateChanged, CampaignCreated,
     CampaignSettings, CarrierAdded, CarrierFailed, CarrierRecovered, ConfigurationLoaded,
@@ -24,7 +25,7 @@ use crate::event::{
 };
 use crate::event_log::EmbeddedLog;
 use crate::privacy::Vault;
-use crate::runtime::Draft;
+use crate::runtime::{Draft, LEGS};
 
 /// How long a customer's phone rings. As in the example configuration.
 pub(super) const RING: Millis = Millis(25_000);
@@ -38,6 +39,8 @@ const REST: Millis = Millis(10_000);
 const LOOK_AGAIN: Millis = Millis(15_000);
 /// How often lines are sampled while anybody is called.
 const SAMPLE: Millis = Millis(15 * 60_000);
+/// What prices and sales are in.
+const CURRENCY: &str = "USD";
 /// How long two dials are apart at least: the log's sync.
 pub(super) const DIAL_MS: (u64, u64) = (3, 9);
 
@@ -57,8 +60,8 @@ pub(super) enum Due {
     /// A carrier is asked whether it answers.
     Probe(usize),
     Sample,
-    /// A meeting became a sale.
-    Sale(Box<Draft>),
+    /// Something that is recorded after its call: a sale, a review, the answer to a BYE.
+    Fact(Box<Draft>),
     /// Facts that come late, or again.
     Late(Vec<Draft>),
 }
@@ -94,6 +97,8 @@ pub(super) struct Stage<'a> {
     pub(super) queue: Queue<Due>,
     pub(super) campaigns: Vec<Campaign>,
     pub(super) lines: Vec<Line>,
+    /// What lines and agents cost.
+    pub(super) prices: Arc<Prices>,
     desks: Vec<Desk>,
     pub(super) people: Vec<Person>,
     pub(super) leads: BTreeMap<LeadId, usize>,
@@ -107,6 +112,9 @@ pub(super) struct Stage<'a> {
     pub(super) dial_rng: Rng,
     pub(super) world_rng: Rng,
     agent_rng: Rng,
+    pub(super) subject_ids: IdSequence,
+    pub(super) lead_ids: IdSequence,
+    pub(super) call_ids: IdSequence,
     pub(super) report: HistoryReport,
     started: Timestamp,
     last_close: Timestamp,
@@ -135,6 +143,7 @@ impl<'a> Stage<'a> {
             queue: Queue::new(),
             campaigns,
             lines: Vec::new(),
+            prices: Arc::default(),
             desks: Vec::new(),
             people: Vec::new(),
             leads: BTreeMap::new(),
@@ -147,6 +156,9 @@ impl<'a> Stage<'a> {
             dial_rng: rng.fork("dials"),
             world_rng: rng.fork("world"),
             agent_rng: rng.fork("agents"),
+            subject_ids: IdSequence::new(&mut rng.fork("subject ids")),
+            lead_ids: IdSequence::new(&mut rng.fork("lead ids")),
+            call_ids: IdSequence::with_room(&mut rng.fork("call ids"), LEGS),
             report: HistoryReport::default(),
             started,
             last_close,
@@ -156,6 +168,7 @@ impl<'a> Stage<'a> {
     }
 
     fn plan(&mut self, rng: &Rng) -> Result<(), HistoryError> {
+        let mut prices = Prices { currency: CURRENCY.to_owned(), ..Prices::default() };
         let days = (self.started, self.options.days + 1);
         let channels: u32 = self.campaigns.iter().map(|one| one.settings.robot_channels).sum();
         let carriers = self.options.carriers;
@@ -167,17 +180,20 @@ impl<'a> Stage<'a> {
             for outage in line.outages() {
                 self.queue.put(outage.from.plus(Millis(4_000)), Due::Probe(number));
             }
+            prices.lines.insert(line.id.clone(), Line::price(number));
             self.lines.push(line);
         }
         for number in 0..self.options.agents as usize {
             let mut rng = rng.fork(&format!("agent {number}"));
             let days = (self.options.start, self.options.days);
             let (desk, dues) = plan(number, self.campaigns.len(), days, &mut rng)?;
+            prices.agents.insert(desk.id.clone(), desk.per_hour_minor);
             self.desks.push(desk);
             for (at, due) in dues {
                 self.queue.put(at, Due::Agent(number, due));
             }
         }
+        self.prices = Arc::new(prices);
         for (number, campaign) in self.campaigns.iter().enumerate() {
             for shift in &campaign.shifts {
                 self.queue.put(shift.opens, Due::Opens(number));
@@ -225,7 +241,7 @@ impl<'a> Stage<'a> {
             Due::Agent(number, due) => self.agent(number, due).await,
             Due::Probe(number) => self.probe(number).await,
             Due::Sample => self.sample().await,
-            Due::Sale(draft) => self.say(vec![*draft]).await,
+            Due::Fact(draft) => self.say(vec![*draft]).await,
             Due::Late(drafts) => {
                 self.journal.append_as_is(drafts, self.now).await?;
                 Ok(())

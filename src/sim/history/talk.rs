@@ -154,14 +154,14 @@ pub(super) fn plan(mind: Mind, rng: &mut Rng) -> VecDeque<Act> {
 }
 
 /// What an agent keys in after talking to such a person.
-pub(super) const fn keyed(mind: Mind) -> Option<char> {
+pub(super) const fn keyed(mind: Mind) -> char {
     match mind {
-        Mind::Agrees { .. } => Some('1'),
-        Mind::Asks | Mind::WantsPerson => Some('2'),
-        Mind::Hesitates | Mind::Later => Some('3'),
-        Mind::Refuses | Mind::HangsUp | Mind::Talks | Mind::Silent => Some('4'),
-        Mind::OptsOut => Some('9'),
-        Mind::WrongPerson => None,
+        Mind::Agrees { .. } => '1',
+        Mind::Asks | Mind::WantsPerson => '2',
+        Mind::Hesitates | Mind::Later => '3',
+        Mind::Refuses | Mind::HangsUp | Mind::Talks | Mind::Silent => '4',
+        Mind::OptsOut => '9',
+        Mind::WrongPerson => '8',
     }
 }
 

@@ -384,3 +384,5 @@ fn a_log_that_has_events_is_refused() {
         log.close().await;
     });
 }
+
+mod sealing;

@@ -19,6 +19,8 @@ pub(super) struct Market {
     pub(super) language: Language,
     /// Local time less UTC, in hours; no summer time.
     pub(super) offset_hours: i64,
+    /// That offset's name in the time zone database.
+    pub(super) time_zone: &'static str,
     /// Whether the Chinese day applies.
     pub(super) is_china: bool,
     /// Regions and how many people each has, relatively.
@@ -29,6 +31,7 @@ const US_EAST: Market = Market {
     country: "US",
     language: Language::En,
     offset_hours: -5,
+    time_zone: "Etc/GMT+5",
     is_china: false,
     regions: &[
         ("New York", 20),
@@ -43,6 +46,7 @@ const US_CENTRAL: Market = Market {
     country: "US",
     language: Language::En,
     offset_hours: -6,
+    time_zone: "Etc/GMT+6",
     is_china: false,
     regions: &[("Texas", 30), ("Illinois", 13), ("Tennessee", 7), ("Missouri", 6)],
 };
@@ -50,6 +54,7 @@ const CHINA: Market = Market {
     country: "CN",
     language: Language::Zh,
     offset_hours: 8,
+    time_zone: "Asia/Shanghai",
     is_china: true,
     regions: &[
         ("广东", 126),
@@ -150,6 +155,7 @@ impl Person {
         let mut portrait: Portrait = [
             ("age", self.age.to_string()),
             ("country", market.country.to_owned()),
+            ("time_zone", market.time_zone.to_owned()),
             ("region", name(market.regions, self.region).to_owned()),
             ("industry", name(&INDUSTRIES, self.industry).to_owned()),
             ("previous_contacts", self.previous_contacts.to_string()),

@@ -20,6 +20,8 @@ const fn row(layer: &'static str, module: &'static str, may_use: &'static str) -
 pub(super) const TABLE: &[Row] = &[
     row("0", "base", "std"),
     row("1", "event", "0"),
+    row("1", "access", "std"),
+    row("1", "tls", "std"),
     row("2", "sip", "0"),
     row("2", "media", "0"),
     row("2", "conversation", "0-1"),

@@ -12,6 +12,7 @@ use tonic::body::Body;
 use tonic::{Request, Response, Status};
 use tower::service_fn;
 
+use crate::access::Access;
 use crate::base::{Clock, EventId, Rng, Timestamp};
 use crate::event::{Actor, ContentType, NewEvent, Recorded, StreamName};
 use crate::event_log::spread::Spread;
@@ -21,7 +22,7 @@ use crate::kurrentdb::codec::{self, UuidForm};
 use crate::kurrentdb::messages::streams::read_req::CountOption;
 use crate::kurrentdb::messages::streams::read_resp::{Content, SubscriptionConfirmation};
 use crate::kurrentdb::messages::streams::{ReadReq, ReadResp};
-use crate::kurrentdb::server::{APPEND_MAX, Access, ServeOptions, serve};
+use crate::kurrentdb::server::{APPEND_MAX, ServeOptions, serve};
 
 struct Noon;
 

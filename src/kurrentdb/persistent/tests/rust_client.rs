@@ -9,8 +9,9 @@ use eventstore::{
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::access::Access;
 use crate::event_log::{EmbeddedLog, EventLog, LogOptions};
-use crate::kurrentdb::server::{APPEND_MAX, Access, ServeOptions, serve};
+use crate::kurrentdb::server::{APPEND_MAX, ServeOptions, serve};
 use crate::runtime::clock::SystemClock;
 
 async fn append(client: &Client, stream: &str, count: u64) {

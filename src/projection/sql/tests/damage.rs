@@ -27,7 +27,7 @@ async fn status_with(data_dir: &Path, views: &[View]) -> Vec<ViewStatus> {
     let mut tables = Tables::default();
     let reader = LogReader::open(data_dir).expect("a log");
     reader.advance(&mut tables, None, |_| {}).await.expect("reads");
-    let context = session(tables.batches().expect("batches")).expect("a session");
+    let context = session_of(&tables).expect("a session");
     let store = Store::below(data_dir);
     Box::pin(status(&context, &store, views, &tables)).await.expect("a status")
 }
@@ -164,8 +164,13 @@ async fn a_changed_definition_is_built_beside_the_one_that_serves() {
     let now = manifest(folder.path(), &after[0]);
     assert_ne!(now.definition, old.definition);
     assert_eq!(now.since, now.position);
-    // What the old one had stays for whoever is reading it, until the next change.
+    // What the old one had stays for whoever is reading it, for some changes more.
     assert!(old.files.values().all(|file| store.path(&after[0], file).exists()));
+    for _ in 0..12 {
+        let stored = manifest(folder.path(), &after[0]);
+        let next = Manifest { previous: stored.readers(), ..stored };
+        store.commit(&after[0], &next).expect("writes");
+    }
     append(folder.path(), &facts[facts.len() / 2..]).await;
     drop(refresh_with(folder.path(), &store, &after).await.expect("refreshes"));
     assert!(!old.files.values().any(|file| store.path(&after[0], file).exists()));

@@ -66,7 +66,7 @@ fn nothing_in_time_fails_and_stops_sending() {
 #[test]
 fn late_answer_after_no_provisional_is_hung_up() {
     let mut bench = Bench::new();
-    let (_, invite) = bench.call(None);
+    let (leg, invite) = bench.call(None);
     bench.wait(1_300);
     assert_eq!(bench.events().len(), 1);
     bench.sent();
@@ -77,7 +77,8 @@ fn late_answer_after_no_provisional_is_hung_up() {
     assert_eq!(header(&sent[1], "CSeq"), "2 BYE");
     bench.hear(&answer(&sent[1], "200 OK", "", ""));
     bench.assert_nothing_left();
-    assert_eq!(bench.events(), []);
+    let after = Millis(0);
+    assert_eq!(bench.events(), [UaEvent::Released { leg, status: Some(200), after }]);
 }
 
 #[test]
@@ -145,9 +146,14 @@ fn bye_ends_at_once_and_is_sent_until_answered() {
     assert_eq!(header(&bye[0], "To"), header(&ack, "To"));
     bench.wait(1_500);
     assert_eq!(bench.lines(), ["BYE", "BYE"]);
+    assert_eq!(bench.events(), [], "nothing yet of the answer");
+    bench.hear(&answer(&bye[0], "200 OK", "", ""));
+    let released = UaEvent::Released { leg, status: Some(200), after: Millis(1_500) };
+    assert_eq!(bench.events(), [released]);
     bench.hear(&answer(&bye[0], "200 OK", "", ""));
     bench.wait(5_000);
     assert_eq!(bench.lines().len(), 0);
+    assert_eq!(bench.events(), [], "a second answer is no news");
     bench.assert_nothing_left();
 }
 
@@ -157,7 +163,9 @@ fn unanswered_bye_is_given_up() {
     bench.ua.hang_up(bench.now, leg, None);
     bench.assert_nothing_left();
     assert_eq!(bench.lines().len(), 11); // 0, .5, 1.5, 3.5, then every 4 s up to 31.5 s.
-    assert_eq!(bench.events().len(), 1);
+    let ended = UaEvent::Ended { leg, by: Party::Local, q850: None };
+    let released = UaEvent::Released { leg, status: None, after: Millis(32_000) };
+    assert_eq!(bench.events(), [ended, released]);
 }
 
 #[test]

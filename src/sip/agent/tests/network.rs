@@ -1,6 +1,6 @@
 //! Two user agents over a network that loses, doubles and reorders, in virtual time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::super::{Challenge, FailureCause};
 use super::*;
@@ -18,6 +18,7 @@ struct Weather {
 struct Ends {
     incoming: Vec<LegId>,
     terminal: BTreeMap<LegId, UaEvent>,
+    released: BTreeSet<LegId>,
     answered: u32,
     confirmed: u32,
 }
@@ -27,6 +28,11 @@ impl Ends {
         let Some(leg) = event.leg() else {
             panic!("{event:?}");
         };
+        if let UaEvent::Released { .. } = event {
+            assert!(self.terminal.contains_key(&leg), "{event:?} before the end");
+            assert!(self.released.insert(leg), "{event:?} a second time");
+            return;
+        }
         assert!(!self.terminal.contains_key(&leg), "{event:?} after the end");
         if event.is_terminal() {
             self.terminal.insert(leg, event.clone());

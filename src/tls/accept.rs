@@ -1,4 +1,7 @@
-//! Connections, plain or by TLS, at most so many at once.
+//! Connections of a gRPC server, plain or by TLS, at most so many at once.
+//!
+//! Invariants: a client that says nothing, or does not agree on keys, holds a connection for
+//! seconds only; no connection waits for another one's handshake.
 
 use std::io;
 use std::pin::Pin;
@@ -13,10 +16,8 @@ use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use super::tls::Tls;
+use super::Tls;
 
-/// Connections at once; more wait.
-const CONNECTIONS_MAX: usize = 1_024;
 /// How long a client may take to agree on keys.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// How long a client may take to say that it speaks HTTP/2; after that it is asked every now and
@@ -28,7 +29,7 @@ const PREFACE: usize = 24;
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
 /// One connection.
-pub(super) struct Connection {
+pub struct Connection {
     stream: Stream,
     /// What is still to be heard of its first bytes, and until when; nothing once they came.
     preface: Option<(usize, Pin<Box<Sleep>>)>,
@@ -40,24 +41,31 @@ enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Takes connections until the server stops.
-pub(super) fn accept(
+/// Takes connections until the server stops: no more than `connections_max` at once, more wait.
+pub fn accept(
     listener: TcpListener,
     tls: Option<Tls>,
-    closing: watch::Receiver<bool>,
+    connections_max: usize,
+    mut closing: watch::Receiver<bool>,
 ) -> mpsc::Receiver<Connection> {
     let (sender, receiver) = mpsc::channel(16);
+    let permits = Arc::new(Semaphore::new(connections_max));
     tokio::spawn(async move {
         tokio::select! {
-            () = accept_all(listener, tls, sender) => {}
-            () = super::wait(closing) => {}
+            () = accept_all(listener, tls, permits, sender) => {}
+            // A sender that is gone means the same.
+            _ = closing.wait_for(|is_closing| *is_closing) => {}
         }
     });
     receiver
 }
 
-async fn accept_all(listener: TcpListener, tls: Option<Tls>, sender: mpsc::Sender<Connection>) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+async fn accept_all(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    permits: Arc<Semaphore>,
+    sender: mpsc::Sender<Connection>,
+) {
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
         let stream = match listener.accept().await {
@@ -90,8 +98,8 @@ impl Connection {
 }
 
 async fn agree(stream: TcpStream, tls: Option<Tls>) -> Option<Stream> {
-    let Some(Tls(acceptor)) = tls else { return Some(Stream::Plain(stream)) };
-    match tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
+    let Some(tls) = tls else { return Some(Stream::Plain(stream)) };
+    match tokio::time::timeout(HANDSHAKE_MAX, tls.acceptor().accept(stream)).await {
         Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
         Ok(Err(error)) => {
             tracing::debug!(%error, "a client did not agree on TLS");

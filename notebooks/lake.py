@@ -1,0 +1,238 @@
+"""The lake: sealed events and stored views, read as the Parquet files they are.
+
+In: a folder or an S3-compatible store. Out: lists of files that belong together, and frames of
+polars or relations of DuckDB over them. Invariants: only files that a seal record or a manifest
+names are read, so that what an interrupted write left behind counts nowhere; and every field has
+one name in all files, `<field>__<kind>`.
+Deliberately absent: events that are not sealed yet, and a running platform: nobody is asked.
+
+docs/lake.md says what lies where, and shows the same without this file.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import NamedTuple
+
+import polars as pl
+import pyarrow.dataset
+import pyarrow.fs
+import pyarrow.parquet
+
+#: Columns that every event has, whatever its type.
+ENVELOPE = [
+    "position", "stream", "revision", "event_type", "schema_version", "event_id", "actor",
+    "recorded_at", "occurred_at", "correlation_id", "causation_id", "causation_position", "shape",
+]
+
+
+class LakeError(Exception):
+    """What lies there is no lake, or not a whole one."""
+
+
+class Place(NamedTuple):
+    """A folder, here or in a store."""
+
+    files: pyarrow.fs.FileSystem
+    folder: str
+    #: What polars is told about the store; nothing for a folder of this machine.
+    storage_options: dict[str, str] | None
+
+    def uri_of(self, path: str) -> str:
+        """A file, as polars names it."""
+        return f"s3://{path}" if self.storage_options is not None else path
+
+    def read(self, path: str) -> bytes:
+        with self.files.open_input_file(f"{self.folder}/{path}") as file:
+            return file.read()
+
+
+def on_disk(folder: str | pathlib.Path) -> Place:
+    """A folder of this machine."""
+    return Place(pyarrow.fs.LocalFileSystem(), str(folder).rstrip("/"), None)
+
+
+def in_store(url: str, endpoint: str | None, key: str, secret: str, region="us-east-1") -> Place:
+    """A prefix in a bucket, such as `s3://calls/ledgerline/log`."""
+    scheme, _, rest = (endpoint or "https://").partition("://")
+    files = pyarrow.fs.S3FileSystem(
+        access_key=key,
+        secret_key=secret,
+        region=region,
+        endpoint_override=rest or None,
+        scheme=scheme,
+    )
+    options = {"aws_access_key_id": key, "aws_secret_access_key": secret, "aws_region": region}
+    if endpoint:
+        options["aws_endpoint_url"] = endpoint
+        options["aws_allow_http"] = "true" if scheme == "http" else "false"
+    return Place(files, url.removeprefix("s3://").rstrip("/"), options)
+
+
+# Sealed events.
+
+
+class Sealed(NamedTuple):
+    """The sealed part of a log: all events of positions `base` up to `end`, `end` not included."""
+
+    place: Place
+    base: int
+    end: int
+    #: Entries of seal records: path, day, family, events and more.
+    files: list[dict]
+
+    def of(self, *families: str, since: str = "", until: str = "9") -> Sealed:
+        """The files of some families, of days `since` up to `until` (included), UTC."""
+        wanted = [
+            file
+            for file in self.files
+            if (not families or file["family"] in families) and since <= file["day"] <= until
+        ]
+        return self._replace(files=wanted)
+
+
+def sealed(place: Place) -> Sealed:
+    """What is sealed at a place: the folder `log/sealed`, or the store's prefix.
+
+    It begins at position 0, but in a store that was configured later. Where two records overlap
+    the wider one counts: it is a merge of which the parts are still there.
+    """
+    is_store = place.storage_options is not None
+    listed = place.files.get_file_info(pyarrow.fs.FileSelector(place.folder))
+    names = [entry.base_name for entry in listed if entry.base_name.endswith(".json")]
+    found = [json.loads(place.read(name))["record"] for name in names]
+    found.sort(key=lambda record: (record["base"], -record["end"]))
+    base = found[0]["base"] if is_store and found else 0
+    end, files = base, []
+    for record in found:
+        if record["base"] == end:
+            if not is_store and "store" in record:
+                raise LakeError(f"events from position {end} on are in {record['store']}")
+            end = record["end"]
+            files += record["files"]
+        elif record["base"] > end:
+            raise LakeError(f"no seal record of {place.folder} begins at position {end}")
+    return Sealed(place, base, end, files)
+
+
+class Group(NamedTuple):
+    """Files that have the same columns under the same names."""
+
+    #: What a column is called in the files, and here.
+    columns: list[tuple[str, str]]
+    #: Columns (as called here) that DuckDB 2.0 and polars 2.1 cannot decode: ids of 16 bytes are
+    #: not stored plainly, and both know that encoding for numbers only. pyarrow does know it.
+    undecoded: frozenset[str]
+    files: list[str]
+
+
+def groups(events: Sealed) -> list[Group]:
+    """The files by their columns.
+
+    A file names a column like its field, `kind`, and a second kind of value `kind__json`; which
+    is which differs from file to file and stands in the file's metadata. Here each field is
+    `<field>__<kind>` in all files.
+    """
+    found: dict[tuple, Group] = {}
+    for file in events.files:
+        path = f"{events.place.folder}/{file['path']}"
+        footer = pyarrow.parquet.read_metadata(path, filesystem=events.place.files)
+        told = json.loads(footer.metadata[b"ledgerline.columns"])
+        columns = [(name, name) for name in ENVELOPE]
+        columns += [(it["column"], f"{it['field']}__{it['kind']}") for it in told]
+        undecoded = frozenset(dict(columns).get(name, name) for name in _undecoded(footer))
+        found.setdefault((*columns, undecoded), Group(columns, undecoded, [])).files.append(path)
+    if not found:
+        raise LakeError(f"no files of {events.place.folder} are wanted")
+    return list(found.values())
+
+
+def _undecoded(footer) -> set[str]:
+    names = set()
+    for number in range(footer.num_row_groups):
+        part = footer.row_group(number)
+        for column in map(part.column, range(part.num_columns)):
+            is_fixed = column.physical_type == "FIXED_LEN_BYTE_ARRAY"
+            if is_fixed and {"BYTE_STREAM_SPLIT", "DELTA_BYTE_ARRAY"} & set(column.encodings):
+                names.add(column.path_in_schema)
+    return names
+
+
+def _dataset(events: Sealed, group: Group):
+    return pyarrow.dataset.dataset(group.files, filesystem=events.place.files, format="parquet")
+
+
+def to_polars(events: Sealed, ids: bool = True) -> pl.LazyFrame:
+    """One frame of all these events; a field that a file has not is null there.
+
+    Without `ids` polars reads the files itself, and ids it cannot decode are left out; with them
+    such files are read by pyarrow.
+    """
+    frames = []
+    for group in groups(events):
+        if ids and group.undecoded:
+            frame = pl.scan_pyarrow_dataset(_dataset(events, group))
+        else:
+            frame = pl.scan_parquet(
+                [events.place.uri_of(path) for path in group.files],
+                storage_options=events.place.storage_options,
+                hive_partitioning=False,
+            )
+        wanted = [
+            pl.col(column).alias(name)
+            for column, name in group.columns
+            if ids or name not in group.undecoded
+        ]
+        frames.append(frame.select(wanted))
+    return pl.concat(frames, how="diagonal")
+
+
+def to_duckdb(connection, name: str, events: Sealed, ids: bool = True) -> None:
+    """A view of this name over all these events, in a connection of DuckDB.
+
+    Without `ids`, DuckDB reads the files itself, and ids it cannot decode are left out; with them
+    such files are read by pyarrow, and so are those of a store: DuckDB would have to fetch an
+    extension for it.
+    """
+    parts = []
+    found = groups(events)
+    is_remote = events.place.storage_options is not None
+    is_through_arrow = is_remote or (ids and any(group.undecoded for group in found))
+    for number, group in enumerate(found):
+        wanted = ", ".join(
+            f'"{column}" as "{called}"'
+            for column, called in group.columns
+            if ids or called not in group.undecoded
+        )
+        if is_through_arrow:
+            table = f"{name}__{number}"
+            connection.register(table, _dataset(events, group))
+            source = f'"{table}"'
+        else:
+            listed = ", ".join("'" + path.replace("'", "''") + "'" for path in group.files)
+            source = f"read_parquet([{listed}], hive_partitioning = false)"
+        parts.append(f"select {wanted} from {source}")
+    union = " union all by name ".join(parts)
+    connection.execute(f'create or replace temporary view "{name}" as {union}')
+
+
+# Stored views.
+
+
+class StoredView(NamedTuple):
+    """A view as its manifest has it."""
+
+    #: The last log position that is in it.
+    position: int
+    files: list[str]
+
+
+def view(place: Place, layer: str, name: str) -> StoredView:
+    """What is stored of a view, below the folder `projections` of a data folder."""
+    folder = f"{layer}/{name}"
+    manifest = json.loads(place.read(f"{folder}/manifest.json"))
+    # Format 2 lists files, each with many windows; before it, each window had one.
+    entries = manifest.get("files") or manifest["windows"]
+    files = sorted({entry["file"] for entry in entries.values()})
+    return StoredView(manifest["position"], [place.uri_of(f"{place.folder}/{folder}/{file}") for file in files])

@@ -1,0 +1,316 @@
+//! The base tables on disk.
+//!
+//! In: tables at one position. Out: a Parquet file for each group of rows, and a manifest that
+//! names them, below `facts/`; and the same tables again, of which the rows stay on disk until
+//! somebody reads or changes them.
+//!
+//! Invariants: the manifest is replaced last, in one step, so that a kill at any moment leaves
+//! the one before with all of its files; a name never has two contents; what is not as it was
+//! written counts for nothing, and the log is folded from its beginning. One process writes: who
+//! holds the lock of the folder. Deliberately absent: anything the log does not have.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use datafusion::arrow::array::{Array as _, AsArray as _};
+use datafusion::arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
+
+use super::known::Known;
+use super::{Last, Tables, VERSION};
+use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
+use crate::projection::table::{ColdFile, FactTable, FileEntry, Piece, replace, write};
+
+/// The format of the manifest.
+const FORMAT: u32 = 1;
+const MANIFEST: &str = "manifest.json";
+
+/// What is on disk.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Manifest {
+    format: u32,
+    /// The fold's version and every column; another program's rows are made anew.
+    fold: String,
+    /// The last position looked at.
+    seen: u64,
+    /// The last fact, by which a log is known again.
+    position: u64,
+    event_id: String,
+    last_at: Timestamp,
+    /// What was there lately.
+    known: FileEntry,
+    tables: BTreeMap<String, Vec<FileEntry>>,
+    /// Files of the manifest before, for who is reading them.
+    previous: BTreeSet<String>,
+}
+
+impl Manifest {
+    fn files(&self) -> BTreeSet<String> {
+        let files = self.tables.values().flatten().map(|entry| entry.file.clone());
+        files.chain([self.known.file.clone()]).collect()
+    }
+}
+
+/// Where base tables are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    folder: PathBuf,
+}
+
+/// What the fold of this program makes: another one's rows are no use.
+fn fold_name() -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&VERSION.to_le_bytes());
+    for table in Tables::default().all() {
+        hasher.update(table.name().as_bytes());
+        for field in table.schema().fields() {
+            hasher.update(format!("{}:{}:", field.name(), field.data_type()).as_bytes());
+        }
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+impl Kept {
+    /// Below a data folder.
+    pub(crate) fn below(data_dir: &Path) -> Self {
+        Self { folder: data_dir.join("facts") }
+    }
+
+    fn manifest(&self) -> Option<Manifest> {
+        let text = std::fs::read(self.folder.join(MANIFEST)).ok()?;
+        let manifest: Manifest = serde_json::from_slice(&text).ok()?;
+        (manifest.format == FORMAT && manifest.fold == fold_name()).then_some(manifest)
+    }
+
+    /// Puts tables on disk; `known` belongs to them. Gives the files of each table.
+    ///
+    /// # Errors
+    /// Where the disk fails or is full: then the manifest before still counts.
+    pub(crate) fn save(&self, tables: &Tables) -> io::Result<BTreeMap<String, Vec<FileEntry>>> {
+        let (Some(seen), Some(last)) = (tables.seen, &tables.last) else {
+            return Ok(BTreeMap::new());
+        };
+        let before = self.manifest();
+        let stored = before.iter().flat_map(|before| before.tables.values().flatten());
+        let stored: BTreeMap<&str, &FileEntry> =
+            stored.map(|entry| (entry.file.as_str(), entry)).collect();
+        let mut files = BTreeMap::new();
+        for table in tables.all() {
+            let mut entries = Vec::new();
+            for (number, group) in table.groups().into_iter().enumerate() {
+                let (name, rows) = (table.name(), group.rows);
+                let name = format!("{name}/{number:06}-{rows}-{}.parquet", group.span.changed.1);
+                entries.push(match (stored.get(name.as_str()), group.pieces.first()) {
+                    (_, Some(Piece::Cold(file))) => file.entry().clone(),
+                    (Some(entry), _) => (*entry).clone(),
+                    (None, _) => write(&self.folder, name, group.span, &hot(&group.pieces)?)?,
+                });
+            }
+            files.insert(table.name().to_owned(), entries);
+        }
+        let known = tables.known.encode();
+        let name = format!("known-{seen}.bin");
+        replace(&self.folder.join(&name), &known)?;
+        let manifest = Manifest {
+            format: FORMAT,
+            fold: fold_name(),
+            seen,
+            position: last.position,
+            event_id: last.event_id.clone(),
+            last_at: tables.last_at,
+            known: FileEntry {
+                file: name,
+                rows: 0,
+                bytes: known.len() as u64,
+                blake3: blake3::hash(&known).to_hex().to_string(),
+                span: crate::projection::table::Span::ALL,
+            },
+            tables: files.clone(),
+            previous: before.iter().flat_map(Manifest::files).collect(),
+        };
+        let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?;
+        replace(&self.folder.join(MANIFEST), &text)?;
+        self.remove_strays(&manifest);
+        Ok(files)
+    }
+
+    /// What cannot be removed now is removed next time.
+    fn remove_strays(&self, manifest: &Manifest) {
+        let named = manifest.files();
+        let is_named = |name: &str| named.contains(name) || manifest.previous.contains(name);
+        let folders = manifest.tables.keys().map(|table| format!("{table}/"));
+        for below in folders.chain([String::new()]) {
+            let Ok(entries) = std::fs::read_dir(self.folder.join(&below)) else { continue };
+            for entry in entries.flatten() {
+                let name = format!("{below}{}", entry.file_name().to_string_lossy());
+                let is_ours = [".parquet", ".bin", ".tmp"].iter().any(|end| name.ends_with(end));
+                if is_ours && !is_named(&name) {
+                    drop(std::fs::remove_file(entry.path()));
+                }
+            }
+        }
+    }
+
+    /// The tables on disk; nothing where there are none, or they are not whole.
+    pub(crate) fn load(&self) -> Option<Tables> {
+        let manifest = self.manifest()?;
+        let tables = self.tables(&manifest);
+        if tables.is_none() {
+            tracing::warn!(folder = %self.folder.display(), "damaged; the log is folded anew");
+        }
+        tables
+    }
+
+    fn tables(&self, manifest: &Manifest) -> Option<Tables> {
+        let known = std::fs::read(self.folder.join(&manifest.known.file)).ok()?;
+        if blake3::hash(&known).to_hex().as_str() != manifest.known.blake3 {
+            return None;
+        }
+        let mut tables = Tables {
+            seen: Some(manifest.seen),
+            last: Some(Last { position: manifest.position, event_id: manifest.event_id.clone() }),
+            last_at: manifest.last_at,
+            known: Known::decode(&known).ok()?,
+            ..Tables::default()
+        };
+        for table in tables.all_mut() {
+            let entries = manifest.tables.get(table.name())?;
+            let cold = |entry: &FileEntry| {
+                let file = ColdFile::new(&self.folder, entry.clone());
+                file.is_whole().then_some(file)
+            };
+            table.adopt(entries.iter().map(cold).collect::<Option<Vec<_>>>()?);
+        }
+        tables.find_places()?;
+        Some(tables)
+    }
+}
+
+/// The rows of a group in memory.
+fn hot(pieces: &[Piece]) -> io::Result<Vec<RecordBatch>> {
+    let mut batches = Vec::new();
+    for piece in pieces {
+        if let Piece::Hot(rows) = piece {
+            batches.push(rows.batch().map_err(io::Error::other)?);
+        }
+    }
+    Ok(batches)
+}
+
+impl Tables {
+    /// The rows as they are now, with what is to be put on disk beside them.
+    pub(crate) fn frozen_whole(&self) -> Self {
+        Self { known: self.known.clone(), ..self.frozen() }
+    }
+
+    /// Lets go of rows that are on disk and that no event since a position has changed. Only
+    /// groups that will not grow.
+    pub(crate) fn let_go(
+        &mut self,
+        kept: &Kept,
+        files: &BTreeMap<String, Vec<FileEntry>>,
+        before: u64,
+    ) {
+        for table in self.all_mut() {
+            let groups = table.groups();
+            let Some(entries) = files.get(table.name()) else { continue };
+            for (number, (group, entry)) in groups.iter().zip(entries).enumerate() {
+                if group.is_full && entry.span.changed.1 < super::int(before) {
+                    table.freeze(number, &ColdFile::new(&kept.folder, entry.clone()));
+                }
+            }
+        }
+    }
+
+    /// Where the row of each thing is, read from the keys.
+    fn find_places(&mut self) -> Option<()> {
+        let mut places = super::Places::default();
+        each(&self.campaigns, &["campaign_id"], |place, key| {
+            places.campaigns.insert(CampaignId::new(key.first()?.as_deref()?).ok()?, place);
+            Some(())
+        })?;
+        each(&self.leads, &["lead_id"], |place, key| {
+            places.leads.insert(LeadId(id(key.first()?)?), place);
+            Some(())
+        })?;
+        each(&self.attempts, &["call_id", "lead_id"], |place, key| {
+            let call_id = CallId(id(key.first()?)?);
+            places.attempts.insert(call_id, place);
+            places.call_leads.insert(call_id, LeadId(id(key.get(1)?)?));
+            Some(())
+        })?;
+        each(&self.legs, &["leg_id"], |place, key| {
+            places.legs.insert(LegId(id(key.first()?)?), place);
+            Some(())
+        })?;
+        each(&self.agents, &["agent_id"], |place, key| {
+            places.agents.insert(AgentId::new(key.first()?.as_deref()?).ok()?, place);
+            Some(())
+        })?;
+        each(&self.carriers, &["carrier_id"], |place, key| {
+            places.carriers.insert(CarrierId::new(key.first()?.as_deref()?).ok()?, place);
+            Some(())
+        })?;
+        each(&self.calls, &["call_id"], |place, key| {
+            places.calls.insert(CallId(id(key.first()?)?), place);
+            Some(())
+        })?;
+        // An agent whose last interval ended has left.
+        let agents = &self.agents;
+        let is_here = |place: &usize| agents.get(*place).is_some_and(|it| it.until_at.is_none());
+        places.agents.retain(|_, place| is_here(place));
+        for (agent_id, place) in &places.agents {
+            let Some(interval) = agents.get(*place) else { continue };
+            if let ("wrap_up", Some(call_id)) = (interval.state, &interval.call_id) {
+                let call = (CallId(call_id.parse().ok()?), interval.from_at);
+                places.wrap_ups.insert(agent_id.clone(), call);
+            }
+        }
+        self.places = places;
+        Some(())
+    }
+}
+
+fn id(text: &Option<String>) -> Option<uuid::Uuid> {
+    text.as_deref()?.parse().ok()
+}
+
+/// Shows some columns of text of each row, with its place.
+fn each(
+    table: &dyn FactTable,
+    columns: &[&str],
+    mut show: impl FnMut(usize, &[Option<String>]) -> Option<()>,
+) -> Option<()> {
+    let schema = table.schema();
+    let places: Option<Vec<usize>> =
+        columns.iter().map(|column| schema.index_of(column).ok()).collect();
+    let mut place = 0;
+    for piece in table.pieces(crate::projection::table::Span::ALL) {
+        let batches = match piece {
+            Piece::Hot(rows) => vec![rows.batch().ok()?.project(places.as_deref()?).ok()?],
+            Piece::Cold(file) => {
+                file.read(places.as_deref()).ok()?.collect::<Result<_, _>>().ok()?
+            }
+        };
+        for batch in batches {
+            let columns: Option<Vec<_>> = columns
+                .iter()
+                .map(|name| batch.column_by_name(name)?.as_string_opt::<i32>())
+                .collect();
+            let columns = columns?;
+            for row in 0..batch.num_rows() {
+                let cell = |column: &&datafusion::arrow::array::StringArray| {
+                    column.is_valid(row).then(|| column.value(row).to_owned())
+                };
+                let cells: Vec<Option<String>> = columns.iter().map(cell).collect();
+                show(place, &cells)?;
+                place += 1;
+            }
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests;

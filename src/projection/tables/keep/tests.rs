@@ -1,0 +1,150 @@
+use datafusion::arrow::compute::concat_batches;
+
+use super::super::tests::recorded;
+use super::*;
+use crate::base::Rng;
+use crate::projection::history::{Dated, campaign};
+use crate::projection::table::Span;
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+fn apply(tables: &mut Tables, facts: &[Dated], from: usize, until: usize) {
+    for (position, (after_ms, event)) in facts.iter().enumerate().take(until).skip(from) {
+        tables.apply(&recorded(position as u64, *after_ms, event));
+    }
+}
+
+/// Every row of every table, wherever it is.
+fn rows(tables: &Tables) -> Vec<RecordBatch> {
+    let rows = tables.all().into_iter().map(|table| {
+        let batches = super::super::batches(table, Span::ALL).expect("batches");
+        concat_batches(&table.schema(), &batches).expect("one batch")
+    });
+    rows.collect()
+}
+
+fn cold(tables: &Tables) -> usize {
+    let pieces = tables.all().into_iter().flat_map(|table| table.pieces(Span::ALL));
+    pieces.filter(|piece| matches!(piece, Piece::Cold(_))).count()
+}
+
+#[test]
+fn rows_on_disk_wherever_they_were_cut_are_those_in_memory() {
+    for seed in 1..=4 {
+        let facts = campaign(seed, 80);
+        let mut rng = Rng::from_seed(seed).fork("cuts");
+        let mut whole = Tables::default();
+        apply(&mut whole, &facts, 0, facts.len());
+        let (folder, mut seen_cold) = (folder(), 0);
+        let kept = Kept::below(folder.path());
+        let (mut tables, mut from) = (Tables::default(), 0);
+        while from < facts.len() {
+            let until = from + rng.between(1, 300) as usize;
+            apply(&mut tables, &facts, from, until);
+            from = until.min(facts.len());
+            let files = kept.save(&tables.frozen_whole()).expect("saved");
+            // Either goes on with fewer rows in memory, or starts again from what is on disk.
+            if rng.below(2) == 0 {
+                tables.let_go(&kept, &files, tables.next().saturating_sub(rng.below(400)));
+            } else {
+                tables = kept.load().expect("loads");
+            }
+            seen_cold = seen_cold.max(cold(&tables));
+            assert_eq!(tables.position(), Some(from as u64 - 1), "seed {seed}");
+        }
+        assert!(seen_cold > 0);
+        assert!(!tables.is_damaged());
+        for (got, want) in rows(&tables).iter().zip(&rows(&whole)) {
+            assert!(got == want, "seed {seed}: {:?}", want.schema().field(0));
+        }
+        for position in 0..from as u64 {
+            assert_eq!(tables.event_id(position), whole.event_id(position));
+            assert_eq!(tables.events_after(Some(position)), whole.events_after(Some(position)));
+        }
+    }
+}
+
+#[test]
+fn a_kill_before_the_manifest_leaves_the_one_before_with_its_files() {
+    let facts = campaign(5, 80);
+    let folder = folder();
+    let kept = Kept::below(folder.path());
+    let (first, second) = (facts.len() / 3, facts.len() / 2);
+    let mut tables = Tables::default();
+    apply(&mut tables, &facts, 0, first);
+    kept.save(&tables.frozen_whole()).expect("saved");
+    let manifest = folder.path().join("facts").join(MANIFEST);
+    let before = std::fs::read(&manifest).expect("a manifest");
+    apply(&mut tables, &facts, first, second);
+    kept.save(&tables.frozen_whole()).expect("saved");
+    // As if it had been killed with all files written, and one half.
+    std::fs::write(&manifest, before).expect("written");
+    std::fs::write(folder.path().join("facts/attempts/000000-9-9.tmp"), b"PAR").expect("written");
+    let mut again = kept.load().expect("loads");
+    assert_eq!(again.position(), Some(first as u64 - 1));
+    apply(&mut again, &facts, first, facts.len());
+    apply(&mut tables, &facts, second, facts.len());
+    assert!(rows(&again) == rows(&tables));
+    kept.save(&again.frozen_whole()).expect("saved");
+    assert!(!folder.path().join("facts/attempts/000000-9-9.tmp").exists());
+}
+
+#[test]
+fn what_is_not_as_it_was_written_counts_for_nothing() {
+    let facts = campaign(6, 60);
+    let mut tables = Tables::default();
+    apply(&mut tables, &facts, 0, facts.len());
+    let saved = || {
+        let folder = folder();
+        let kept = Kept::below(folder.path());
+        let files = kept.save(&tables.frozen_whole()).expect("saved");
+        let first = folder.path().join("facts").join(&files["attempts"][0].file);
+        (folder, kept, first)
+    };
+    let (_folder, kept, file) = saved();
+    assert!(kept.load().is_some());
+    let mut bytes = std::fs::read(&file).expect("a file");
+    bytes[100] ^= 1;
+    std::fs::write(&file, bytes).expect("written");
+    assert!(kept.load().is_none(), "one bit");
+
+    let (folder, kept, file) = saved();
+    std::fs::remove_file(&file).expect("removed");
+    assert!(kept.load().is_none(), "a file that is gone");
+    let manifest = folder.path().join("facts").join(MANIFEST);
+    std::fs::write(&manifest, b"{\"format\": 2}").expect("written");
+    assert!(kept.load().is_none(), "another format");
+    std::fs::remove_file(&manifest).expect("removed");
+    assert!(kept.load().is_none(), "nothing at all");
+
+    let (_folder, kept, file) = saved();
+    let mut loaded = kept.load().expect("loads");
+    std::fs::write(&file, b"no Parquet").expect("written");
+    assert!(!loaded.is_damaged());
+    // Whoever changes a row that cannot be read back is told.
+    assert!(loaded.attempts.change(0).is_none());
+    assert!(loaded.is_damaged());
+}
+
+#[test]
+fn files_that_nobody_needs_are_removed() {
+    let facts = campaign(7, 60);
+    let folder = folder();
+    let kept = Kept::below(folder.path());
+    let mut tables = Tables::default();
+    for step in 0..10 {
+        let (from, until) = (step * facts.len() / 10, (step + 1) * facts.len() / 10);
+        apply(&mut tables, &facts, from, until);
+        kept.save(&tables.frozen_whole()).expect("saved");
+    }
+    // The last group of the manifest that counts, and of the one before.
+    let groups = tables.all().iter().map(|table| table.groups().len()).sum::<usize>();
+    let mut files = 0;
+    for table in tables.all() {
+        let below = folder.path().join("facts").join(table.name());
+        files += std::fs::read_dir(below).map_or(0, Iterator::count);
+    }
+    assert!(files <= 2 * groups, "{files} files for {groups} groups");
+}
