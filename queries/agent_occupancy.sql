@@ -1,5 +1,5 @@
 -- name: agent_occupancy
--- description: Each agent's time by state and the occupancy - talking and wrap-up over talking,
+-- question: Each agent's time by state and the occupancy - talking and wrap-up over talking,
 --   wrap-up and waiting, breaks left out - in parts per million.
 -- params: date =, from =, until =
 -- example: ledgerline query agent_occupancy

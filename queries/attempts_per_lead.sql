@@ -1,5 +1,5 @@
 -- name: attempts_per_lead
--- description: How often leads were dialled, and how many of them were reached: what a further
+-- question: How often leads were dialled, and how many of them were reached: what a further
 --   attempt brings. Reached and committed count leads whose last dial was of this number.
 -- params: campaign_id =
 -- example: ledgerline query attempts_per_lead

@@ -1,5 +1,5 @@
 -- name: call_history
--- description: Every event of one call, in order.
+-- question: Every event of one call, in order.
 -- params: call_id
 -- example: ledgerline query call_history --param call_id=01980000-0000-7000-8000-000000000001
 select

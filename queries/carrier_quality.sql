@@ -1,5 +1,5 @@
 -- name: carrier_quality
--- description: Each carrier's answer-seizure ratio, network effectiveness, failures, post-dial
+-- question: Each carrier's answer-seizure ratio, network effectiveness, failures, post-dial
 --   delay and packet loss (ITU-T E.411; rates over seizures, in parts per million).
 -- params: date =, from =, until =
 -- example: ledgerline query carrier_quality

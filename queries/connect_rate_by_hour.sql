@@ -1,5 +1,5 @@
 -- name: connect_rate_by_hour
--- description: Dials, answers and contacts by hour; connect rate is any answer over dials,
+-- question: Dials, answers and contacts by hour; connect rate is any answer over dials,
 --   contact rate is people over dials, both in parts per million.
 -- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query connect_rate_by_hour --param campaign_id=business-loan

@@ -1,5 +1,5 @@
 -- name: do_not_call_hits
--- description: What each rule said: dials it allowed and dials it forbade.
+-- question: What each rule said: dials it allowed and dials it forbade.
 -- params: campaign_id =, date =
 -- example: ledgerline query do_not_call_hits
 select

@@ -1,5 +1,5 @@
 -- name: funnel_by_campaign
--- description: The way from a lead to an agreement, by campaign; rates in parts per million.
+-- question: The way from a lead to an agreement, by campaign; rates in parts per million.
 --   Contact rate is over dials, the rates after it over contacts, penetration over leads.
 -- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query funnel_by_campaign --param campaign_id=business-loan

@@ -1,5 +1,5 @@
 -- name: handler_decisions
--- description: Who was chosen to talk and why: scores in parts per million, the runner-up, and
+-- question: Who was chosen to talk and why: scores in parts per million, the runner-up, and
 --   the vetoes of the others. The newest first.
 -- params: call_id =
 -- example: ledgerline query handler_decisions --param call_id=01980000-0000-7000-8000-000000000001

@@ -1,5 +1,5 @@
 -- name: headline
--- description: The figures at the head of the daily report, on one day or ever. Connect and
+-- question: The figures at the head of the daily report, on one day or ever. Connect and
 --   contact rate are over dials, the other rates over contacts (a person answered), in parts
 --   per million; mean talk is over answered calls (ACD).
 -- params: campaign_id =, date =, from =, until =

@@ -1,5 +1,5 @@
 -- name: intention_levels
--- description: Leads by the latest intention level of a call, on one day or ever, and the share
+-- question: Leads by the latest intention level of a call, on one day or ever, and the share
 --   of those with a level, in parts per million.
 -- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query intention_levels --param campaign_id=business-loan

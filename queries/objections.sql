@@ -1,5 +1,5 @@
 -- name: objections
--- description: What holds customers back: how often each objection was heard, in how many calls,
+-- question: What holds customers back: how often each objection was heard, in how many calls,
 --   and how many of those calls still ended in an agreement.
 -- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query objections

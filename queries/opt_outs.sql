@@ -1,5 +1,5 @@
 -- name: opt_outs
--- description: Calls in which the customer asked never to be called again, by the script's stage
+-- question: Calls in which the customer asked never to be called again, by the script's stage
 --   at the end and by who talked.
 -- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query opt_outs --param date=2026-11-21

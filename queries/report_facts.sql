@@ -1,5 +1,5 @@
 -- name: report_facts
--- description: What became of each report: made, on its way, sent, certainly not sent, or nobody
+-- question: What became of each report: made, on its way, sent, certainly not sent, or nobody
 --   knows; one row for each fact, in the order of the log.
 -- example: ledgerline query report_facts
 select

@@ -1,5 +1,5 @@
 -- name: robot_and_people
--- description: Robot against people: contacts by who talked last, talk time, interested customers
+-- question: Robot against people: contacts by who talked last, talk time, interested customers
 --   (level A or B) and agreements, with rates over contacts in parts per million.
 -- params: campaign_id =, date =, from =, until =
 -- example: ledgerline query robot_and_people

@@ -1,5 +1,5 @@
 -- name: talk_time_by_stage
--- description: Time spoken and heard in each stage of the script, and how often the robot could
+-- question: Time spoken and heard in each stage of the script, and how often the robot could
 --   finish, in parts per million of its turns.
 -- params: campaign_id =, date =
 -- example: ledgerline query talk_time_by_stage

@@ -6,6 +6,8 @@
 
 #[cfg(feature = "analytics")]
 pub(crate) mod front_matter;
+#[cfg(feature = "analytics")]
+mod graph;
 #[cfg(all(test, feature = "analytics"))]
 pub(crate) mod history;
 pub mod live;
@@ -21,3 +23,5 @@ pub(crate) mod table;
 pub(crate) mod tables;
 #[cfg(feature = "analytics")]
 mod view;
+#[cfg(feature = "analytics")]
+mod window;

@@ -11,6 +11,7 @@
 mod answer;
 mod as_of;
 pub mod catalog;
+mod data_test;
 mod door;
 mod encode;
 #[cfg(feature = "sql-servers")]
@@ -41,6 +42,7 @@ use tokio::sync::{Mutex, watch};
 
 pub use self::answer::Answer;
 pub use self::as_of::{AsOf, AsOfError};
+pub use self::data_test::DataTestOutcome;
 pub use self::door::Sessions;
 pub use self::encode::{Encoded, Encoding};
 pub use self::folder::ParquetFolders;
@@ -53,9 +55,12 @@ pub use self::reference::markdown;
 pub use self::saved::{Kpi, Param, SavedQuery, saved_queries};
 pub use self::session::{Prepared, Running, Session};
 use self::snapshot::Past;
+use crate::base::Timestamp;
 use crate::projection::front_matter::FrontMatterError;
 use crate::projection::live::LiveState;
-use crate::projection::sql::{self, LogReader, Refreshed, View, ViewStatus, refresh_all, views};
+use crate::projection::sql::{
+    self, LogReader, Refreshed, View, ViewStatus, refresh_all, refresh_due, views,
+};
 use crate::projection::store::Store;
 use crate::projection::tables::{Kept, Tables};
 
@@ -277,7 +282,7 @@ impl Engine {
             data_dir: data_dir.to_owned(),
             reader,
             store: Store::below(data_dir),
-            views: views().map_err(sql::Error::from)?,
+            views: views(),
             fold: Mutex::default(),
             live: Mutex::default(),
             kept: Kept::below(data_dir),
@@ -308,6 +313,19 @@ impl Engine {
     /// # Errors
     /// See [`Error`].
     pub async fn refresh(&self) -> Result<Vec<Refreshed>, Error> {
+        Box::pin(self.refresh_at(None)).await
+    }
+
+    /// The same for the views that want to be refreshed at this time. Gives whether one is
+    /// still behind, and wants to be refreshed later.
+    async fn refresh_due(&self, now: Timestamp) -> Result<bool, Error> {
+        let refreshed = Box::pin(self.refresh_at(Some(now))).await?;
+        let head = self.position().await;
+        let is_behind = |view: &Refreshed| view.pending > 0 || view.position < head;
+        Ok(refreshed.iter().any(|view| view.error.is_none() && is_behind(view)))
+    }
+
+    async fn refresh_at(&self, now: Option<Timestamp>) -> Result<Vec<Refreshed>, Error> {
         let _alone = self.refreshing.lock().await;
         // Taken before the tables are brought to the head, so that what another process stored
         // is never ahead of them.
@@ -315,8 +333,11 @@ impl Engine {
         let mut tables = Box::pin(self.catch_up()).await?.tables.frozen();
         let mut refreshed = Vec::new();
         if let Some(lock) = lock {
-            let refresh = refresh_all(&lock, &self.store, &self.views, &[], &mut tables);
-            refreshed = Box::pin(refresh).await?;
+            let (store, views) = (&self.store, &self.views);
+            refreshed = match now {
+                None => Box::pin(refresh_all(&lock, store, views, &[], &mut tables)).await?,
+                Some(now) => Box::pin(refresh_due(&lock, store, views, &mut tables, now)).await?,
+            };
         }
         Box::pin(self.show(&mut tables)).await?;
         Ok(refreshed)

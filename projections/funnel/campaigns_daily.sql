@@ -1,12 +1,20 @@
 -- name: campaigns_daily
 -- layer: funnel
--- description: The way from a dial to an agreement, by campaign and day of the attempt. Talked is a
---   contact with more than one turn or an agent, interested is level A or B.
+-- question: The way from a dial to an agreement, by campaign and day of the attempt.
+--   Talked is a contact with more than one turn or an agent, interested is level A or
+--   B.
+-- grain: one row per day, campaign_id
+-- key: day, campaign_id
 -- window: day day
--- grain: day, campaign_id
 -- inputs: attempts.started_at
--- measures: leads_tried, attempts, answered, contacts, talked, interested, bridged, committed,
---   opted_out, talk_ms
+-- columns: day moment | campaign_id text | leads_tried int64 | attempts int64 |
+--   answered int64 | contacts int64 | talked int64 | interested int64 |
+--   bridged int64 | committed int64 | opted_out int64 | talk_ms int64 ms
+-- measures: count(leads_tried, attempts, answered, contacts, talked, interested,
+--   bridged, committed, opted_out); sum(talk_ms)
+-- tests: not_null(day, campaign_id); unique(day, campaign_id)
+-- lateness: 36 h
+-- refresh: 1 min
 select
     date_trunc('day', started_at) as day,
     campaign_id,

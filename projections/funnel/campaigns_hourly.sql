@@ -1,12 +1,20 @@
 -- name: campaigns_hourly
 -- layer: funnel
--- description: The way from a dial to an agreement, by campaign and hour of the attempt. Talked is a
---   contact with more than one turn or an agent, interested is level A or B.
+-- question: The way from a dial to an agreement, by campaign and hour of the attempt.
+--   Talked is a contact with more than one turn or an agent, interested is level A or
+--   B.
+-- grain: one row per hour, campaign_id
+-- key: hour, campaign_id
 -- window: hour hour
--- grain: hour, campaign_id
 -- inputs: attempts.started_at
--- measures: leads_tried, attempts, answered, contacts, talked, interested, bridged, committed,
---   opted_out, talk_ms
+-- columns: hour moment | campaign_id text | leads_tried int64 | attempts int64 |
+--   answered int64 | contacts int64 | talked int64 | interested int64 |
+--   bridged int64 | committed int64 | opted_out int64 | talk_ms int64 ms
+-- measures: count(leads_tried, attempts, answered, contacts, talked, interested,
+--   bridged, committed, opted_out); sum(talk_ms)
+-- tests: not_null(hour, campaign_id); unique(hour, campaign_id)
+-- lateness: 36 h
+-- refresh: 1 min
 select
     date_trunc('hour', started_at) as hour,
     campaign_id,

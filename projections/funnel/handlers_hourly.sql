@@ -1,11 +1,19 @@
 -- name: handlers_hourly
 -- layer: funnel
--- description: Robot against people: contacts by who talked last, and what came of them.
+-- question: Robot against people: contacts by who talked last, and what came of them.
+-- grain: one row per hour, campaign_id, handler_kind
+-- key: hour, campaign_id, handler_kind
 -- window: hour hour
--- grain: hour, campaign_id, handler_kind
 -- inputs: attempts.started_at
--- measures: contacts, talk_ms, level_a, level_b, level_c, level_d, level_e, level_x, committed,
---   opted_out
+-- columns: hour moment | campaign_id text | handler_kind text | contacts int64 |
+--   talk_ms int64 ms | level_a int64 | level_b int64 | level_c int64 | level_d int64 |
+--   level_e int64 | level_x int64 | committed int64 | opted_out int64
+-- measures: count(contacts, level_a, level_b, level_c, level_d, level_e, level_x,
+--   committed, opted_out); sum(talk_ms)
+-- tests: not_null(hour, campaign_id, handler_kind);
+--   unique(hour, campaign_id, handler_kind)
+-- lateness: 36 h
+-- refresh: 1 min
 select
     date_trunc('hour', started_at) as hour,
     campaign_id,

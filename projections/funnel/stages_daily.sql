@@ -1,11 +1,18 @@
 -- name: stages_daily
 -- layer: funnel
--- description: What is said and heard in each stage of the script, by day.
+-- question: What is said and heard in each stage of the script, by day.
+-- grain: one row per day, campaign_id, stage
+-- key: day, campaign_id, stage
 -- window: day day
--- grain: day, campaign_id, stage
 -- inputs: turns.occurred_at
--- measures: spoken, finished, spoken_ms, heard, keys, speech, silences, heard_ms, reactions,
---   reaction_ms
+-- columns: day moment | campaign_id text | stage text | spoken int64 |
+--   finished int64 | spoken_ms int64 ms | heard int64 | keys int64 | speech int64 |
+--   silences int64 | heard_ms int64 ms | reactions int64 | reaction_ms int64 ms
+-- measures: count(spoken, finished, heard, keys, speech, silences, reactions);
+--   sum(spoken_ms, heard_ms, reaction_ms)
+-- tests: not_null(day, campaign_id, stage); unique(day, campaign_id, stage)
+-- lateness: 36 h
+-- refresh: 1 min
 select
     date_trunc('day', occurred_at) as day,
     coalesce(campaign_id, '') as campaign_id,

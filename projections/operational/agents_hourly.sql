@@ -1,11 +1,18 @@
 -- name: agents_hourly
 -- layer: operational
--- description: How long each agent was in which state in each hour. A state that goes on counts
---   once it is over.
+-- question: How long each agent was in which state in each hour. A state that goes on
+--   counts once it is over.
+-- grain: one row per hour, agent_id
+-- key: hour, agent_id
 -- window: hour hour
--- grain: hour, agent_id
 -- inputs: agent_states.from_at..until_at
--- measures: available_ms, ringing_ms, talking_ms, wrap_up_ms, break_ms, talks
+-- columns: hour moment | agent_id text | available_ms int64 ms | ringing_ms int64 ms |
+--   talking_ms int64 ms | wrap_up_ms int64 ms | break_ms int64 ms | talks int64
+-- measures: count(talks); sum(available_ms, ringing_ms, talking_ms, wrap_up_ms,
+--   break_ms)
+-- tests: not_null(hour, agent_id); unique(hour, agent_id)
+-- lateness: 36 h
+-- refresh: 5 s
 with
 hours as (
     select

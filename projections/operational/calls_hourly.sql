@@ -1,12 +1,21 @@
 -- name: calls_hourly
 -- layer: operational
--- description: Attempts of each campaign by the hour they began in, and how they ended.
+-- question: Attempts of each campaign by the hour they began in, and how they ended.
+-- grain: one row per hour, campaign_id
+-- key: hour, campaign_id
 -- window: hour hour
--- grain: hour, campaign_id
 -- inputs: attempts.started_at
--- measures: attempts, over, answered, contacts, machines, no_answer, busy, rejected,
---   unreachable, failed, abandoned, bridged, transfers_wanted, ring_ms, talk_ms, committed,
---   opted_out
+-- columns: hour moment | campaign_id text | attempts int64 | over int64 |
+--   answered int64 | contacts int64 | machines int64 | no_answer int64 | busy int64 |
+--   rejected int64 | unreachable int64 | failed int64 | abandoned int64 |
+--   bridged int64 | transfers_wanted int64 | ring_ms int64 ms | talk_ms int64 ms |
+--   committed int64 | opted_out int64
+-- measures: count(attempts, over, answered, contacts, machines, no_answer, busy,
+--   rejected, unreachable, failed, abandoned, bridged, transfers_wanted, committed,
+--   opted_out); sum(ring_ms, talk_ms)
+-- tests: not_null(hour, campaign_id); unique(hour, campaign_id)
+-- lateness: 36 h
+-- refresh: 5 s
 select
     date_trunc('hour', started_at) as hour,
     campaign_id,

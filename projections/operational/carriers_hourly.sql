@@ -1,13 +1,22 @@
 -- name: carriers_hourly
 -- layer: operational
--- description: Customer legs of each carrier by the hour they began in, with what ASR, NER,
---   post-dial delay and packet loss are made from. Where the carrier gave no cause it follows
---   from the SIP status, as in kpi_ner.
+-- question: Customer legs of each carrier by the hour they began in, with what ASR,
+--   NER, post-dial delay and packet loss are made from. Where the carrier gave no
+--   cause it follows from the SIP status, as in kpi_ner.
+-- grain: one row per hour, carrier_id
+-- key: hour, carrier_id
 -- window: hour hour
--- grain: hour, carrier_id
 -- inputs: legs.started_at
--- measures: seizures, over, answered, user_busy, user_no_answer, user_rejected, failed,
---   pdd_count, pdd_ms, packets_sent, packets_received, packets_lost, jitter_us
+-- columns: hour moment | carrier_id text | seizures int64 | over int64 |
+--   answered int64 | user_busy int64 | user_no_answer int64 | user_rejected int64 |
+--   failed int64 | pdd_count int64 | pdd_ms int64 ms | packets_sent int64 |
+--   packets_received int64 | packets_lost int64 | jitter_us int64 us
+-- measures: count(seizures, over, answered, user_busy, user_no_answer, user_rejected,
+--   failed, pdd_count); sum(pdd_ms, packets_sent, packets_received, packets_lost,
+--   jitter_us)
+-- tests: not_null(hour, carrier_id); unique(hour, carrier_id)
+-- lateness: 36 h
+-- refresh: 5 s
 with
 ends as (
     select

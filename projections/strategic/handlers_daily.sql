@@ -1,11 +1,19 @@
 -- name: handlers_daily
 -- layer: strategic
--- description: Robot against people: contacts by who talked last, and what came of them.
+-- question: Robot against people: contacts by who talked last, and what came of them.
+-- grain: one row per day, campaign_id, handler_kind
+-- key: day, campaign_id, handler_kind
 -- window: day day
--- grain: day, campaign_id, handler_kind
 -- inputs: attempts.started_at
--- measures: contacts, talk_ms, level_a, level_b, level_c, level_d, level_e, level_x, committed,
---   opted_out
+-- columns: day moment | campaign_id text | handler_kind text | contacts int64 |
+--   talk_ms int64 ms | level_a int64 | level_b int64 | level_c int64 | level_d int64 |
+--   level_e int64 | level_x int64 | committed int64 | opted_out int64
+-- measures: count(contacts, level_a, level_b, level_c, level_d, level_e, level_x,
+--   committed, opted_out); sum(talk_ms)
+-- tests: not_null(day, campaign_id, handler_kind);
+--   unique(day, campaign_id, handler_kind)
+-- lateness: 36 h
+-- refresh: 10 min
 select
     date_trunc('day', started_at) as day,
     campaign_id,

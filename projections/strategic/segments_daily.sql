@@ -1,12 +1,20 @@
 -- name: segments_daily
 -- layer: strategic
--- description: Which customers are reached and agree: leads by job and earlier outcome, filed
---   under the day they were imported.
+-- question: Which customers are reached and agree: leads by job and earlier outcome,
+--   filed under the day they were imported.
+-- grain: one row per day, campaign_id, job, previous_outcome
+-- key: day, campaign_id, job, previous_outcome
 -- window: day day
--- grain: day, campaign_id, job, previous_outcome
 -- inputs: leads.imported_at
--- measures: leads, tried, attempts, reached, interested, committed, opted_out, refused,
---   value_ppm
+-- columns: day moment | campaign_id text | job text | previous_outcome text |
+--   leads int64 | tried int64 | attempts int64 | reached int64 | interested int64 |
+--   committed int64 | opted_out int64 | refused int64 | value_ppm int64 ppm
+-- measures: count(leads, tried, reached, interested, committed, opted_out, refused);
+--   sum(attempts, value_ppm)
+-- tests: not_null(day, campaign_id, job, previous_outcome);
+--   unique(day, campaign_id, job, previous_outcome)
+-- lateness: 36 h
+-- refresh: 10 min
 select
     date_trunc('day', imported_at) as day,
     campaign_id,

@@ -1,5 +1,5 @@
 -- name: kpi_abandoned_rate_uk
--- description: Abandoned-call rate, United Kingdom: how many people we hung up on unheard,
+-- question: Abandoned-call rate, United Kingdom: how many people we hung up on unheard,
 --   those included that the detector took for a machine. No rate is acceptable as such; 30000
 --   for each campaign and 24 hours is an alarm.
 -- numerator: calls to people ended by us before robot or agent talked, and people taken for

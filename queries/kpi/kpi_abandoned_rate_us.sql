@@ -1,5 +1,5 @@
 -- name: kpi_abandoned_rate_us
--- description: Abandoned-call rate, United States: how many people were left alone once they
+-- question: Abandoned-call rate, United States: how many people were left alone once they
 --   had said hello. At most 30000, taken for each campaign over 30 days.
 -- numerator: contacts to whom neither robot nor agent talked within 2 s of the greeting's end
 -- denominator: contacts: calls that a person answered

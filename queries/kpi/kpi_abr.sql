@@ -1,5 +1,5 @@
 -- name: kpi_abr
--- description: Answer-bid ratio: as the answer-seizure ratio, with the calls no circuit was
+-- question: Answer-bid ratio: as the answer-seizure ratio, with the calls no circuit was
 --   free for.
 -- numerator: seizures that were answered by anything
 -- denominator: bids: seizures, and choices of a carrier that found every one full or down

@@ -1,5 +1,5 @@
 -- name: kpi_acd
--- description: Average call duration: from the answer to the end, whoever talked and whatever
+-- question: Average call duration: from the answer to the end, whoever talked and whatever
 --   answered.
 -- numerator: talk time of answered calls
 -- denominator: answered calls that are over

@@ -1,5 +1,5 @@
 -- name: kpi_aht
--- description: Average handling time: what a call costs an agent in time.
+-- question: Average handling time: what a call costs an agent in time.
 -- numerator: talking and wrap-up of agents; there is no hold on this platform, so hold is
 --   nothing
 -- denominator: handled calls: talks of agents that are over

@@ -1,5 +1,5 @@
 -- name: kpi_appointment_rate
--- description: Appointment rate (约访成功率): how many of the right people agreed to meet.
+-- question: Appointment rate (约访成功率): how many of the right people agreed to meet.
 -- numerator: right-party contacts in which an appointment was made, each counted once
 -- denominator: right-party contacts: attempts answered by a person known to be the right one
 -- exclusions: attempts under way; contacts of which nobody can say who it was

@@ -1,5 +1,5 @@
 -- name: kpi_asr
--- description: Answer-seizure ratio: how many of the calls a carrier took were answered.
+-- question: Answer-seizure ratio: how many of the calls a carrier took were answered.
 -- numerator: seizures that were answered by anything
 -- denominator: seizures: customer legs, one for each carrier tried
 -- exclusions: legs under way; legs we cut unanswered because the platform stopped or

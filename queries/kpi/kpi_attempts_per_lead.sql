@@ -1,5 +1,5 @@
 -- name: kpi_attempts_per_lead
--- description: Attempts per lead: how often a lead that was tried was dialled.
+-- question: Attempts per lead: how often a lead that was tried was dialled.
 -- numerator: attempts of these leads
 -- denominator: leads with at least one attempt
 -- exclusions: leads that were never dialled. `from` and `until` are about the import

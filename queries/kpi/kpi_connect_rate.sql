@@ -1,5 +1,5 @@
 -- name: kpi_connect_rate
--- description: Connect rate: how many dials were answered by anything, machines included.
+-- question: Connect rate: how many dials were answered by anything, machines included.
 -- numerator: dials answered by a person, a machine or a fax
 -- denominator: dials: attempts, however many carriers each took
 -- exclusions: attempts under way; attempts cut by a stop of the platform (cancelled) or

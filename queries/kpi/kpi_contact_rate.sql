@@ -1,5 +1,5 @@
 -- name: kpi_contact_rate
--- description: Contact rate: how many dials were answered by a person.
+-- question: Contact rate: how many dials were answered by a person.
 -- numerator: dials answered by a person
 -- denominator: dials: attempts, however many carriers each took
 -- exclusions: attempts under way; attempts cut by a stop of the platform (cancelled) or

@@ -1,5 +1,5 @@
 -- name: kpi_conversion_of_contacts
--- description: Conversion of contacts: how many of the right people bought.
+-- question: Conversion of contacts: how many of the right people bought.
 -- numerator: right-party contacts that led to a sale, whenever it was recorded, each counted
 --   once
 -- denominator: right-party contacts: attempts answered by a person known to be the right one

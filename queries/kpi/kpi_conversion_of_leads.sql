@@ -1,5 +1,5 @@
 -- name: kpi_conversion_of_leads
--- description: Conversion of leads: how much of the list bought.
+-- question: Conversion of leads: how much of the list bought.
 -- numerator: leads with a sale, each counted once
 -- denominator: leads on the list, dialled or not
 -- exclusions: none. `from` and `until` are about the import

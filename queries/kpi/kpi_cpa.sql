@@ -1,5 +1,5 @@
 -- name: kpi_cpa
--- description: Cost per acquisition: what lines, agents and data cost for each sale.
+-- question: Cost per acquisition: what lines, agents and data cost for each sale.
 -- numerator: costs of lines, agents and data
 -- denominator: sales: calls with a sale, each counted once
 -- exclusions: what nobody put a price on. Costs count when what they pay for began, sales when

@@ -1,5 +1,5 @@
 -- name: kpi_interested_share
--- description: Interested share (意向客户占比): how many of the customers we spoke to are
+-- question: Interested share (意向客户占比): how many of the customers we spoke to are
 --   interested by their latest level, with what found the meanings.
 -- numerator: customers whose latest level is A or B
 -- denominator: customers contacted: people who answered at least once, each counted once

@@ -1,5 +1,5 @@
 -- name: kpi_isa
--- description: Ineffective session attempts: how many INVITEs failed by overload or a broken
+-- question: Ineffective session attempts: how many INVITEs failed by overload or a broken
 --   network.
 -- numerator: INVITEs to customers that ended with 408, 500, 503 or 504; our own timeout
 --   counts as 408 and a transport error as 503 (RFC 3261 §8.1.3.1)

@@ -1,5 +1,5 @@
 -- name: kpi_list_penetration
--- description: List penetration: how much of the list was dialled at least once.
+-- question: List penetration: how much of the list was dialled at least once.
 -- numerator: leads with at least one attempt
 -- denominator: leads that may be dialled
 -- exclusions: leads a rule refused before the first dial. `from` and `until` are about the

@@ -1,5 +1,5 @@
 -- name: kpi_mos
--- description: Mean opinion score: how good customers sounded, by the E-model, with its
+-- question: Mean opinion score: how good customers sounded, by the E-model, with its
 --   rating R and the score that the worst twentieth does not exceed.
 -- numerator: mean opinion scores of customer legs
 -- denominator: customer legs that were rated

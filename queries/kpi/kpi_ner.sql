@@ -1,5 +1,5 @@
 -- name: kpi_ner
--- description: Network effectiveness ratio: how many seizures reached the other side,
+-- question: Network effectiveness ratio: how many seizures reached the other side,
 --   whatever it did.
 -- numerator: seizures answered, busy (Q.850 cause 17), not answered (18, 19) or rejected (21)
 -- denominator: seizures: customer legs, one for each carrier tried

@@ -1,5 +1,5 @@
 -- name: kpi_occupancy
--- description: Occupancy: how much of the time agents were there for calls they spent on
+-- question: Occupancy: how much of the time agents were there for calls they spent on
 --   calls.
 -- numerator: talking and wrap-up; there is no hold on this platform, so hold is nothing
 -- denominator: talking, wrap-up and waiting (available or ringing)

@@ -1,5 +1,5 @@
 -- name: kpi_pdd
--- description: Post-dial delay: how long the customer side stays silent after the INVITE.
+-- question: Post-dial delay: how long the customer side stays silent after the INVITE.
 -- numerator: from the INVITE to the first 18x answer, at the 50th, 95th and 99th percentile
 --   by nearest rank
 -- denominator: none; percentiles are over customer legs with an 18x answer

@@ -1,5 +1,5 @@
 -- name: kpi_right_party_contact_rate
--- description: Right-party contact rate: how many dials reached the person who was meant.
+-- question: Right-party contact rate: how many dials reached the person who was meant.
 -- numerator: dials answered by a person who is known to be the right one
 -- denominator: dials: attempts, however many carriers each took
 -- exclusions: attempts under way; attempts cut by a stop of the platform (cancelled) or

@@ -1,5 +1,5 @@
 -- name: kpi_scr
--- description: Session completion ratio: how many INVITEs came to a session that was ended by
+-- question: Session completion ratio: how many INVITEs came to a session that was ended by
 --   a BYE and not lost.
 -- numerator: INVITEs to customers with a session that ended by a BYE of either side
 -- denominator: INVITEs to customers

@@ -1,5 +1,5 @@
 -- name: kpi_sdd
--- description: Session disconnect delay: from our BYE to its answer, answered and timed out
+-- question: Session disconnect delay: from our BYE to its answer, answered and timed out
 --   kept apart.
 -- numerator: from the BYE to a 2xx; where none came, to the end of waiting
 -- denominator: none; mean and percentiles (nearest rank) are over customer legs of each kind

@@ -1,5 +1,5 @@
 -- name: kpi_sdt
--- description: Session duration time: from the 200 to the BYE, sessions that were ended by a
+-- question: Session duration time: from the 200 to the BYE, sessions that were ended by a
 --   BYE and those that were lost kept apart.
 -- numerator: time of sessions from the 200 to their end
 -- denominator: sessions of each kind

@@ -1,5 +1,5 @@
 -- name: kpi_seer
--- description: Session establishment effectiveness ratio: as the session establishment ratio,
+-- question: Session establishment effectiveness ratio: as the session establishment ratio,
 --   with the answers that people and their phones give counted as the network doing its part.
 -- numerator: INVITEs to customers with a 200, 480, 486, 600 or 603
 -- denominator: INVITEs to customers, less those whose last answer was 3xx, 401, 402 or 407

@@ -1,5 +1,5 @@
 -- name: kpi_ser
--- description: Session establishment ratio: how many INVITEs came to a session.
+-- question: Session establishment ratio: how many INVITEs came to a session.
 -- numerator: INVITEs to customers with a 200
 -- denominator: INVITEs to customers, less those whose last answer was 3xx, 401, 402 or 407
 -- exclusions: INVITEs under way; a challenge that our credentials answered is part of the

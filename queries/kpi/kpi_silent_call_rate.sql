@@ -1,5 +1,5 @@
 -- name: kpi_silent_call_rate
--- description: Silent-call rate: how many people answered and heard nobody in time, neither
+-- question: Silent-call rate: how many people answered and heard nobody in time, neither
 --   robot nor agent.
 -- numerator: contacts in which nothing was said within 2 s of the answer and no agent was
 --   connected by then

@@ -1,5 +1,5 @@
 -- name: kpi_srd
--- description: Session request delay: from the INVITE to the answer that says how it goes,
+-- question: Session request delay: from the INVITE to the answer that says how it goes,
 --   sessions that came about and those that were refused kept apart.
 -- numerator: successful: to the first 18x, or to the 200 where none came; failed: to the
 --   final 4xx, 5xx or 6xx

@@ -1,5 +1,5 @@
 -- name: kpi_utilisation
--- description: Utilisation: how much of the time agents were signed in they spent on calls.
+-- question: Utilisation: how much of the time agents were signed in they spent on calls.
 -- numerator: talking and wrap-up; there is no hold on this platform, so hold is nothing
 -- denominator: signed-in time: available, ringing, talking, wrap-up and breaks
 -- exclusions: states that go on. A state over the edge of the span counts with the part

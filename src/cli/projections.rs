@@ -17,47 +17,125 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Bring every view up to the log's head and say how far each is.
-    List,
+    /// Bring every view up to the log's head and say how far each is. Ends with a status other
+    /// than 0 where one is refused or fails.
+    #[command(alias = "list")]
+    Status,
+    /// Read the views' files and plan each, without a log: every mistake with file and line.
+    Check,
+    /// Ask what the views' files say must hold for their rows.
+    Test {
+        /// One view, by `name` or `layer.name`; without it all.
+        name: Option<String>,
+    },
     /// Make views again from position zero.
     Rebuild {
         /// One view, by `name` or `layer.name`; without it all.
         name: Option<String>,
     },
-    /// Make every view again in memory and compare with what is stored, row by row.
+    /// Make every view again in memory and compare with what is stored, byte by byte.
     Verify,
 }
 
 pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
+    if let Command::Check = args.command {
+        return check(common);
+    }
     let config = common.load()?;
     let runtime = sql::runtime()?;
-    if let Command::List = args.command {
-        return runtime.block_on(list(common, &config));
-    }
-    let reader = runtime.block_on(sql::reader(&config))?;
     let data_dir = &config.data_dir;
     match args.command {
+        Command::Check => check(common),
+        Command::Status => runtime.block_on(status(common, &config)),
+        Command::Test { name } => runtime.block_on(test(common, &config, name.as_deref())),
         Command::Rebuild { name } => {
+            let reader = runtime.block_on(sql::reader(&config))?;
             let refreshed = views::rebuild(&reader, data_dir, name.as_deref());
             rebuilt(common, &runtime.block_on(refreshed)?)
         }
-        Command::List | Command::Verify => {
+        Command::Verify => {
+            let reader = runtime.block_on(sql::reader(&config))?;
             let report = runtime.block_on(views::verify(&reader, data_dir))?;
             verified(common, &report)
         }
     }
 }
 
-async fn list(common: &Common, config: &Config) -> anyhow::Result<ExitCode> {
+const fn code(is_right: bool) -> ExitCode {
+    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn status(common: &Common, config: &Config) -> anyhow::Result<ExitCode> {
     let engine = sql::engine(config).await?;
     let answer = engine
         .ask(
-            "select layer, name, position, head, lag, windows, dirty_windows, files, rows, \
-             bytes, last_error from system.projections order by layer, name",
+            "select layer, name, state, since, upper, lag, windows, dirty_windows, files, rows, \
+             rows_in, reduction_ppm, bytes, last_error, note \
+             from system.projections order by layer, name",
         )
         .await?;
     sql::print(common, &answer)?;
-    Ok(ExitCode::SUCCESS)
+    let wrong = "select name from system.projections where state in ('refused', 'failed')";
+    Ok(code(engine.ask(wrong).await?.rows.is_empty()))
+}
+
+/// Every mistake of every file.
+fn check(common: &Common) -> anyhow::Result<ExitCode> {
+    let views = views::views();
+    let refused: Vec<_> = views.iter().filter_map(views::View::refused).collect();
+    if common.format == Format::Json {
+        let mistakes = refused.iter().flat_map(|refused| {
+            refused.mistakes.iter().map(|mistake| {
+                json!({
+                    "file": refused.file,
+                    "line": mistake.line,
+                    "problem": mistake.problem,
+                })
+            })
+        });
+        output::json(&mistakes.collect::<Vec<Value>>())?;
+    } else {
+        for refused in &refused {
+            for mistake in &refused.mistakes {
+                output::line(format!("{}:{}: {}", refused.file, mistake.line, mistake.problem))?;
+            }
+        }
+        output::line(format!("{} views, {} refused", views.len(), refused.len()))?;
+    }
+    Ok(code(refused.is_empty()))
+}
+
+async fn test(common: &Common, config: &Config, name: Option<&str>) -> anyhow::Result<ExitCode> {
+    let engine = sql::engine(config).await?;
+    let outcomes = engine.test_views(name).await?;
+    if common.format == Format::Json {
+        let outcomes = outcomes.iter().map(|outcome| {
+            json!({
+                "view": outcome.view,
+                "file": outcome.file,
+                "line": outcome.line,
+                "test": outcome.test,
+                "holds": outcome.holds(),
+                "offending": outcome.offending,
+                "error": outcome.error,
+            })
+        });
+        output::json(&outcomes.collect::<Vec<Value>>())?;
+    } else {
+        for outcome in outcomes.iter().filter(|outcome| !outcome.holds()) {
+            let (file, line, test) = (&outcome.file, outcome.line, &outcome.test);
+            output::line(format!("{file}:{line}: {test} does not hold"))?;
+            let why = outcome.offending.as_ref().or(outcome.error.as_ref());
+            output::line(why.map_or("", String::as_str))?;
+        }
+        let wrong = outcomes.iter().filter(|outcome| !outcome.holds()).count();
+        output::line(format!("{} tests, {wrong} do not hold", outcomes.len()))?;
+    }
+    Ok(code(outcomes.iter().all(views_hold)))
+}
+
+const fn views_hold(outcome: &crate::query::DataTestOutcome) -> bool {
+    outcome.holds()
 }
 
 fn rebuilt(common: &Common, refreshed: &[Refreshed]) -> anyhow::Result<ExitCode> {
@@ -85,8 +163,7 @@ fn rebuilt(common: &Common, refreshed: &[Refreshed]) -> anyhow::Result<ExitCode>
             output::line(format!("{:<32} {what}", view.view))?;
         }
     }
-    let is_failed = refreshed.iter().any(|view| view.error.is_some());
-    Ok(if is_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(code(refreshed.iter().all(|view| view.error.is_none())))
 }
 
 fn verified(common: &Common, report: &VerifyReport) -> anyhow::Result<ExitCode> {
@@ -97,6 +174,7 @@ fn verified(common: &Common, report: &VerifyReport) -> anyhow::Result<ExitCode> 
                 "position": view.position,
                 "windows": view.windows,
                 "rows": view.rows,
+                "files": view.files,
                 "is_equal": view.difference.is_none(),
                 "difference": view.difference,
             })
@@ -106,11 +184,14 @@ fn verified(common: &Common, report: &VerifyReport) -> anyhow::Result<ExitCode> 
         for view in &report.views {
             let at = view.position.map_or_else(|| "none".to_owned(), |it| it.to_string());
             let what = view.difference.as_ref().map_or_else(
-                || format!("equal: {} rows in {} windows", view.rows, view.windows),
+                || {
+                    let (rows, windows, files) = (view.rows, view.windows, view.files);
+                    format!("equal: {rows} rows in {windows} windows, {files} files")
+                },
                 |difference| format!("different: {difference}"),
             );
             output::line(format!("{:<32} at position {at}: {what}", view.view))?;
         }
     }
-    Ok(if report.is_equal() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(code(report.is_equal()))
 }

@@ -1,4 +1,4 @@
-//! SQL views over the base tables, recomputed by dirty window.
+//! SQL views over the base tables and over each other, recomputed by dirty window.
 //!
 //! In: the log, the SQL files of `projections/`. Out: Parquet files and a manifest for each view
 //! (see `docs/sql.md`). A refresh takes the facts after the view's position into the base
@@ -6,37 +6,44 @@
 //! windows alone; there is no second, incremental version of a view to keep in step.
 //!
 //! Invariants: a view after any sequence of refreshes equals the view made from position zero,
-//! and [`verify`] shows it; a changed definition, or another log, makes everything again; a view
-//! that fails holds no other one up. Deliberately absent: the base tables on disk: they are
-//! folded from the log at each start.
+//! byte for byte, and [`verify`] shows it; a changed definition, or another log, makes everything
+//! again, beside what is served; a view that fails or is refused holds up its readers and no
+//! other one. Deliberately absent: the base tables on disk: they are folded from the log at each
+//! start.
 
+mod check;
 mod compute;
 mod facts;
 mod functions;
 mod live;
 mod reader;
 mod refresh;
+mod replay;
+mod status;
+mod stored;
 mod verify;
 
 use std::path::Path;
 
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 
-pub(crate) use self::compute::{normalised_schema, session};
+pub use self::check::views;
+pub(crate) use self::compute::{session, table_of};
 pub(crate) use self::facts::{FactProvider, session_of};
 pub(crate) use self::live::live_tables;
-pub(crate) use self::refresh::{refresh_all, status};
+pub use self::reader::LogReader;
+pub use self::refresh::Refreshed;
+pub(crate) use self::refresh::{refresh_all, refresh_due};
+pub(crate) use self::replay::replay_all;
+pub(crate) use self::status::status;
+pub use self::status::{ViewState, ViewStatus};
+pub(crate) use self::stored::{provider, served};
+pub use self::verify::{VerifyReport, ViewCheck};
 use super::front_matter::FrontMatterError;
 use super::store::{Store, StoreError};
 use super::tables::Tables;
-pub use super::view::{Layer, View, Width, views};
+pub use super::view::{Column, ColumnKind, DataTest, Layer, Measure, MeasureKind, View, Width};
 use crate::event_log::{OpenError, ReadError};
-
-pub use self::reader::LogReader;
-pub use self::refresh::{Refreshed, ViewStatus};
-pub use self::verify::{VerifyReport, ViewCheck};
 
 /// Views cannot be made, stored or compared.
 #[derive(Debug, thiserror::Error)]
@@ -107,16 +114,6 @@ impl From<datafusion::arrow::error::ArrowError> for Error {
     }
 }
 
-/// A view's rows of all windows, from an engine that sees base tables at some position.
-pub(crate) async fn replayed(
-    context: &datafusion::prelude::SessionContext,
-    view: &View,
-) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
-    let schema = normalised_schema(context, view).await?;
-    let windows = Box::pin(compute::compute(context, view, None)).await?;
-    Ok((schema, windows.into_values().collect()))
-}
-
 /// Brings every view up to the log's head.
 ///
 /// # Errors
@@ -134,7 +131,7 @@ pub async fn rebuild(
     data_dir: &Path,
     name: Option<&str>,
 ) -> Result<Vec<Refreshed>, Error> {
-    let views = views()?;
+    let views = views();
     let chosen: Vec<View> = views
         .iter()
         .filter(|view| name.is_none_or(|name| view.name == name || view.table() == name))
@@ -149,7 +146,7 @@ pub async fn rebuild(
 
 /// Refreshes every view, those in `anew` from nothing.
 async fn make(reader: &LogReader, data_dir: &Path, anew: &[View]) -> Result<Vec<Refreshed>, Error> {
-    let views = views()?;
+    let views = views();
     let store = Store::below(data_dir);
     let lock = store.lock().await?;
     let lock = lock.ok_or_else(|| Error::ReadOnly(data_dir.join("projections")))?;
@@ -165,7 +162,7 @@ async fn make(reader: &LogReader, data_dir: &Path, anew: &[View]) -> Result<Vec<
 /// # Errors
 /// See [`Error`]. A difference is not an error: it is in the report.
 pub async fn verify(reader: &LogReader, data_dir: &Path) -> Result<VerifyReport, Error> {
-    verify::verify(reader, &Store::below(data_dir), &views()?).await
+    verify::verify(reader, &Store::below(data_dir), &views()).await
 }
 
 #[cfg(test)]

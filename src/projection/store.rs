@@ -1,26 +1,35 @@
-//! Views on disk: one Parquet file for each window, and a manifest for each view.
+//! Views on disk: Parquet files in a folder for each definition, and a manifest for each view.
 //!
 //! In: rows by window. Out: files below `projections/`, and what the manifest names. Invariants:
 //! what the manifest names is complete, because files are written beside, synced, renamed, and
-//! named only then; a file that is named never changes, because its name carries position and
-//! definition; so a kill at any moment leaves the view as it was, with files nobody names, which
-//! the next refresh removes. One process writes at a time; a second one waits. Files of the
-//! manifest before stay until the next change, for whoever is reading them. Deliberately absent:
-//! knowing what is in the rows.
+//! named only then; a file's name carries the hash of what is in it, so one that is named never
+//! changes; so a kill at any moment leaves the view as it was, with files nobody names, which
+//! the next change removes. A definition that is still being built has a manifest of its own in
+//! its folder, and takes over by one rename. One process writes at a time; a second one waits.
+//! Files of the last dozen manifests stay, for whoever is reading them.
+//! Deliberately absent: knowing what is in the rows.
+
+mod file;
+mod manifest;
+#[cfg(test)]
+pub(crate) mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::parquet::arrow::ArrowWriter;
-use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use serde::{Deserialize, Serialize};
 
+pub(crate) use self::file::{Encoded, decode, encode};
+pub(crate) use self::manifest::{Manifest, StoredFile, StoredWindow};
 use super::view::View;
+use crate::base::Timestamp;
 
 const MANIFEST: &str = "manifest.json";
+const SHADOW: &str = "shadow.json";
 const LAST_ERROR: &str = "last_error";
 
 /// A view cannot be stored or read back.
@@ -44,8 +53,16 @@ pub enum StoreError {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// A manifest of a program that is not written yet.
+    #[error("read {path}: its format {format} is not known here; use the newer program")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        format: u32,
+    },
     /// A Parquet file cannot be written or read.
-    #[error("{action} {path}: {source}; `ledgerline projections rebuild` makes it again")]
+    #[error("{action} {path}: {source}; the next refresh sets it aside and makes it again")]
     Parquet {
         /// What was tried.
         action: &'static str,
@@ -61,53 +78,48 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Stor
     move |source| StoreError::Io { action, path: path.to_owned(), source }
 }
 
-fn parquet_error<E>(action: &'static str, path: &Path) -> impl FnOnce(E) -> StoreError
-where
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    move |source| StoreError::Parquet { action, path: path.to_owned(), source: source.into() }
-}
-
-/// What is stored of a view.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Manifest {
-    /// The view.
-    pub(crate) view: String,
-    /// SHA-256 of what it was made by.
-    pub(crate) definition: String,
-    /// The last log position that is in it; nothing where the log was empty.
-    pub(crate) position: Option<u64>,
-    /// The event at that position, to notice another log.
-    pub(crate) event_id: Option<String>,
-    /// By the window's start. Units: µs.
-    pub(crate) windows: BTreeMap<i64, WindowFile>,
-    /// Files of the manifest before this one.
-    pub(crate) previous: BTreeSet<String>,
-}
-
-/// One stored window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct WindowFile {
-    /// The window, such as `2026-11-21T09`.
-    pub(crate) window: String,
-    /// The file beside the manifest.
-    pub(crate) file: String,
-    /// Rows in it.
-    pub(crate) rows: u64,
-    /// Bytes in it.
-    pub(crate) bytes: u64,
-}
+/// Files whose content was compared with their hash: size and time of change at that moment.
+type Compared = Arc<Mutex<BTreeMap<PathBuf, (u64, SystemTime)>>>;
 
 /// Where views are stored.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     folder: PathBuf,
+    compared: Compared,
+    /// When each view was refreshed last by this process.
+    refreshed: Arc<Mutex<BTreeMap<String, Timestamp>>>,
+    #[cfg(test)]
+    steps: steps::Steps,
 }
 
 impl Store {
     /// The store below a data folder.
     pub(crate) fn below(data_dir: &Path) -> Self {
-        Self { folder: data_dir.join("projections") }
+        Self {
+            folder: data_dir.join("projections"),
+            compared: Compared::default(),
+            refreshed: Arc::default(),
+            #[cfg(test)]
+            steps: steps::Steps::default(),
+        }
+    }
+
+    /// A store that is killed at a step.
+    #[cfg(test)]
+    pub(crate) fn with_steps(data_dir: &Path, steps: steps::Steps) -> Self {
+        Self { steps, ..Self::below(data_dir) }
+    }
+
+    /// What a test may let fail, or change, before it is done.
+    #[cfg(test)]
+    fn step(&self, action: &'static str, path: &Path) -> Result<(), StoreError> {
+        self.steps.pass(action, path).map_err(io_error(action, path))
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "tests let a step fail")]
+    const fn step(&self, _: &'static str, _: &Path) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// The folder of one view.
@@ -115,8 +127,8 @@ impl Store {
         self.folder.join(view.layer.as_str()).join(&view.name)
     }
 
-    /// The file of one window.
-    pub(crate) fn path(&self, view: &View, file: &WindowFile) -> PathBuf {
+    /// A file that a manifest names.
+    pub(crate) fn path(&self, view: &View, file: &StoredFile) -> PathBuf {
         self.folder(view).join(&file.file)
     }
 
@@ -126,13 +138,7 @@ impl Store {
         let store = self.clone();
         // It may wait for long, and whoever holds it may need this very thread.
         let locked = tokio::task::spawn_blocking(move || store.lock_blocking()).await;
-        locked.unwrap_or_else(|error| {
-            Err(StoreError::Io {
-                action: "lock",
-                path: self.folder.clone(),
-                source: io::Error::other(error),
-            })
-        })
+        locked.unwrap_or_else(|error| Err(io_error("lock", &self.folder)(io::Error::other(error))))
     }
 
     fn lock_blocking(&self) -> Result<Option<File>, StoreError> {
@@ -151,93 +157,173 @@ impl Store {
         Ok(Some(file))
     }
 
-    /// What is stored of a view; nothing where it never was.
+    /// What is served of a view; nothing where it never was made.
     pub(crate) fn manifest(&self, view: &View) -> Result<Option<Manifest>, StoreError> {
-        let path = self.folder(view).join(MANIFEST);
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io_error("read", &path)(error)),
-        };
-        let manifest = serde_json::from_slice(&text);
-        manifest.map(Some).map_err(|source| StoreError::Manifest { path, source })
+        manifest::read(&self.folder(view).join(MANIFEST))
     }
 
-    /// Writes one window beside what is there.
-    pub(crate) fn write_window(
+    /// What there is of a definition that is being built; nothing where there is none.
+    pub(crate) fn shadow(&self, view: &View) -> Option<Manifest> {
+        // One that cannot be read is as good as none: the log has everything.
+        manifest::read(&self.folder(view).join(version(view)).join(SHADOW)).ok().flatten()
+    }
+
+    /// Writes rows as one file beside what is there.
+    pub(crate) fn write(
         &self,
         view: &View,
-        start: i64,
-        position: Option<u64>,
+        label: &str,
         rows: &RecordBatch,
-    ) -> Result<WindowFile, StoreError> {
-        let window = view.width.label(start);
-        let position = position.map_or_else(|| "none".to_owned(), |at| at.to_string());
-        let short: String = view.definition.chars().take(8).collect();
-        // A colon would not do in a file name everywhere, and the label has none.
-        let name = format!("{window}-{position}-{short}.parquet");
-        let mut bytes = Vec::new();
-        let path = self.folder(view).join(&name);
-        let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), None)
-            .map_err(parquet_error("write", &path))?;
-        writer.write(rows).map_err(parquet_error("write", &path))?;
-        writer.close().map_err(parquet_error("write", &path))?;
-        self.replace(view, &name, &bytes)?;
-        let count = u64::try_from(rows.num_rows()).unwrap_or(u64::MAX);
-        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        Ok(WindowFile { window, file: name, rows: count, bytes: size })
+    ) -> Result<(String, Encoded), StoreError> {
+        let folder = self.folder(view).join(version(view));
+        let encoded = encode(rows).map_err(|source| StoreError::Parquet {
+            action: "write",
+            path: folder.join(label),
+            source: Box::new(source),
+        })?;
+        let name = encoded.name(label);
+        self.replace(&folder, &name, &encoded.bytes)?;
+        let path = folder.join(&name);
+        if let Some(stamp) = stamp(&path) {
+            self.compared().insert(path, stamp);
+        }
+        Ok((format!("{}/{name}", version(view)), encoded))
     }
 
-    /// Makes a manifest the one that counts, and removes files nobody needs.
+    /// Makes a manifest the one that is served, and removes files nobody needs.
     pub(crate) fn commit(&self, view: &View, manifest: &Manifest) -> Result<(), StoreError> {
-        let path = self.folder(view).join(MANIFEST);
-        let text = serde_json::to_vec_pretty(manifest)
-            .map_err(|source| StoreError::Manifest { path, source })?;
-        self.replace(view, MANIFEST, &text)?;
+        let folder = self.folder(view);
+        let text = manifest.text(&folder.join(MANIFEST))?;
+        self.replace(&folder, MANIFEST, &text)?;
         self.remove_strays(view, manifest);
         Ok(())
     }
 
+    /// Keeps what there is of a definition that is being built.
+    pub(crate) fn keep_shadow(&self, view: &View, manifest: &Manifest) -> Result<(), StoreError> {
+        let folder = self.folder(view).join(version(view));
+        let text = manifest.text(&folder.join(SHADOW))?;
+        self.replace(&folder, SHADOW, &text)
+    }
+
     /// Beside, synced, renamed, the folder synced.
-    fn replace(&self, view: &View, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let folder = self.folder(view);
-        std::fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
+    fn replace(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        std::fs::create_dir_all(folder).map_err(io_error("create", folder))?;
         let path = folder.join(name);
         let beside = folder.join(format!("{name}.tmp"));
+        self.step("create", &beside)?;
         let mut file = File::create(&beside).map_err(io_error("create", &beside))?;
-        file.write_all(bytes).map_err(io_error("write", &beside))?;
+        let (half, rest) = bytes.split_at(bytes.len() / 2);
+        file.write_all(half).map_err(io_error("write", &beside))?;
+        self.step("write", &beside)?;
+        file.write_all(rest).map_err(io_error("write", &beside))?;
+        self.step("sync", &beside)?;
         file.sync_all().map_err(io_error("sync", &beside))?;
+        self.step("rename", &beside)?;
         std::fs::rename(&beside, &path).map_err(io_error("rename", &beside))?;
-        File::open(&folder).and_then(|it| it.sync_all()).map_err(io_error("sync", &folder))
+        self.step("sync", folder)?;
+        File::open(folder).and_then(|it| it.sync_all()).map_err(io_error("sync", folder))
     }
 
     /// What cannot be removed now is removed next time.
     fn remove_strays(&self, view: &View, manifest: &Manifest) {
-        let named: BTreeSet<&str> =
-            manifest.windows.values().map(|window| window.file.as_str()).collect();
-        let Ok(entries) = std::fs::read_dir(self.folder(view)) else { return };
-        for entry in entries.flatten() {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let is_ours = name.ends_with(".parquet") || name.ends_with(".tmp");
-            if is_ours && !named.contains(name.as_str()) && !manifest.previous.contains(&name) {
-                drop(std::fs::remove_file(entry.path()));
+        let folder = self.folder(view);
+        let mut named: BTreeSet<&str> =
+            manifest.files.values().map(|file| file.file.as_str()).collect();
+        named.extend(manifest.previous.iter().flatten().map(String::as_str));
+        self.remove_below(&folder, "", &named);
+        for name in names(&folder) {
+            if folder.join(&name).is_dir() {
+                self.remove_below(&folder.join(&name), &format!("{name}/"), &named);
+                // Only an empty one goes.
+                drop(std::fs::remove_dir(folder.join(&name)));
             }
         }
     }
 
-    /// The rows of one window.
-    pub(crate) fn read_window(
-        &self,
-        view: &View,
-        window: &WindowFile,
-    ) -> Result<Vec<RecordBatch>, StoreError> {
-        let path = self.path(view, window);
-        let file = File::open(&path).map_err(io_error("open", &path))?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .map_err(parquet_error("read", &path))?
-            .build()
-            .map_err(parquet_error("read", &path))?;
-        reader.collect::<Result<_, _>>().map_err(parquet_error("read", &path))
+    fn remove_below(&self, folder: &Path, prefix: &str, named: &BTreeSet<&str>) {
+        for name in names(folder) {
+            let is_ours = [".parquet", ".tmp"].iter().any(|end| name.ends_with(end))
+                || (!prefix.is_empty() && name == SHADOW);
+            let path = folder.join(&name);
+            if is_ours && !named.contains(format!("{prefix}{name}").as_str()) {
+                if self.step("remove", &path).is_ok() {
+                    drop(std::fs::remove_file(&path));
+                }
+                self.compared().remove(&path);
+            }
+        }
+    }
+
+    fn compared(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, (u64, SystemTime)>> {
+        self.compared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The rows of one file.
+    pub(crate) fn read(&self, view: &View, file: &StoredFile) -> Result<RecordBatch, StoreError> {
+        let path = self.path(view, file);
+        let bytes = std::fs::read(&path).map_err(io_error("open", &path))?;
+        decode(bytes).map_err(|source| StoreError::Parquet { action: "read", path, source })
+    }
+
+    /// What is wrong with a file that a manifest names; nothing where it is as it was written.
+    /// Its content is read once for each time it was changed.
+    pub(crate) fn damage(&self, view: &View, file: &StoredFile) -> Option<String> {
+        let path = self.path(view, file);
+        let Some(stamp) = stamp(&path) else { return Some("it is not there".to_owned()) };
+        if self.compared().get(&path) == Some(&stamp) {
+            return None;
+        }
+        let damage = self.compare(view, file);
+        if damage.is_none() {
+            self.compared().insert(path, stamp);
+        }
+        damage
+    }
+
+    /// The same, with its content read in any case.
+    pub(crate) fn compare(&self, view: &View, file: &StoredFile) -> Option<String> {
+        let bytes = match std::fs::read(self.path(view, file)) {
+            Ok(bytes) => bytes,
+            Err(error) => return Some(error.to_string()),
+        };
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if length != file.bytes {
+            return Some(format!("it has {length} bytes, {} were written", file.bytes));
+        }
+        let hash = blake3::hash(&bytes).to_hex();
+        (hash.as_str() != file.blake3)
+            .then(|| "its bytes are not those that were written".to_owned())
+    }
+
+    /// Keeps a damaged file for whoever wants to know why, and gives its new place below
+    /// `projections/`. The place it stood at may be written again.
+    pub(crate) fn set_aside(&self, view: &View, file: &StoredFile) -> Result<String, StoreError> {
+        let path = self.path(view, file);
+        let name = format!("aside/{}-{}", view.table(), file.file.replace('/', "-"));
+        let aside = self.folder.join(&name);
+        let folder = self.folder.join("aside");
+        std::fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
+        self.compared().remove(&path);
+        self.step("rename", &path)?;
+        match std::fs::rename(&path, &aside) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(name),
+            other => other.map(|()| name).map_err(io_error("rename", &path)),
+        }
+    }
+
+    /// Whether a view wants to be refreshed again.
+    pub(crate) fn is_due(&self, view: &View, now: Timestamp) -> bool {
+        let refreshed = self.refreshed.lock().unwrap_or_else(PoisonError::into_inner);
+        let every = i64::try_from(view.refresh.0.saturating_mul(1_000)).unwrap_or(i64::MAX);
+        let last = refreshed.get(&view.table());
+        last.is_none_or(|last| now.as_micros().saturating_sub(last.as_micros()) >= every)
+    }
+
+    /// Remembers when a view was refreshed.
+    pub(crate) fn note_refresh(&self, view: &View, now: Timestamp) {
+        let mut refreshed = self.refreshed.lock().unwrap_or_else(PoisonError::into_inner);
+        refreshed.insert(view.table(), now);
     }
 
     /// Why the last refresh of a view failed; nothing where it did not.
@@ -256,6 +342,24 @@ impl Store {
             None => drop(std::fs::remove_file(path)),
         }
     }
+}
+
+/// The folder of a definition.
+fn version(view: &View) -> String {
+    view.definition.chars().take(12).collect()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<_> =
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
 }
 
 fn is_read_only(error: &io::Error) -> bool {

@@ -17,7 +17,7 @@ pub const CATALOG: &str = "ledgerline";
 /// The schema of the base tables, whose name may be left out.
 pub const PUBLIC: &str = "public";
 /// Schemas of stored views; every other table is folded from the log.
-const VIEW_SCHEMAS: [&str; 3] = ["funnel", "operational", "strategic"];
+const VIEW_SCHEMAS: [&str; 5] = ["fact", "funnel", "operational", "portrait", "strategic"];
 /// The key of a column's field metadata that says what it means.
 const MEANING: &str = "meaning";
 

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{Engine, Error, Limits};
+use crate::base::Timestamp;
 use crate::event_log::{EventLog, SubscriptionError, SubscriptionItem};
 use crate::projection::sql::{self, LogReader};
 use crate::projection::tables::Tables;
@@ -188,6 +189,7 @@ async fn keep_views(
     mut published: watch::Receiver<super::head::Published>,
     mut stopped: watch::Receiver<()>,
 ) {
+    let begun = Instant::now();
     let (mut kept, mut kept_at) = (0, Instant::now());
     loop {
         tokio::select! {
@@ -201,9 +203,8 @@ async fn keep_views(
         }
         published.mark_unchanged();
         let Some(there) = engine.upgrade() else { return };
-        if let Err(error) = Box::pin(there.refresh()).await {
-            tracing::warn!(%error, "the views stand still; they are tried again");
-        }
+        let now = i64::try_from(begun.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let refreshed = Box::pin(there.refresh_due(Timestamp::from_micros(now))).await;
         let seen = there.head.load().tables.seen().unwrap_or(0);
         if seen >= kept + KEEP_EVERY || (seen > kept && kept_at.elapsed() >= KEEP_AFTER) {
             (kept, kept_at) = (seen, Instant::now());
@@ -212,7 +213,14 @@ async fn keep_views(
             }
         }
         drop(there);
+        let is_behind = refreshed.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the views stand still; they are tried again");
+            false
+        });
         tokio::time::sleep(REFRESH_EVERY).await;
+        if is_behind {
+            continue;
+        }
         tokio::select! {
             biased;
             _ = stopped.changed() => return,

@@ -157,7 +157,7 @@ impl Engine {
         let context = sql::session_of(tables)?;
         let status = sql::status(&context, &self.store, &self.views, tables);
         let status = Box::pin(status).await?;
-        register::views(&context, &self.store, &self.views).await?;
+        register::views(&context, &self.store, &self.views)?;
         let mut schemas = Vec::new();
         if let Some(catalog) = context.catalog(CATALOG) {
             for name in catalog.schema_names() {

@@ -2,7 +2,7 @@
 //! itself, so that it cannot go stale.
 
 use super::{Error, SavedQuery, saved_queries};
-use crate::projection::sql::{self, views};
+use crate::projection::sql::{MeasureKind, View, views};
 use crate::projection::tables::REFERENCE;
 
 /// The reference as Markdown.
@@ -19,15 +19,15 @@ pub fn markdown() -> Result<String, Error> {
             page.push_str(&format!("| `{column}` | {} |\n", meaning.trim()));
         }
     }
-    page.push_str("\n## Views\n\n| view | window | one row for each | counts and sums | what it says |\n| --- | --- | --- | --- | --- |\n");
-    for view in views().map_err(sql::Error::from)? {
+    page.push_str("\n## Views\n\n| view | window | one row for each | measures | what it answers |\n| --- | --- | --- | --- | --- |\n");
+    for view in views() {
         page.push_str(&format!(
             "| `{}` | {} | {} | {} | {} |\n",
             view.table(),
             view.width.as_str(),
-            view.grain.join(", "),
-            view.measures.join(", "),
-            view.description
+            view.key.join(", "),
+            measures(&view),
+            view.question
         ));
     }
     page.push_str(
@@ -54,6 +54,16 @@ pub fn markdown() -> Result<String, Error> {
         ));
     }
     Ok(page)
+}
+
+/// The measures of a view, each kind with its columns.
+fn measures(view: &View) -> String {
+    let of = |kind: MeasureKind| {
+        let names = view.measures.iter().filter(|measure| measure.kind == kind);
+        let names: Vec<&str> = names.map(|measure| measure.name.as_str()).collect();
+        (!names.is_empty()).then(|| format!("{}: {}", kind.as_str(), names.join(", ")))
+    };
+    MeasureKind::ALL.into_iter().filter_map(of).collect::<Vec<_>>().join("; ")
 }
 
 /// The parameters of a question, in words.

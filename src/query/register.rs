@@ -4,16 +4,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider as _};
-use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::listing::{
-    ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
-};
 use datafusion::datasource::{MemTable, TableProvider};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
 use super::Error;
-use crate::projection::sql::{self, Layer, View, ViewStatus};
+use crate::projection::sql::{self, View, ViewStatus};
 use crate::projection::store::Store;
 use crate::projection::table::{BaseTable, Row, int, row};
 use crate::projection::tables::REFERENCE;
@@ -23,10 +19,16 @@ row! {
     ProjectionRow = "projections" {
         /// The view.
         name: String,
-        /// `operational`, `funnel` or `strategic`.
+        /// `fact`, `operational`, `funnel`, `strategic` or `portrait`.
         layer: &'static str,
+        /// `serving`, `rebuilding`, `refused` or `failed`; the last three answer as before.
+        state: &'static str,
+        /// The position its definition was built at.
+        since: Option<i64>,
         /// The last log position in it.
         position: Option<i64>,
+        /// The first log position that is not in it.
+        upper: i64,
         /// The last log position there is.
         head: Option<i64>,
         /// Events after the view's position.
@@ -39,10 +41,16 @@ row! {
         files: i64,
         /// Rows in them.
         rows: i64,
+        /// Rows of what it reads.
+        rows_in: i64,
+        /// Its rows as a share of those, in parts per million.
+        reduction_ppm: Option<i64>,
         /// Bytes in them.
         bytes: i64,
-        /// Why the last refresh failed.
+        /// Why its file is refused, or why its last refresh failed.
         last_error: Option<String>,
+        /// What else is to be known: a file that was set aside, a key that is too fine.
+        note: Option<String>,
     }
 }
 
@@ -100,39 +108,15 @@ pub(super) fn live(
 }
 
 /// Every view under its layer: its Parquet files, or an empty table before the first refresh.
-/// One whose query fails is left out; `system.projections` says why.
-pub(super) async fn views(
-    context: &SessionContext,
-    store: &Store,
-    views: &[View],
-) -> Result<(), Error> {
-    let mut schemas = Vec::new();
-    for layer in Layer::ALL {
-        schemas.push((layer, schema(context, layer.as_str())?));
-    }
-    for view in views {
-        let Ok(columns) = Box::pin(sql::normalised_schema(context, view)).await else { continue };
-        let stored = store.manifest(view).ok().flatten();
-        let stored = stored.filter(|stored| stored.definition == view.definition);
-        let mut files = Vec::new();
-        for window in stored.iter().flat_map(|stored| stored.windows.values()) {
-            let path = store.path(view, window);
-            let path = std::path::absolute(&path).unwrap_or(path);
-            files.push(ListingTableUrl::parse(path.to_string_lossy())?);
+/// A refused one is what was stored before; `system.projections` says why.
+pub(super) fn views(context: &SessionContext, store: &Store, views: &[View]) -> Result<(), Error> {
+    for view in sql::served(store, views) {
+        let stored = store.manifest(&view).ok().flatten();
+        if view.refused().is_some() && stored.is_none() {
+            continue;
         }
-        let provider: Arc<dyn TableProvider> = if files.is_empty() {
-            Arc::new(MemTable::try_new(columns, vec![vec![]])?)
-        } else {
-            let options = ListingOptions::new(Arc::new(ParquetFormat::default()))
-                .with_file_extension(".parquet");
-            let config = ListingTableConfig::new_with_multi_paths(files)
-                .with_listing_options(options)
-                .with_schema(columns);
-            Arc::new(ListingTable::try_new(config)?)
-        };
-        if let Some((_, schema)) = schemas.iter().find(|(layer, _)| *layer == view.layer) {
-            drop(schema.register_table(view.name.clone(), provider)?);
-        }
+        let table = sql::provider(store, &view, stored.as_ref())?;
+        drop(context.register_table(sql::table_of(&view), table)?);
     }
     Ok(())
 }
@@ -147,15 +131,21 @@ pub(super) fn system(
         .map(|view| ProjectionRow {
             name: view.name.clone(),
             layer: view.layer,
+            state: view.state.as_str(),
+            since: view.since.map(int),
             position: view.position.map(int),
+            upper: view.position.map_or(0, |position| int(position.saturating_add(1))),
             head: view.head.map(int),
             lag: int(view.lag),
             windows: int(view.windows),
             dirty_windows: int(view.dirty_windows),
             files: int(view.files),
             rows: int(view.rows),
+            rows_in: int(view.rows_in),
+            reduction_ppm: view.reduction_ppm().map(int),
             bytes: int(view.bytes),
             last_error: view.last_error.clone(),
+            note: view.note.clone(),
         })
         .collect();
     let columns: Vec<ColumnRow> = REFERENCE

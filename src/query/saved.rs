@@ -11,14 +11,15 @@ use rust_embed::RustEmbed;
 
 use super::Error;
 use crate::base::Timestamp;
-use crate::projection::front_matter::{FrontMatter, FrontMatterError};
+use crate::projection::front_matter::{FrontMatter, FrontMatterError, Mistake};
 
-const KEYS: &[&str] = &["name", "description", "params", "example"];
+const KEYS: &[&str] = &["name", "description", "question", "params", "example"];
 
 /// What a KPI says besides.
 const KPI_KEYS: &[&str] = &[
     "name",
     "description",
+    "question",
     "numerator",
     "denominator",
     "exclusions",
@@ -57,15 +58,14 @@ pub struct Kpi {
 }
 
 impl Kpi {
-    fn parse(head: &FrontMatter) -> Result<Self, FrontMatterError> {
-        let text = |key| head.required(key).map(str::to_owned);
-        Ok(Self {
-            numerator: text("numerator")?,
-            denominator: text("denominator")?,
-            exclusions: text("exclusions")?,
-            unit: text("unit")?,
-            source: text("source")?,
-        })
+    fn parse(head: &mut FrontMatter) -> Self {
+        Self {
+            numerator: head.required("numerator"),
+            denominator: head.required("denominator"),
+            exclusions: head.required("exclusions"),
+            unit: head.required("unit"),
+            source: head.required("source"),
+        }
     }
 }
 
@@ -90,26 +90,30 @@ impl SavedQuery {
     fn parse(file: &str, text: &str) -> Result<Self, FrontMatterError> {
         let in_kpi = file.strip_prefix("kpi/");
         let known = if in_kpi.is_some() { KPI_KEYS } else { KEYS };
-        let head = FrontMatter::parse(file, text, known)?;
-        let name = head.required("name")?.to_owned();
-        if in_kpi.unwrap_or(file) != format!("{name}.sql") {
-            return Err(head.wrong(format!("name {name:?} is not the file's")));
+        let mut head = FrontMatter::parse(text, known);
+        let name = head.required("name");
+        if !name.is_empty() && in_kpi.unwrap_or(file) != format!("{name}.sql") {
+            let line = head.line("name");
+            head.wrong(line, format!("name {name:?} is not the file's"));
         }
-        let kpi = in_kpi.map(|_| Kpi::parse(&head)).transpose()?;
+        let kpi = in_kpi.map(|_| Kpi::parse(&mut head));
         let params = head.list("params").into_iter().map(|param| match param.split_once('=') {
             Some((name, default)) => {
                 Param { name: name.trim().to_owned(), default: Some(default.trim().to_owned()) }
             }
             None => Param { name: param, default: None },
         });
-        Ok(Self {
+        let older = head.optional("description");
+        let saved = Self {
             params: params.collect(),
-            description: head.required("description")?.to_owned(),
-            example: head.required("example")?.to_owned(),
+            description: if older.is_empty() { head.required("question") } else { older },
+            example: head.required("example"),
             kpi,
-            sql: head.body,
+            sql: head.body.clone(),
             name,
-        })
+        };
+        head.finish(file)?;
+        Ok(saved)
     }
 
     /// The question with a name.
@@ -184,7 +188,8 @@ fn by_name(texts: &[(String, String)]) -> Result<Vec<SavedQuery>, FrontMatterErr
         let name = query.name.clone();
         if queries.insert(name.clone(), query).is_some() {
             let problem = format!("another file has the name {name:?} too; choose one of its own");
-            return Err(FrontMatterError { file: file.clone(), line: 1, problem });
+            let mistakes = vec![Mistake { line: 1, problem }];
+            return Err(FrontMatterError { file: file.clone(), mistakes });
         }
     }
     Ok(queries.into_values().collect())

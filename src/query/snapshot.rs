@@ -8,9 +8,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider as _, TableFunctionImpl};
+use datafusion::catalog::TableFunctionImpl;
 use datafusion::common::plan_err;
-use datafusion::datasource::{MemTable, TableProvider};
+use datafusion::datasource::TableProvider;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -23,7 +23,7 @@ use super::as_of::AsOf;
 use super::{Engine, Error, register};
 use crate::event::Recorded;
 use crate::projection::live::LiveState;
-use crate::projection::sql::{self, Layer, ViewStatus};
+use crate::projection::sql::{self, ViewStatus};
 use crate::projection::tables::Tables;
 
 /// Earlier moments that are kept.
@@ -114,7 +114,7 @@ impl Engine {
             self.reader.advance(&mut tables, position, follow).await?;
         }
         let context = sql::session_of(&tables)?;
-        self.views_at(&context).await?;
+        Box::pin(sql::replay_all(&context, &sql::served(&self.store, &self.views))).await?;
         let status: Vec<_> = self.views.iter().map(|view| ViewStatus::at(view, position)).collect();
         register::system(&context, &status)?;
         register::live(&context, sql::live_tables(&live)?)?;
@@ -128,23 +128,6 @@ impl Engine {
         };
         self.past.put(Kept { as_of, snapshot: snapshot.clone(), is_settled });
         Ok(snapshot)
-    }
-
-    /// Views as their own queries give them.
-    async fn views_at(&self, context: &SessionContext) -> Result<(), Error> {
-        for layer in Layer::ALL {
-            let schema = Arc::new(MemorySchemaProvider::new());
-            for view in self.views.iter().filter(|view| view.layer == layer) {
-                // One whose query fails is left out, as at the head.
-                let Ok((columns, rows)) = Box::pin(sql::replayed(context, view)).await else {
-                    continue;
-                };
-                let table = Arc::new(MemTable::try_new(columns, vec![rows])?);
-                drop(schema.register_table(view.name.clone(), table)?);
-            }
-            register::schema_of(context, layer.as_str(), schema)?;
-        }
-        Ok(())
     }
 }
 

@@ -98,8 +98,8 @@ async fn views_and_saved_questions_give_these_tables() {
     let folder = folder();
     append(folder.path(), &campaign(42, 40)).await;
     let engine = engine(&folder).await;
-    for view in views().expect("heads read") {
-        let order = view.grain.join(", ");
+    for view in views() {
+        let order = view.key.join(", ");
         let sql = format!("select * from {} order by {order}", view.table());
         let answer = engine.ask(&sql).await.expect("answers");
         assert!(!answer.rows.is_empty(), "{}", view.table());
@@ -146,6 +146,20 @@ async fn views_agree_with_the_rows_they_are_made_from() {
         "select campaign_id, sum(attempts), sum(contacts) from funnel.campaigns_daily group by 1",
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_heads_of_views_say_holds() {
+    let folder = folder();
+    append(folder.path(), &campaign(21, 60)).await;
+    let engine = engine(&folder).await;
+    let outcomes = Box::pin(engine.test_views(None)).await.expect("asks");
+    assert!(outcomes.len() > views().len());
+    for outcome in outcomes {
+        assert!(outcome.holds(), "{outcome:#?}");
+    }
+    let one = Box::pin(engine.test_views(Some("subjects"))).await.expect("asks");
+    assert!(one.iter().all(|outcome| outcome.view == "portrait.subjects") && one.len() > 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,8 @@ mod lake;
 #[cfg(feature = "analytics")]
 mod notebooks;
 #[cfg(feature = "analytics")]
+mod projections;
+#[cfg(feature = "analytics")]
 mod reports;
 #[cfg(feature = "analytics")]
 mod shell;

@@ -1,12 +1,18 @@
+mod check;
+mod damage;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use datafusion::arrow::record_batch::RecordBatch;
 
 use super::*;
 use crate::base::Rng;
 use crate::event_log::EmbeddedLog;
 use crate::event_log::spread::Spread;
 use crate::projection::history::{append, campaign};
-use crate::projection::store::Manifest;
+use crate::projection::store::{Manifest, StoredFile};
+use crate::projection::window::DirtySet;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
@@ -36,10 +42,13 @@ fn manifest(data_dir: &Path, view: &View) -> Manifest {
 
 #[test]
 fn every_view_reads_what_it_says() {
-    let views = views().expect("all heads read");
+    let views = views();
     assert!(views.len() >= 6);
-    for layer in Layer::ALL {
+    for layer in [Layer::Operational, Layer::Funnel, Layer::Strategic] {
         assert!(views.iter().filter(|view| view.layer == layer).count() >= 2, "{layer:?}");
+    }
+    for view in views {
+        assert_eq!(view.refused(), None);
     }
 }
 
@@ -102,10 +111,33 @@ async fn positions_far_apart_give_the_same_views() {
     let mut tables = Tables::default();
     let reader = spread(sparse.path());
     reader.advance(&mut tables, None, |_| {}).await.expect("reads");
-    let (store, views) = (Store::below(sparse.path()), views().expect("views"));
-    let context = session(tables.batches().expect("batches")).expect("a session");
+    let (store, views) = (Store::below(sparse.path()), views());
+    let context = session_of(&tables).expect("a session");
     let status = Box::pin(status(&context, &store, &views, &tables)).await.expect("a status");
     assert!(status.iter().all(|view| view.lag == 3), "{status:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_windows_alone_are_what_they_are_among_all() {
+    let folder = folder();
+    append(folder.path(), &campaign(17, 60)).await;
+    let mut tables = Tables::default();
+    let reader = LogReader::open(folder.path()).expect("a log");
+    reader.advance(&mut tables, None, |_| {}).await.expect("reads");
+    let context = session_of(&tables).expect("a session");
+    let views = views();
+    replay_all(&context, &views).await.expect("computes");
+    let mut rng = Rng::from_seed(17);
+    for view in &views {
+        let all = Box::pin(compute::compute(&context, view, None)).await.expect("computes");
+        let some = all.keys().copied().filter(|_| rng.below(2) == 0);
+        let mut wanted = DirtySet::new(view.width);
+        some.for_each(|window| wanted.insert(window));
+        let found = compute::compute(&context, view, Some(&wanted)).await.expect("computes");
+        let expected: std::collections::BTreeMap<_, _> =
+            all.into_iter().filter(|(window, _)| wanted.windows().contains(window)).collect();
+        assert_eq!(found, expected, "{}", view.table());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,21 +163,24 @@ async fn verify_finds_a_row_that_was_tampered_with() {
     let folder = folder();
     append(folder.path(), &campaign(3, 20)).await;
     drop(refresh_at(folder.path()).await.expect("refreshes"));
-    let views = views().expect("heads read");
+    let views = views();
     let view = views.iter().find(|view| view.name == "campaigns_daily").expect("the view");
-    let stored = manifest(folder.path(), view);
+    let mut stored = manifest(folder.path(), view);
     let store = Store::below(folder.path());
-    let window = stored.windows.values().next().expect("a window");
-    let batch = store.read_window(view, window).expect("reads").remove(0);
+    let (first, file) = stored.files.first_key_value().expect("a file");
+    let (first, file) = (*first, file.clone());
+    let batch = store.read(view, &file).expect("reads");
     // One attempt more than there was.
     let place = batch.schema().index_of("attempts").expect("a column");
     let mut columns = batch.columns().to_vec();
     let counts = datafusion::arrow::array::Int64Array::from(vec![99_i64; batch.num_rows()]);
     columns[place] = Arc::new(counts);
-    let schema = batch.schema();
-    let forged = RecordBatch::try_new(schema, columns);
-    let start = *stored.windows.keys().next().expect("a window");
-    store.write_window(view, start, stored.position, &forged.expect("same shape")).expect("writes");
+    let forged = RecordBatch::try_new(batch.schema(), columns).expect("same shape");
+    let (name, encoded) = store.write(view, "2026-11-21", &forged).expect("writes");
+    let bytes = encoded.bytes.len() as u64;
+    let forged = StoredFile { file: name, bytes, blake3: encoded.blake3, ..file };
+    drop(stored.files.insert(first, forged));
+    store.commit(view, &stored).expect("writes");
     let report = verify_at(folder.path()).await.expect("compares");
     assert!(!report.is_equal());
     let check = report.views.iter().find(|check| check.view == view.table()).expect("the view");
@@ -163,10 +198,10 @@ async fn a_broken_file_is_a_difference_and_not_a_failure() {
     let folder = folder();
     append(folder.path(), &campaign(5, 10)).await;
     drop(refresh_at(folder.path()).await.expect("refreshes"));
-    let views = views().expect("heads read");
+    let views = views();
     let stored = manifest(folder.path(), &views[0]);
-    let window = stored.windows.values().next().expect("a window");
-    let path = Store::below(folder.path()).path(&views[0], window);
+    let file = stored.files.values().next().expect("a file");
+    let path = Store::below(folder.path()).path(&views[0], file);
     std::fs::write(path, b"not Parquet").expect("writes");
     let report = verify_at(folder.path()).await.expect("compares");
     assert_eq!(report.views.iter().filter(|check| check.difference.is_some()).count(), 1);
@@ -177,7 +212,7 @@ async fn another_definition_or_another_log_makes_all_again() {
     let folder = folder();
     append(folder.path(), &campaign(1, 10)).await;
     drop(refresh_at(folder.path()).await.expect("refreshes"));
-    let views = views().expect("heads read");
+    let views = views();
     let store = Store::below(folder.path());
     let mut other = manifest(folder.path(), &views[0]);
     other.definition = "another".to_owned();
@@ -199,19 +234,20 @@ async fn files_of_a_killed_refresh_are_passed_over_and_removed() {
     let folder = folder();
     append(folder.path(), &facts[..facts.len() / 2]).await;
     drop(refresh_at(folder.path()).await.expect("refreshes"));
-    let views = views().expect("heads read");
+    let views = views();
     let (store, view) = (Store::below(folder.path()), &views[0]);
     let stored = manifest(folder.path(), view);
-    // Killed after a window was written and before the manifest was.
-    let (start, window) = stored.windows.iter().next().expect("a window");
-    let rows = store.read_window(view, window).expect("reads").remove(0);
-    let stray = store.write_window(view, *start, Some(999_999), &rows.slice(0, 0)).expect("writes");
+    // Killed after a file was written and before the manifest was.
+    let file = stored.files.values().next().expect("a file");
+    let rows = store.read(view, file).expect("reads");
+    let (stray, _) = store.write(view, "2026-11-21T08", &rows.slice(0, 0)).expect("writes");
+    let stray = store.folder(view).join(stray);
     std::fs::write(store.folder(view).join("half.parquet.tmp"), b"PAR").expect("writes");
     assert!(verify_at(folder.path()).await.expect("compares").is_equal());
     append(folder.path(), &facts[facts.len() / 2..]).await;
     drop(refresh_at(folder.path()).await.expect("refreshes"));
     assert!(verify_at(folder.path()).await.expect("compares").is_equal());
-    assert!(!store.path(view, &stray).exists());
+    assert!(!stray.exists());
     assert!(!store.folder(view).join("half.parquet.tmp").exists());
 }
 
@@ -224,7 +260,7 @@ async fn two_refreshers_wait_for_each_other() {
         refreshed.expect("refreshes").iter().filter(|view| view.is_rebuilt).count()
     };
     let counts = [rebuilt(first), rebuilt(second)];
-    assert!(counts.contains(&0) && counts.iter().sum::<usize>() == views().expect("read").len());
+    assert!(counts.contains(&0) && counts.iter().sum::<usize>() == views().len());
 }
 
 #[tokio::test]

@@ -1,14 +1,22 @@
-//! What is stored against what position zero gives.
+//! What is stored against what position zero gives, byte for byte.
+//!
+//! In: a log and a store. Out: for each view the first difference, or none. Invariants: every
+//! view is made from the log alone, at the position it is stored at, also those that other views
+//! read; each file is written again in memory and its BLAKE3 compared with the manifest's and
+//! with that of the bytes on disk. Deliberately absent: mending anything.
 
 use std::collections::BTreeMap;
 
+use datafusion::arrow::array::Array;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::compute::compute;
+use super::compute::stored_schema;
+use super::replay::{replay, replay_all};
+use super::stored::served;
 use super::{Error, LogReader, View, session_of};
-use crate::projection::store::{Manifest, Store, WindowFile};
+use crate::projection::store::{Manifest, Store, StoredFile, encode};
 use crate::projection::tables::Tables;
 
 /// What a comparison found.
@@ -36,7 +44,9 @@ pub struct ViewCheck {
     pub windows: usize,
     /// Rows compared.
     pub rows: usize,
-    /// The first difference; nothing where all rows are equal.
+    /// Files compared.
+    pub files: usize,
+    /// The first difference; nothing where all bytes are equal.
     pub difference: Option<String>,
 }
 
@@ -45,40 +55,52 @@ pub(super) async fn verify(
     store: &Store,
     views: &[View],
 ) -> Result<VerifyReport, Error> {
+    let views = served(store, views);
     let mut checks = Vec::new();
     // By position, so that one fold serves all.
-    let mut stored = Vec::new();
-    for view in views {
+    let mut stored = BTreeMap::<Option<u64>, Vec<(&View, Manifest)>>::new();
+    for view in &views {
+        if let Some(refused) = view.refused().filter(|_| view.is_frozen) {
+            checks.push(differs(view, None, refused.to_string()));
+            continue;
+        }
         match store.manifest(view) {
-            Ok(Some(manifest)) => stored.push((view, manifest)),
+            Ok(Some(manifest)) => {
+                stored.entry(manifest.position).or_default().push((view, manifest));
+            }
             Ok(None) => {
                 checks.push(differs(view, None, "it is not built; any query builds it".to_owned()));
             }
             Err(error) => checks.push(differs(view, None, error.to_string())),
         }
     }
-    stored.sort_by_key(|(_, manifest)| manifest.position);
     let mut tables = Tables::default();
-    for (view, manifest) in stored {
-        if let Some(position) = manifest.position {
+    for (position, stored) in stored {
+        if let Some(position) = position {
             reader.advance(&mut tables, Some(position), |_| {}).await?;
         }
-        let check = Box::pin(check(store, view, &manifest, &mut tables)).await?;
-        checks.push(check);
+        let context = session_of(&tables)?;
+        // What the views read, and the views themselves.
+        Box::pin(replay_all(&context, &views)).await?;
+        for (view, manifest) in stored {
+            checks.push(Box::pin(check(&context, store, view, &manifest, &tables)).await?);
+        }
     }
     checks.sort_by(|a, b| a.view.cmp(&b.view));
     Ok(VerifyReport { views: checks })
 }
 
 fn differs(view: &View, position: Option<u64>, difference: String) -> ViewCheck {
-    ViewCheck { view: view.table(), position, windows: 0, rows: 0, difference: Some(difference) }
+    let difference = Some(difference);
+    ViewCheck { view: view.table(), position, windows: 0, rows: 0, files: 0, difference }
 }
 
 async fn check(
+    context: &datafusion::prelude::SessionContext,
     store: &Store,
     view: &View,
     manifest: &Manifest,
-    tables: &mut Tables,
+    tables: &Tables,
 ) -> Result<ViewCheck, Error> {
     let position = manifest.position;
     if manifest.definition != view.definition {
@@ -90,69 +112,73 @@ async fn check(
         let what = "it was made from another log; any query makes it again".to_owned();
         return Ok(differs(view, position, what));
     }
-    let context = session_of(tables)?;
-    let wanted = compute(&context, view, None).await?;
-    let mut rows = 0;
-    for (start, window) in &manifest.windows {
-        if let Some(difference) = compare(store, view, *start, window, &wanted) {
-            let mut check = differs(view, position, difference);
-            check.rows = rows;
-            return Ok(check);
-        }
-        rows += wanted.get(start).map_or(0, RecordBatch::num_rows);
-    }
-    let missing = wanted.keys().find(|start| !manifest.windows.contains_key(start));
-    Ok(ViewCheck {
+    let wanted = Box::pin(replay(context, view)).await?;
+    let groups = view.width.files(wanted.keys().copied());
+    let mut check = ViewCheck {
         view: view.table(),
         position,
         windows: wanted.len(),
-        rows,
-        difference: missing
-            .map(|start| format!("window {}: it is missing", view.width.label(*start))),
-    })
+        rows: 0,
+        files: 0,
+        difference: None,
+    };
+    for (first, group) in &groups {
+        let rows: Vec<_> =
+            wanted.range(first..=&group.last).map(|(_, rows)| rows.clone()).collect();
+        let rows = concat_batches(&stored_schema(view), &rows)?;
+        let difference = match manifest.files.get(first) {
+            None => Some("it is missing".to_owned()),
+            Some(file) => compare(store, view, file, &rows)?,
+        };
+        if let Some(difference) = difference {
+            check.difference = Some(format!("window {}: {difference}", group.label));
+            return Ok(check);
+        }
+        check.rows += rows.num_rows();
+        check.files += 1;
+    }
+    let strange = manifest.files.iter().find(|(first, _)| !groups.contains_key(first));
+    check.difference =
+        strange.map(|(_, file)| format!("{}: the log has no rows for it", file.file));
+    Ok(check)
 }
 
-/// The first difference of one window.
+/// The first difference of one file.
 fn compare(
     store: &Store,
     view: &View,
-    start: i64,
-    window: &WindowFile,
-    wanted: &BTreeMap<i64, RecordBatch>,
-) -> Option<String> {
-    let at = |what: String| Some(format!("window {}: {what}", window.window));
-    let Some(wanted) = wanted.get(&start) else {
-        return at("the log has no rows for it".to_owned());
-    };
-    let stored = match store.read_window(view, window) {
-        Ok(stored) => stored,
-        Err(error) => return at(error.to_string()),
-    };
-    let stored = match concat_batches(&wanted.schema(), &stored) {
-        Ok(stored) => stored,
-        Err(error) => return at(error.to_string()),
-    };
-    if stored == *wanted {
-        return None;
+    file: &StoredFile,
+    wanted: &RecordBatch,
+) -> Result<Option<String>, Error> {
+    let encoded = encode(wanted).map_err(|error| Error::Shape {
+        view: view.table(),
+        problem: format!("cannot be written: {error}"),
+    })?;
+    let damage = store.compare(view, file);
+    if damage.is_none() && encoded.blake3 == file.blake3 {
+        return Ok(None);
     }
-    let lines = (lines(&stored), lines(wanted));
-    let (Ok(stored), Ok(wanted)) = lines else {
-        return at("the rows differ and cannot be printed".to_owned());
+    let stored = match store.read(view, file) {
+        Ok(stored) => stored,
+        Err(error) => return Ok(Some(error.to_string())),
     };
+    let (stored, wanted) = (lines(&stored)?, lines(wanted)?);
     let nothing = "nothing".to_owned();
     for row in 0..stored.len().max(wanted.len()) {
         let (got, want) = (stored.get(row), wanted.get(row));
         if got != want {
             let (got, want) = (got.unwrap_or(&nothing), want.unwrap_or(&nothing));
-            return at(format!("row {row} is stored as [{got}], the log gives [{want}]"));
+            return Ok(Some(format!("row {row} is stored as [{got}], the log gives [{want}]")));
         }
     }
-    at("the rows differ in their types".to_owned())
+    let same = format!("the rows are equal, the bytes of {} are not", file.file);
+    Ok(Some(damage.map_or(same, |damage| format!("{}: {damage}", file.file))))
 }
 
 fn lines(batch: &RecordBatch) -> Result<Vec<String>, datafusion::arrow::error::ArrowError> {
     let options = FormatOptions::default().with_null("null");
-    let columns = batch.columns().iter().map(|it| ArrayFormatter::try_new(it, &options));
+    let columns =
+        batch.columns().iter().map(|it| ArrayFormatter::try_new(it as &dyn Array, &options));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let row = |row| {
         let cells = columns.iter().map(|column| column.value(row).to_string());

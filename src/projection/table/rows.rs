@@ -307,6 +307,8 @@ pub(crate) trait FactTable: Send + Sync {
     fn schema(&self) -> SchemaRef;
     /// The column with the moment that a row is filed under.
     fn moment(&self) -> &'static str;
+    /// How many rows there are.
+    fn count(&self) -> usize;
     /// The rows of all chunks that may have one in a span.
     fn pieces(&self, span: Span) -> Vec<Piece>;
     /// Its groups in order.
@@ -330,6 +332,10 @@ impl<R: Fact> FactTable for Table<R> {
 
     fn moment(&self) -> &'static str {
         R::MOMENT
+    }
+
+    fn count(&self) -> usize {
+        self.len()
     }
 
     fn pieces(&self, span: Span) -> Vec<Piece> {

@@ -37,7 +37,7 @@ fn mistakes_name_the_file() {
     );
     check(
         &[("kpi_calls.sql", KPI), ("kpi/kpi_calls.sql", KPI)],
-        "read kpi_calls.sql, line 3: key \"numerator\" is unknown; known: name, description, params, example",
+        "read kpi_calls.sql, line 3: key \"numerator\" is unknown; known: name, description, question, params, example; line 4: key \"denominator\" is unknown; line 5: key \"exclusions\" is unknown; line 6: key \"unit\" is unknown; line 7: key \"source\" is unknown",
     );
     let plain = PLAIN.replace("calls", "kpi_calls");
     check(

@@ -74,6 +74,11 @@ impl Program {
         self.child.id()
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
     /// The next line it prints; nothing at its end.
     pub(crate) fn line(&mut self) -> Option<String> {
         match self.lines.recv_timeout(SILENCE_MAX) {
