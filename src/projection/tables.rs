@@ -35,8 +35,8 @@ use self::record::EventRow;
 use self::state::{AgentInterval, CarrierInterval, LineSample};
 use self::talk::{Commitment, IntentTag, Turn};
 #[cfg(test)]
-use super::table::{BaseTable, Piece, Span};
-use super::table::{Fact, FactTable, Table, TableReference, int, reference};
+use super::table::BaseTable;
+use super::table::{Fact, FactTable, Piece, Span, Table, TableReference, int, reference};
 use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
 use crate::event::{Event, Recorded};
 
@@ -244,6 +244,12 @@ impl Tables {
     /// Whether rows that were on disk could not be read: then all this is worth nothing.
     pub(crate) fn is_damaged(&self) -> bool {
         self.all().iter().any(|table| table.is_damaged())
+    }
+
+    /// Whether rows on disk are not there any more, as another process has put newer ones there.
+    pub(crate) fn is_gone(&self) -> bool {
+        let pieces = self.all().into_iter().flat_map(|table| table.pieces(Span::ALL));
+        pieces.into_iter().any(|piece| matches!(piece, Piece::Cold(file) if file.is_gone()))
     }
 
     /// Every table with its rows.

@@ -27,7 +27,7 @@ use crate::projection::tables::Tables;
 /// The catalog and the schemas that each position has tables of its own for.
 const CATALOG: &str = "ledgerline";
 const BASE: &str = "public";
-const LIVE: &str = "live";
+pub(super) const LIVE: &str = "live";
 
 /// The base tables at one position.
 #[derive(Default)]
@@ -83,6 +83,9 @@ impl Engine {
             }
             _ => {
                 let mut fold = self.fold.lock().await;
+                if fold.is_gone() {
+                    *fold = Tables::default();
+                }
                 self.reader.advance(&mut fold, None, |_| {}).await?;
                 if fold.is_damaged() {
                     *fold = Tables::default();
@@ -175,11 +178,16 @@ impl Engine {
         statement: &Statement,
         environment: Arc<RuntimeEnv>,
     ) -> Result<Snapshot, Error> {
-        let named = self.template.resolve_table_references(statement)?;
-        match named.iter().any(|table| table.schema() == Some(LIVE)) {
+        match self.names_live(statement)? {
             true => self.context_of(&*self.head_with_live().await?, environment),
             false => self.context_of(&*self.head.load_full(), environment),
         }
+    }
+
+    /// Whether a statement names a table of `live`.
+    pub(super) fn names_live(&self, statement: &Statement) -> Result<bool, Error> {
+        let named = self.template.resolve_table_references(statement)?;
+        Ok(named.iter().any(|table| table.schema() == Some(LIVE)))
     }
 
     /// Every table there is, to be listed.

@@ -146,7 +146,7 @@ impl Session {
                 engine.ready(settings.timeout).await?;
                 engine.every_table(environment).await?
             }
-            as_of => Box::pin(engine.past(as_of)).await?,
+            as_of => Box::pin(engine.past(as_of, false)).await?,
         };
         Ok(snapshot.context)
     }
@@ -267,7 +267,10 @@ impl Engine {
                 }
                 Box::pin(self.head(&statement, environment)).await?
             }
-            as_of => Box::pin(self.past(as_of)).await?.within(environment),
+            as_of => {
+                let with_live = self.names_live(&statement)?;
+                Box::pin(self.past(as_of, with_live)).await?.within(environment)
+            }
         };
         let context = snapshot.context;
         #[cfg(feature = "sql-servers")]
@@ -280,7 +283,7 @@ impl Engine {
                 Ok(plan) => break plan,
                 // A table as of another moment is made, and the question understood anew.
                 Err(error) => match Wanted::of(&error) {
-                    Some(as_of) => drop(Box::pin(self.past(as_of)).await?),
+                    Some(it) => drop(Box::pin(self.past(it.as_of, it.with_live)).await?),
                     None => return Err(error.into()),
                 },
             }

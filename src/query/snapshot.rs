@@ -20,6 +20,7 @@ use datafusion::scalar::ScalarValue;
 use futures::FutureExt as _;
 
 use super::as_of::AsOf;
+use super::head::LIVE;
 use super::{Engine, Error, register};
 use crate::event::Recorded;
 use crate::projection::live::LiveState;
@@ -56,6 +57,8 @@ struct Kept {
     snapshot: Snapshot,
     /// No event will ever be added to it.
     is_settled: bool,
+    /// `live.*` is in it, not only to be listed.
+    has_live: bool,
 }
 
 impl Past {
@@ -93,8 +96,9 @@ impl Past {
 
 impl Engine {
     /// Every table as of an earlier moment.
-    pub(super) async fn past(&self, as_of: AsOf) -> Result<Snapshot, Error> {
-        if let Some(kept) = self.past.get(as_of).filter(|kept| kept.is_settled) {
+    pub(super) async fn past(&self, as_of: AsOf, with_live: bool) -> Result<Snapshot, Error> {
+        let is_enough = |kept: &Kept| kept.is_settled && kept.has_live >= with_live;
+        if let Some(kept) = self.past.get(as_of).filter(is_enough) {
             return Ok(kept.snapshot);
         }
         let head = self.reader.look().await?;
@@ -109,9 +113,21 @@ impl Engine {
         };
         let mut tables = Tables::default();
         let mut live = LiveState::default();
-        if position.is_some() {
-            let follow = |recorded: &Recorded| drop(live.apply(recorded));
-            self.reader.advance(&mut tables, position, follow).await?;
+        if let Some(position) = position {
+            if let Some(kept) = self.kept.load_by(position)
+                && self.reader.has_made(&kept).await?
+            {
+                tables = kept;
+            }
+            self.reader.advance(&mut tables, Some(position), |_| {}).await?;
+            if tables.is_damaged() {
+                tables = Tables::default();
+                self.reader.advance(&mut tables, Some(position), |_| {}).await?;
+            }
+            if with_live {
+                let follow = |recorded: &Recorded| drop(live.apply(recorded));
+                self.reader.each(0, Some(position), follow).await?;
+            }
         }
         let context = sql::session_of(&tables)?;
         Box::pin(sql::replay_all(&context, &sql::served(&self.store, &self.views))).await?;
@@ -126,7 +142,7 @@ impl Engine {
             AsOf::Position(_) => true,
             AsOf::Head => false,
         };
-        self.past.put(Kept { as_of, snapshot: snapshot.clone(), is_settled });
+        self.past.put(Kept { as_of, snapshot: snapshot.clone(), is_settled, has_live: with_live });
         Ok(snapshot)
     }
 }
@@ -141,22 +157,25 @@ impl std::fmt::Debug for AsOfFunction {
 }
 
 /// The tables of a moment are not made yet: the error that says so to who plans.
-#[derive(Debug, thiserror::Error)]
-#[error("the tables as of {0} are not made yet")]
-pub(super) struct Wanted(AsOf);
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the tables as of {as_of} are not made yet")]
+pub(super) struct Wanted {
+    pub(super) as_of: AsOf,
+    pub(super) with_live: bool,
+}
 
 impl Wanted {
     /// The moment that planning failed for.
-    pub(super) fn of(error: &DataFusionError) -> Option<AsOf> {
+    pub(super) fn of(error: &DataFusionError) -> Option<Self> {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(error) = cause {
-            if let Some(Self(as_of)) = error.downcast_ref() {
-                return Some(*as_of);
+            if let Some(wanted) = error.downcast_ref::<Self>() {
+                return Some(*wanted);
             }
             if let Some(DataFusionError::External(inner)) = error.downcast_ref()
-                && let Some(Self(as_of)) = inner.downcast_ref()
+                && let Some(wanted) = inner.downcast_ref::<Self>()
             {
-                return Some(*as_of);
+                return Some(*wanted);
             }
             cause = error.source();
         }
@@ -176,10 +195,12 @@ impl TableFunctionImpl for AsOfFunction {
         let Ok(as_of) = moment.parse::<AsOf>() else {
             return plan_err!("{}", super::as_of::AsOfError);
         };
-        let Some(Kept { snapshot, .. }) = self.0.get(as_of) else {
-            return Err(DataFusionError::External(Box::new(Wanted(as_of))));
-        };
         let (schema, name) = table.rsplit_once('.').unwrap_or(("public", &table));
+        let with_live = schema == LIVE;
+        let Some(Kept { snapshot, .. }) = self.0.get(as_of).filter(|it| it.has_live >= with_live)
+        else {
+            return Err(DataFusionError::External(Box::new(Wanted { as_of, with_live })));
+        };
         let catalog = snapshot.context.catalog("ledgerline");
         let schema = catalog.and_then(|catalog| catalog.schema(schema));
         // Tables in memory are there at once.

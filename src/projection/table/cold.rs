@@ -69,6 +69,11 @@ impl ColdFile {
         self.is_damaged.load(Ordering::Relaxed)
     }
 
+    /// Whether it is not there any more: who wrote it needs it no longer.
+    pub(crate) fn is_gone(&self) -> bool {
+        !self.path.exists()
+    }
+
     /// Remembers that it cannot be read.
     pub(super) fn set_damaged(&self) {
         tracing::warn!(path = %self.path.display(), "damaged; the base tables are folded anew");

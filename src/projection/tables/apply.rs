@@ -32,11 +32,6 @@ impl Tables {
             | Event::CarrierChosen(_)
             | Event::HandlerChosen(_) => self.apply_to_choices(event, at, position),
             Event::AttemptStarted(_)
-            | Event::LegStarted(_)
-            | Event::LegProgressed(_)
-            | Event::LegAnswered(_)
-            | Event::LegEnded(_)
-            | Event::LegReleased(_)
             | Event::CallAnswered(_)
             | Event::AnswerClassified(_)
             | Event::AnswerReviewed(_)
@@ -44,6 +39,11 @@ impl Tables {
             | Event::CallBridged(_)
             | Event::CallEnded(_)
             | Event::AttemptEnded(_) => self.apply_to_calls(event, at, position),
+            Event::LegStarted(_)
+            | Event::LegProgressed(_)
+            | Event::LegAnswered(_)
+            | Event::LegEnded(_)
+            | Event::LegReleased(_) => self.apply_to_legs(event, at, position),
             Event::TurnSpoken(_)
             | Event::TurnHeard(_)
             | Event::IntentTagged(_)
@@ -202,37 +202,6 @@ impl Tables {
                     row.last_attempt_at = Some(at);
                 });
             }
-            Event::LegStarted(fact) => {
-                if self.places.legs.contains_key(&fact.leg_id) {
-                    self.leg(fact.leg_id, position, |row| row.started_again(fact));
-                    return;
-                }
-                let campaign_id = self.campaign_of(fact.call_id);
-                let place = self.legs.push(Leg::started(fact, campaign_id, at, position));
-                self.places.legs.insert(fact.leg_id, place);
-                if let LegKind::Customer(carrier) = &fact.kind {
-                    self.attempt(fact.call_id, position, |row| {
-                        row.carrier_id = Some(carrier.to_string());
-                        row.carrier_tries += 1;
-                    });
-                }
-            }
-            Event::LegProgressed(fact) => {
-                self.leg(fact.leg_id, position, |row| row.progressed(fact));
-            }
-            Event::LegAnswered(fact) => {
-                self.leg(fact.leg_id, position, |row| row.answered(fact, at));
-            }
-            Event::LegEnded(fact) => {
-                self.leg(fact.leg_id, position, |row| row.ended(fact, at));
-                self.call(fact.call_id, position, |row| match &fact.kind {
-                    LegKind::Customer(_) => row.customer_leg_ended(fact),
-                    LegKind::Agent(_) => row.agent_leg_ended(at),
-                });
-            }
-            Event::LegReleased(fact) => {
-                self.leg(fact.leg_id, position, |row| row.released(fact));
-            }
             Event::CallAnswered(fact) => {
                 self.attempt(fact.call_id, position, |row| row.answered(fact, at));
                 let attempt = self.places.attempts.get(&fact.call_id);
@@ -267,6 +236,43 @@ impl Tables {
                 self.attempt(fact.call_id, position, |row| row.ended(fact, at));
                 self.call(fact.call_id, position, |row| row.ended(fact, at));
                 self.lead(fact.lead_id, position, |row| row.attempt_ended(fact));
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_to_legs(&mut self, event: &Event, at: Timestamp, position: i64) {
+        match event {
+            Event::LegStarted(fact) => {
+                if self.places.legs.contains_key(&fact.leg_id) {
+                    self.leg(fact.leg_id, position, |row| row.started_again(fact));
+                    return;
+                }
+                let campaign_id = self.campaign_of(fact.call_id);
+                let place = self.legs.push(Leg::started(fact, campaign_id, at, position));
+                self.places.legs.insert(fact.leg_id, place);
+                if let LegKind::Customer(carrier) = &fact.kind {
+                    self.attempt(fact.call_id, position, |row| {
+                        row.carrier_id = Some(carrier.to_string());
+                        row.carrier_tries += 1;
+                    });
+                }
+            }
+            Event::LegProgressed(fact) => {
+                self.leg(fact.leg_id, position, |row| row.progressed(fact));
+            }
+            Event::LegAnswered(fact) => {
+                self.leg(fact.leg_id, position, |row| row.answered(fact, at));
+            }
+            Event::LegEnded(fact) => {
+                self.leg(fact.leg_id, position, |row| row.ended(fact, at));
+                self.call(fact.call_id, position, |row| match &fact.kind {
+                    LegKind::Customer(_) => row.customer_leg_ended(fact),
+                    LegKind::Agent(_) => row.agent_leg_ended(at),
+                });
+            }
+            Event::LegReleased(fact) => {
+                self.leg(fact.leg_id, position, |row| row.released(fact));
             }
             _ => {}
         }

@@ -25,6 +25,10 @@ use crate::projection::table::{ColdFile, FactTable, FileEntry, Piece, replace, w
 /// The format of the manifest.
 const FORMAT: u32 = 1;
 const MANIFEST: &str = "manifest.json";
+/// Earlier manifests that are kept, one a day, for questions as of a moment.
+const DAYS: usize = 31;
+/// Units: µs.
+const DAY: i64 = 86_400_000_000;
 
 /// What is on disk.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,6 +62,11 @@ pub(crate) struct Kept {
     folder: PathBuf,
 }
 
+/// The name of an earlier day's manifest.
+fn earlier(seen: u64) -> String {
+    format!("manifest-{seen}.json")
+}
+
 /// What the fold of this program makes: another one's rows are no use.
 fn fold_name() -> String {
     let mut hasher = blake3::Hasher::new();
@@ -78,7 +87,11 @@ impl Kept {
     }
 
     fn manifest(&self) -> Option<Manifest> {
-        let text = std::fs::read(self.folder.join(MANIFEST)).ok()?;
+        self.manifest_of(MANIFEST)
+    }
+
+    fn manifest_of(&self, name: &str) -> Option<Manifest> {
+        let text = std::fs::read(self.folder.join(name)).ok()?;
         let manifest: Manifest = serde_json::from_slice(&text).ok()?;
         (manifest.format == FORMAT && manifest.fold == fold_name()).then_some(manifest)
     }
@@ -129,16 +142,43 @@ impl Kept {
             tables: files.clone(),
             previous: before.iter().flat_map(Manifest::files).collect(),
         };
+        let day = |manifest: &Manifest| manifest.last_at.as_micros().div_euclid(DAY);
+        if let Some(before) = before.filter(|before| day(before) < day(&manifest)) {
+            let text = serde_json::to_vec_pretty(&before).map_err(io::Error::other)?;
+            replace(&self.folder.join(earlier(before.seen)), &text)?;
+        }
         let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?;
         replace(&self.folder.join(MANIFEST), &text)?;
         self.remove_strays(&manifest);
         Ok(files)
     }
 
+    /// Manifests of earlier days by position, the last one at the end.
+    fn earlier(&self) -> Vec<(u64, String)> {
+        let names = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut found: Vec<_> = names
+            .filter_map(|name| {
+                let seen = name.strip_prefix("manifest-")?.strip_suffix(".json")?.parse().ok()?;
+                Some((seen, name))
+            })
+            .collect();
+        found.sort();
+        found
+    }
+
     /// What cannot be removed now is removed next time.
     fn remove_strays(&self, manifest: &Manifest) {
-        let named = manifest.files();
-        let is_named = |name: &str| named.contains(name) || manifest.previous.contains(name);
+        let mut named = manifest.files();
+        named.extend(manifest.previous.iter().cloned());
+        let mut earlier = self.earlier();
+        for (_, name) in earlier.drain(..earlier.len().saturating_sub(DAYS)) {
+            drop(std::fs::remove_file(self.folder.join(name)));
+        }
+        for (_, name) in earlier {
+            named.extend(self.manifest_of(&name).iter().flat_map(Manifest::files));
+        }
+        let is_named = |name: &str| named.contains(name);
         let folders = manifest.tables.keys().map(|table| format!("{table}/"));
         for below in folders.chain([String::new()]) {
             let Ok(entries) = std::fs::read_dir(self.folder.join(&below)) else { continue };
@@ -160,6 +200,14 @@ impl Kept {
             tracing::warn!(folder = %self.folder.display(), "damaged; the log is folded anew");
         }
         tables
+    }
+
+    /// The tables of the last day that was over at a position. Their files stay for weeks, so
+    /// that who asks about that moment again finds them.
+    pub(crate) fn load_by(&self, position: u64) -> Option<Tables> {
+        let mut earlier = self.earlier().into_iter().rev();
+        let (_, name) = earlier.find(|(seen, _)| *seen <= position)?;
+        self.tables(&self.manifest_of(&name)?)
     }
 
     fn tables(&self, manifest: &Manifest) -> Option<Tables> {
