@@ -41,7 +41,7 @@ ul{color:var(--soft);padding-left:1.2rem}ol{padding-left:1.4rem}\
 ol li{margin:0 0 .8rem;break-inside:avoid}ol span{display:block}ol code{font-size:.8rem;\
 color:var(--soft);overflow-wrap:anywhere}\
 @media print{body{margin:0;max-width:none}.wide{overflow:visible}table{font-size:.72rem}\
-th,td{padding:.2rem .25rem}}@page{margin:14mm}";
+th,td{padding:.2rem .25rem}}@page{size:A4;margin:14mm}";
 
 pub(super) fn write(document: &Document) -> String {
     let title = escape(&document.title);
