@@ -5,6 +5,7 @@
 //! by the number they were given before. Deliberately absent: everything that would have to be
 //! made up. There are no indexes, keys and sequences, so these tables are empty.
 
+mod description;
 mod functions;
 mod information_schema;
 mod overlay;
@@ -19,6 +20,7 @@ use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::ast::Statement;
 use datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
+use datafusion_pg_catalog::pg_catalog::generate_series_arg_coercion::CoerceIntArgsToBigInt;
 use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 use datafusion_pg_catalog::pg_catalog::setup_pg_catalog;
 use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
@@ -56,14 +58,15 @@ impl Catalog {
         let mut functions: Vec<_> = added.map(|(_, function)| function.clone()).collect();
         functions.extend(functions::constant().into_iter().map(Arc::new));
         let names = full.table_functions().iter();
+        let added = names.filter(|(name, _)| !plain.table_functions().contains_key(*name));
         let table_functions =
-            names.map(|(name, function)| (name.clone(), function.function().clone())).collect();
+            added.map(|(name, function)| (name.clone(), function.function().clone())).collect();
         Ok(Self { parser: PostgresCompatibilityParser::new(), live, functions, table_functions })
     }
 
     /// The statements of a text, rewritten for the engine.
     pub(super) fn parse(&self, sql: &str) -> Result<Vec<Statement>, Fault> {
-        let parsed = self.parser.parse(sql);
+        let parsed = self.parser.parse(&rewrite::of_drivers(sql));
         let mut statements = parsed.map_err(|error| Fault::new("42601", error.to_string()))?;
         statements.iter_mut().for_each(rewrite::rewrite);
         Ok(statements)
@@ -105,9 +108,9 @@ impl Dialect for PgDialect<'_> {
             context.register_udf(function.as_ref().clone());
         }
         for (name, function) in table_functions {
-            // What the engine has of its own, such as `as_of`, stays.
             context.register_udtf(name, function.clone());
         }
+        CoerceIntArgsToBigInt::widen(&context);
         let Connection { caller, settings, cancel, .. } = self.connection;
         for function in functions::of_connection(caller.name(), settings, cancel.pid) {
             context.register_udf(function);

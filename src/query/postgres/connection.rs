@@ -76,7 +76,8 @@ pub(super) async fn serve(stream: TcpStream, server: Arc<Server>, stop: watch::R
         return;
     };
     Box::pin(connection.run(&watch, stop)).await;
-    connection.wire.close().await;
+    // Who does not read is not waited for.
+    drop(tokio::time::timeout(READ_WITHIN, connection.wire.close()).await);
 }
 
 /// Finds out what a client wants and who it is. Nothing where it is to be served no further.
@@ -91,6 +92,7 @@ async fn greet(stream: TcpStream, server: &Arc<Server>) -> Option<Connection> {
     let (minor, options) = match first {
         First::Cancel { pid, secret } => {
             server.cancels.ask(pid, &secret);
+            wire.close().await;
             return None;
         }
         First::Startup { minor, options } => (minor, options),

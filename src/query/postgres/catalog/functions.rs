@@ -60,6 +60,8 @@ pub(super) fn constant() -> Vec<ScalarUDF> {
         "inet_server_addr",
         "json_build_object",
         "obj_description",
+        "pg_get_constraintdef",
+        "pg_get_expr",
         "pg_get_function_result",
         "pg_get_functiondef",
         "pg_get_indexdef",
@@ -69,7 +71,8 @@ pub(super) fn constant() -> Vec<ScalarUDF> {
         "pg_get_viewdef",
         "shobj_description",
     ];
-    let no_number = ["to_regclass", "to_regnamespace", "to_regproc", "to_regtype"];
+    let no_number =
+        ["generate_subscripts", "to_regclass", "to_regnamespace", "to_regproc", "to_regtype"];
     let empty = [
         "pg_get_function_arguments",
         "pg_get_function_identity_arguments",
@@ -83,9 +86,15 @@ pub(super) fn constant() -> Vec<ScalarUDF> {
         "has_schema_privilege",
         "has_sequence_privilege",
         "has_table_privilege",
+        "pg_collation_is_visible",
+        "pg_conversion_is_visible",
         "pg_function_is_visible",
         "pg_has_role",
         "pg_opclass_is_visible",
+        "pg_operator_is_visible",
+        "pg_opfamily_is_visible",
+        "pg_statistics_obj_is_visible",
+        "pg_ts_config_is_visible",
         "pg_type_is_visible",
     ];
     let no = ["pg_is_in_recovery", "pg_is_other_temp_schema", "pg_is_wal_replay_paused"];

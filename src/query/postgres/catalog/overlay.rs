@@ -8,6 +8,7 @@ use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider
 use datafusion::datasource::TableType;
 use datafusion::error::DataFusionError;
 
+use super::description::Described;
 use super::information_schema::InformationSchema;
 
 /// What is looked up by name, in the engine's own words.
@@ -85,7 +86,10 @@ impl CatalogProvider for Overlay {
         if name == InformationSchema::NAME {
             return Some(Arc::new(InformationSchema::new(self.tables.clone())));
         }
-        self.live.added(name).or_else(|| schema(&*self.tables, name))
+        match self.live.added(name) {
+            Some(added) => Some(Arc::new(Described(added))),
+            None => schema(&*self.tables, name),
+        }
     }
 }
 

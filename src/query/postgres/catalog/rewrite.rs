@@ -1,5 +1,6 @@
 //! What is left to be rewritten of what clients ask, so that the engine understands it.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
@@ -7,11 +8,23 @@ use datafusion::sql::sqlparser::ast::{
     FunctionArguments, Ident, ObjectName, Statement, Value, visit_expressions_mut,
 };
 
+/// The JDBC driver knows types of arrays by the number of a function, which has its name here.
+const ARRAY_IN: (&str, &str) = ("'pg_catalog.array_in'::regproc", "'array_in'");
+
+/// Rewrites what would be lost once it is parsed.
+pub(super) fn of_drivers(sql: &str) -> Cow<'_, str> {
+    match sql.contains(ARRAY_IN.0) {
+        true => sql.replace(ARRAY_IN.0, ARRAY_IN.1).into(),
+        false => sql.into(),
+    }
+}
+
 /// Rewrites a statement in its place.
 pub(super) fn rewrite(statement: &mut Statement) {
     let visited = visit_expressions_mut(statement, |expression| {
         search_path(expression);
         computed_name(expression);
+        escape(expression);
         ControlFlow::<()>::Continue(())
     });
     debug_assert!(visited.is_continue(), "nothing breaks off");
@@ -41,8 +54,29 @@ fn computed_name(expression: &mut Expr) {
     };
     if is_number && matches!(**expr, Expr::Function(_)) {
         let argument = FunctionArg::Unnamed(FunctionArgExpr::Expr((**expr).clone()));
-        *expression = call("to_regclass", argument);
+        *expression = call("to_regclass", vec![argument]);
     }
+}
+
+/// `like pattern escape '/'`: the engine escapes by a backslash only.
+fn escape(expression: &mut Expr) {
+    let (Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. }) =
+        expression
+    else {
+        return;
+    };
+    let Some(Value::SingleQuotedString(letter)) = escape_char.as_ref().map(|it| &it.value) else {
+        return;
+    };
+    if letter != "\\" {
+        let text = |text: &str| {
+            let value = Value::SingleQuotedString(text.to_owned());
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value.into())))
+        };
+        let whole = FunctionArg::Unnamed(FunctionArgExpr::Expr((**pattern).clone()));
+        **pattern = call("replace", vec![whole, text(letter), text("\\")]);
+    }
+    *escape_char = None;
 }
 
 fn is_call(expression: &Expr, name: &str) -> bool {
@@ -51,12 +85,8 @@ fn is_call(expression: &Expr, name: &str) -> bool {
     last.is_some_and(|word| word.value.eq_ignore_ascii_case(name))
 }
 
-fn call(name: &str, argument: FunctionArg) -> Expr {
-    let list = FunctionArgumentList {
-        duplicate_treatment: None,
-        args: vec![argument],
-        clauses: Vec::new(),
-    };
+fn call(name: &str, args: Vec<FunctionArg>) -> Expr {
+    let list = FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() };
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
@@ -94,6 +124,7 @@ mod tests {
             "select cast(format('%I.%I', a, b) as regclass)",
             "select to_regclass(format('%I.%I', a, b))",
         );
+        check("select a like b escape '/'", r"select a like replace(b, '/', '\')");
         check("select c.oid::regclass", "select c.oid::regclass");
     }
 }
