@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Program, data_folder, json, json_args, number, run_to_end, text};
+use crate::support::{Program, data_folder, json, json_args, number, run_to_end};
 
 /// How often the program is killed while it makes views.
 const KILLS: usize = 6;
@@ -15,6 +15,10 @@ fn history(folder: &Path, calls: &str, seed: &str) {
         ["sim", "history", "--data-dir", &dir, "--days", "5", "--calls", calls, "--seed", seed];
     let disorder = ["--late-ppm", "20000", "--duplicate-ppm", "5000"];
     drop(run_to_end(&[&args[..], &disorder[..]].concat()).expect_success());
+}
+
+fn text<'a>(value: &'a serde_json::Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_else(|| panic!("{name} in {value}"))
 }
 
 /// Files below the views' folder whose names end so.
