@@ -66,6 +66,10 @@ fn one_of_each() -> Vec<(u64, crate::event::Event)> {
         "LineSampled",
         "CampaignCompleted",
         "PlatformStopped",
+        "CostBooked",
+        "LegReleased",
+        "PartyIdentified",
+        "AnswerReviewed",
     ];
     let examples = crate::event::examples();
     let find = |name: &str| examples.iter().find(|event| event.name() == name).cloned();

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, Statement, Value, visit_expressions_mut,
+    FunctionArguments, Ident, ObjectName, SelectItem, SetExpr, Statement, TableFactor, Value,
+    visit_expressions_mut,
 };
 
 /// The JDBC driver knows types of arrays by the number of a function, which has its name here.
@@ -25,6 +26,8 @@ pub(super) fn rewrite(statement: &mut Statement) {
         search_path(expression);
         computed_name(expression);
         escape(expression);
+        of_catalogue(expression);
+        options(expression);
         ControlFlow::<()>::Continue(())
     });
     debug_assert!(visited.is_continue(), "nothing breaks off");
@@ -69,14 +72,49 @@ fn escape(expression: &mut Expr) {
         return;
     };
     if letter != "\\" {
-        let text = |text: &str| {
-            let value = Value::SingleQuotedString(text.to_owned());
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value.into())))
-        };
+        let text = |text: &str| FunctionArg::Unnamed(FunctionArgExpr::Expr(text_of(text)));
         let whole = FunctionArg::Unnamed(FunctionArgExpr::Expr((**pattern).clone()));
         **pattern = call("replace", vec![whole, text(letter), text("\\")]);
     }
     *escape_char = None;
+}
+
+/// `(select … from pg_attrdef where …)`, a value from a table of the catalogue. No column here has
+/// a default or a sequence, so there is none. Of other tables there is one row, where the engine
+/// wants to see that there is no second: the greatest of one is itself.
+fn of_catalogue(expression: &mut Expr) {
+    let Expr::Subquery(query) = expression else { return };
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let Some(TableFactor::Table { name, .. }) = select.from.first().map(|from| &from.relation)
+    else {
+        return;
+    };
+    let name = name.0.last().and_then(|part| part.as_ident());
+    let name = name.map_or("", |word| word.value.as_str());
+    if matches!(name, "pg_attrdef" | "pg_sequence") {
+        let text = || FunctionArg::Unnamed(FunctionArgExpr::Expr(text_of("")));
+        *expression = call("nullif", vec![text(), text()]);
+    } else if let (
+        true,
+        [SelectItem::UnnamedExpr(only) | SelectItem::ExprWithAlias { expr: only, .. }],
+    ) = (name.starts_with("pg_"), select.projection.as_mut_slice())
+        && !["max", "min", "count", "array_agg", "string_agg"].iter().any(|it| is_call(only, it))
+    {
+        let value = FunctionArg::Unnamed(FunctionArgExpr::Expr(only.clone()));
+        *only = call("max", vec![value]);
+    }
+}
+
+/// `pg_class.reloptions`: no table here has any, nor a place for them.
+fn options(expression: &mut Expr) {
+    let Expr::CompoundIdentifier(parts) = expression else { return };
+    if parts.last().is_some_and(|word| word.value == "reloptions") {
+        *expression = Expr::Value(Value::Null.into());
+    }
+}
+
+fn text_of(text: &str) -> Expr {
+    Expr::Value(Value::SingleQuotedString(text.to_owned()).into())
 }
 
 fn is_call(expression: &Expr, name: &str) -> bool {
@@ -126,5 +164,15 @@ mod tests {
         );
         check("select a like b escape '/'", r"select a like replace(b, '/', '\')");
         check("select c.oid::regclass", "select c.oid::regclass");
+        check(
+            "select (select adbin from pg_catalog.pg_attrdef where adnum = a.attnum) from a",
+            "select nullif('', '') from a",
+        );
+        check(
+            "select (select collname from pg_catalog.pg_collation where oid = a.id) from a",
+            "select (select max(collname) from pg_catalog.pg_collation where oid = a.id) from a",
+        );
+        check("select (select x from calls) from a", "select (select x from calls) from a");
+        check("select pg_class.reloptions from pg_class", "select null from pg_class");
     }
 }
