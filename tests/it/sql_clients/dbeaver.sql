@@ -1,5 +1,5 @@
--- What DBeaver sends as it connects and as a schema is opened. Source: its
--- org.jkiss.dbeaver.ext.postgresql, release 24.
+-- Questions after those of DBeaver as it connects and as a schema is opened
+-- (org.jkiss.dbeaver.ext.postgresql); written from memory, not recorded.
 -- A line `-- ask NAME: COLUMNS [rows N]` begins a question: its columns (`*` any), and how many
 -- rows at least.
 

@@ -1,4 +1,5 @@
--- What Grafana's PostgreSQL data source sends. Source: its postgresMetaQuery.ts, release 11.
+-- Questions after those of Grafana's PostgreSQL data source (postgresMetaQuery.ts); written from
+-- memory, not recorded.
 -- A line `-- ask NAME: COLUMNS [rows N]` begins a question: its columns, and how many rows at least.
 
 -- ask health: ? rows 1

@@ -1,5 +1,5 @@
--- What Metabase sends by way of the PostgreSQL JDBC driver. Sources: its postgres.clj and
--- sql_jdbc/sync, release 50; the driver's PgConnection and PgDatabaseMetaData, release 42.7.
+-- Questions after those that Metabase sends by way of the PostgreSQL JDBC driver (postgres.clj,
+-- sql_jdbc/sync; PgConnection, PgDatabaseMetaData); written from memory, not recorded.
 -- A line `-- ask NAME: COLUMNS [rows N]` begins a question: its columns, and how many rows at least.
 
 -- ask float_digits:
