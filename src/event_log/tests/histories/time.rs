@@ -130,6 +130,8 @@ impl Times {
 
     /// What is said of finished segments is true, and none was sealed before its time.
     fn compare_parts(&mut self, log: &EmbeddedLog, found: &[Recorded], options: &LogOptions) {
+        // The log was opened with these, and its keeper may have sealed since.
+        self.by_bytes |= options.seal_after_bytes.is_some();
         let time_of = |end: u64| found[usize::try_from(end - 1).expect("small")].recorded_at;
         let is_old = |part: &SealedPart| {
             let age = i64::try_from(SEAL_AGE.as_micros()).expect("small");
@@ -149,7 +151,6 @@ impl Times {
                 }
             }
         }
-        self.by_bytes |= options.seal_after_bytes.is_some();
     }
 
     /// `$maxAge` hides what is older by the clock, and nothing else.
