@@ -129,6 +129,16 @@ macro_rules! catalog {
                     .expect("plain structs always serialise")
             }
 
+            /// Reads the fields straight from JSON, where they are of the present version.
+            pub(super) fn read(name: &str, version: u16, fields: &[u8]) -> Option<Self> {
+                match (name, version) {
+                    $(($name, $version) => {
+                        serde_json::from_slice(fields).ok().map(Self::$variant)
+                    })*
+                    _ => None,
+                }
+            }
+
             /// Reads the fields of the present version.
             pub(super) fn decode(name: &str, fields: Value) -> Result<Self, serde_json::Error> {
                 match name {
