@@ -1,8 +1,9 @@
 //! Views on disk: Parquet files in a folder for each definition, and a manifest for each view.
 //!
 //! In: rows by window. Out: files below `projections/`, and what the manifest names. Invariants:
-//! what the manifest names is complete, because files are written beside, synced, renamed, and
-//! named only then; a file's name carries the hash of what is in it, so one that is named never
+//! what the manifest names is complete, because files are written beside, renamed, and named only
+//! then; nothing is synced, as the log has everything: what a power cut takes away is found by
+//! its hash at the next look and made again; a file's name carries the hash of what is in it, so one that is named never
 //! changes; so a kill at any moment leaves the view as it was, with files nobody names, which
 //! the next change removes. A definition that is still being built has a manifest of its own in
 //! its folder, and takes over by one rename. One process writes at a time; a second one waits.
@@ -206,7 +207,8 @@ impl Store {
         self.replace(&folder, SHADOW, &text)
     }
 
-    /// Beside, synced, renamed, the folder synced.
+    /// Written beside, then renamed, so that a kill leaves the old file or the new one. Not
+    /// synced: what a power cut takes is found by its hash, and made again from the log.
     fn replace(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         std::fs::create_dir_all(folder).map_err(io_error("create", folder))?;
         let path = folder.join(name);
@@ -217,12 +219,8 @@ impl Store {
         file.write_all(half).map_err(io_error("write", &beside))?;
         self.step("write", &beside)?;
         file.write_all(rest).map_err(io_error("write", &beside))?;
-        self.step("sync", &beside)?;
-        file.sync_all().map_err(io_error("sync", &beside))?;
         self.step("rename", &beside)?;
-        std::fs::rename(&beside, &path).map_err(io_error("rename", &beside))?;
-        self.step("sync", folder)?;
-        File::open(folder).and_then(|it| it.sync_all()).map_err(io_error("sync", folder))
+        std::fs::rename(&beside, &path).map_err(io_error("rename", &beside))
     }
 
     /// What cannot be removed now is removed next time.
