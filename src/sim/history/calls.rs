@@ -248,6 +248,7 @@ impl Stage<'_> {
         match event {
             Event::AttemptEnded(fact) => {
                 self.report.contacts += u64::from(fact.disposition == Disposition::AnsweredHuman);
+                self.follows_up(serial, &fact);
                 if let Some(number) = self.calls.get(&serial).map(|talking| talking.campaign) {
                     self.attempt_over(number, fact.lead_id);
                 }
@@ -268,6 +269,7 @@ impl Stage<'_> {
     /// A meeting was agreed to; some become sales, which the office records afterwards.
     fn meeting(&mut self, serial: u64, fact: CommitmentMade) {
         self.report.appointments += 1;
+        self.confirms(serial, &fact);
         let buys = self.calls.get(&serial).map(|talking| talking.mind);
         if buys != Some(Mind::Agrees { buys: true }) {
             return;
@@ -568,6 +570,11 @@ impl Stage<'_> {
 }
 
 impl Talking {
+    /// The number of its campaign.
+    pub(super) const fn campaign(&self) -> usize {
+        self.campaign
+    }
+
     fn answered(&mut self, leg_id: LegId, now: Timestamp) {
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.answered = Some(now);
