@@ -154,11 +154,11 @@ steps = (
     weekly.join(shown, on="cohort")
     .unpivot(
         on=list(STEPS), index=["cohort", "size", "weeks_since"], variable_name="step",
-        value_name="leads",
+        value_name="count",
     )
-    .filter(pl.col("leads") > 0)
+    .filter(pl.col("count") > 0)
     .with_columns(
-        (pl.col("leads") / pl.col("size")).alias("share"),
+        (pl.col("count") / pl.col("size")).alias("share"),
         pl.col("step").replace_strict(STEPS),
         pl.format("{} ({})", pl.col("cohort").dt.strftime("%m-%d"), pl.col("size")).alias("label"),
     )
@@ -173,7 +173,7 @@ bars = (
             "weeks_since:O", title="week 第几周", scale=alt.Scale(scheme="viridis", reverse=True)
         ),
         order=alt.Order("weeks_since:Q"),
-        row=alt.Row("label:N", title=None, header=alt.Header(labelAngle=0, labelAlign="left")),
+        row=alt.Row("label:N", title=None, header=alt.Header(labelOrient="top", labelAnchor="start")),
     )
     .properties(width=420, height=alt.Step(18))
 )

@@ -27,7 +27,7 @@ people as (
         *
     from portrait.subjects
     cross join newest
-    where portrait.subjects.last_call_at is not null
+    where last_call_at is not null
 ),
 bands as (
     select
