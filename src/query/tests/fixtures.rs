@@ -5,10 +5,6 @@
 //! `expected.csv`: every row that must come out, in the order of the key, with the columns that
 //! are looked at. An empty cell is null, and a column `note` is for the reader.
 
-use std::sync::Arc;
-
-use datafusion::datasource::MemTable;
-
 use super::kpi::{csv_rows, fixture_table, source};
 use super::*;
 use crate::projection::tables::Tables;
@@ -32,10 +28,7 @@ async fn session(folder: &Path) -> datafusion::prelude::SessionContext {
     for view in views {
         // What it reads is not in this folder.
         let Ok(frame) = context.sql(&view.sql).await else { continue };
-        let schema = Arc::new(frame.schema().as_arrow().clone());
-        let batches = frame.collect().await.unwrap_or_else(|it| panic!("{}: {it}", view.table()));
-        let rows = MemTable::try_new(schema, vec![batches]).expect("a table");
-        drop(context.register_table(sql::table_of(&view), Arc::new(rows)).expect("a table"));
+        drop(context.register_table(sql::table_of(&view), frame.into_view()).expect("a table"));
     }
     context
 }

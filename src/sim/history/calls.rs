@@ -71,7 +71,7 @@ struct Leg {
 /// A call and the people in it.
 pub(super) struct Talking {
     call: Call,
-    campaign: usize,
+    pub(super) campaign: usize,
     reach: Reach,
     mind: Mind,
     plan: VecDeque<Act>,
@@ -315,8 +315,7 @@ impl Stage<'_> {
             return;
         }
         let at = self.now.plus(span(&mut self.world_rng, &REVIEW_AFTER_MS));
-        let reviewed_by = "quality".to_owned();
-        let call_id = fact.call_id;
+        let (call_id, reviewed_by) = (fact.call_id, "quality".to_owned());
         let review = AnswerReviewed { call_id, campaign_id, answered_by, reviewed_by };
         self.later(at, Draft::new(review, at, "office"));
     }
@@ -570,11 +569,6 @@ impl Stage<'_> {
 }
 
 impl Talking {
-    /// The number of its campaign.
-    pub(super) const fn campaign(&self) -> usize {
-        self.campaign
-    }
-
     fn answered(&mut self, leg_id: LegId, now: Timestamp) {
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.answered = Some(now);

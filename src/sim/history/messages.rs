@@ -120,7 +120,7 @@ impl Stage<'_> {
             [(MessageChannel::WeChat, 9), (MessageChannel::Sms, 10), (MessageChannel::AppPush, 1)];
         const ELSEWHERE: [(MessageChannel, u64); 3] =
             [(MessageChannel::Sms, 14), (MessageChannel::Email, 5), (MessageChannel::WebChat, 1)];
-        let Some(campaign) = self.calls.get(&serial).map(|talking| talking.campaign()) else {
+        let Some(campaign) = self.calls.get(&serial).map(|talking| talking.campaign) else {
             return;
         };
         let person = self.leads.get(&lead_id).and_then(|place| self.people.get(*place));

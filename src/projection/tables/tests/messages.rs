@@ -1,7 +1,7 @@
 //! Messages, and what an attempt keeps of its lead.
 
 use super::*;
-use crate::base::{Millis, SubjectId};
+use crate::base::{MessageId, Millis, SubjectId};
 use crate::event::{
     LeadImported, MessageChannel, MessageDelivered, MessageFailed, MessageReceived, MessageSent,
     examples,
@@ -87,7 +87,7 @@ fn an_answer_is_a_message_of_its_own_and_marks_the_one_it_answers() {
     assert_eq!(tables.leads.get(0).map(|row| row.is_opted_out), Some(false));
     // The first answer counts, also where it is recorded last.
     let late = MessageReceived {
-        message_id: crate::base::MessageId(uuid::Uuid::from_u128(9)),
+        message_id: MessageId(uuid::Uuid::from_u128(9)),
         ..match received("thanks") {
             Event::MessageReceived(fact) => fact,
             _ => unreachable!("an answer"),
