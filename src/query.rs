@@ -52,7 +52,7 @@ use self::limits::Desk;
 pub use self::limits::{Limits, Rows};
 pub use self::params::Params;
 pub use self::reference::markdown;
-pub use self::saved::{Kpi, Param, SavedQuery, saved_queries};
+pub use self::saved::{Kpi, Param, SavedQuery, check_queries, saved_queries};
 pub use self::session::{Prepared, Running, Session};
 use self::snapshot::Past;
 use crate::base::Timestamp;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Common, Format, output, sql};
 use crate::projection::sql::{self as views, Refreshed, VerifyReport};
+use crate::query::check_queries;
 use crate::runtime::Config;
 
 /// What `projections` takes.
@@ -21,11 +22,12 @@ enum Command {
     /// than 0 where one is refused or fails.
     #[command(alias = "list")]
     Status,
-    /// Read the views' files and plan each, without a log: every mistake with file and line.
+    /// Read the files of views and saved questions and plan each, without a log: every mistake
+    /// with file and line.
     Check,
-    /// Ask what the views' files say must hold for their rows.
+    /// Ask what the files of views and saved questions say must hold for their rows.
     Test {
-        /// One view, by `name` or `layer.name`; without it all.
+        /// One view, by `name` or `layer.name`, or one saved question; without it all.
         name: Option<String>,
     },
     /// Make views again from position zero.
@@ -82,7 +84,11 @@ async fn status(common: &Common, config: &Config) -> anyhow::Result<ExitCode> {
 /// Every mistake of every file.
 fn check(common: &Common) -> anyhow::Result<ExitCode> {
     let views = views::views();
-    let refused: Vec<_> = views.iter().filter_map(views::View::refused).collect();
+    let mut refused: Vec<_> = views.iter().filter_map(views::View::refused).collect();
+    let refused_views = refused.len();
+    let (questions, wrong) = check_queries();
+    let wrong_questions = wrong.len();
+    refused.extend(wrong);
     if common.format == Format::Json {
         let mistakes = refused.iter().flat_map(|refused| {
             refused.mistakes.iter().map(|mistake| {
@@ -100,14 +106,16 @@ fn check(common: &Common) -> anyhow::Result<ExitCode> {
                 output::line(format!("{}:{}: {}", refused.file, mistake.line, mistake.problem))?;
             }
         }
-        output::line(format!("{} views, {} refused", views.len(), refused.len()))?;
+        output::line(format!("{questions} saved questions, {wrong_questions} wrong"))?;
+        output::line(format!("{} views, {refused_views} refused", views.len()))?;
     }
     Ok(code(refused.is_empty()))
 }
 
 async fn test(common: &Common, config: &Config, name: Option<&str>) -> anyhow::Result<ExitCode> {
     let engine = sql::engine(config).await?;
-    let outcomes = engine.test_views(name).await?;
+    let mut outcomes = engine.test_views(name).await?;
+    outcomes.extend(engine.test_queries(name).await?);
     if common.format == Format::Json {
         let outcomes = outcomes.iter().map(|outcome| {
             json!({

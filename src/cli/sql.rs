@@ -28,7 +28,7 @@ use crate::runtime::{Config, read_log};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Tables: events, campaigns, leads, attempts, legs, turns, intent_tags, \
 commitments, decisions, decision_candidates, compliance_checks, do_not_call, agent_states, \
-carrier_states, line_samples; live.*; operational.*, funnel.*, strategic.*; system.projections, \
+carrier_states, line_samples, messages; live.*; operational.*, funnel.*, strategic.*; system.projections, \
 system.columns. docs/sql.md says what is in them.")]
 pub(crate) struct Args {
     /// The question, or `-` to read statements from standard input, each ended by `;`. Without
