@@ -70,7 +70,7 @@ async fn status(common: &Common, config: &Config) -> anyhow::Result<ExitCode> {
     let answer = engine
         .ask(
             "select layer, name, state, since, upper, lag, windows, dirty_windows, files, rows, \
-             rows_in, reduction_ppm, bytes, last_error, note \
+             rows_in, reduction_ppm, bytes, last_error, note, stored_at, store_error \
              from system.projections order by layer, name",
         )
         .await?;

@@ -101,12 +101,17 @@ pub(super) fn read(path: &Path) -> Result<Option<Manifest>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error("read", path)(error)),
     };
-    let manifest: Result<Manifest, _> = serde_json::from_slice(&text);
+    parse(path, &text).map(Some)
+}
+
+/// Reads the text of a manifest.
+pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Manifest, StoreError> {
+    let manifest: Result<Manifest, _> = serde_json::from_slice(text);
     let manifest =
         manifest.map_err(|source| StoreError::Manifest { path: path.to_owned(), source })?;
     if manifest.format != FORMAT {
         let (path, format) = (path.to_owned(), manifest.format);
         return Err(StoreError::Format { path, format });
     }
-    Ok(Some(manifest))
+    Ok(manifest)
 }
