@@ -2,11 +2,15 @@
 
 use std::process::ExitCode;
 
+#[cfg(feature = "s3")]
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::{Common, Format, output, sql};
 use crate::projection::sql::{self as views, Refreshed, VerifyReport};
 use crate::runtime::Config;
+#[cfg(feature = "s3")]
+use crate::runtime::clock::SystemClock;
 
 /// What `projections` takes.
 #[derive(Debug, clap::Args)]
@@ -33,6 +37,10 @@ enum Command {
         /// One view, by `name` or `layer.name`; without it all.
         name: Option<String>,
     },
+    /// Bring every view up to the log's head, and its copy in `projections.store` up to it. A
+    /// platform that runs does so by itself.
+    #[cfg(feature = "s3")]
+    Upload,
     /// Make every view again in memory and compare with what is stored, byte by byte.
     Verify,
 }
@@ -47,6 +55,8 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Check => check(common),
         Command::Status => runtime.block_on(status(common, &config)),
+        #[cfg(feature = "s3")]
+        Command::Upload => runtime.block_on(upload(common, &config)),
         Command::Test { name } => runtime.block_on(test(common, &config, name.as_deref())),
         Command::Rebuild { name } => {
             let reader = runtime.block_on(sql::reader(&config))?;
@@ -136,6 +146,38 @@ async fn test(common: &Common, config: &Config, name: Option<&str>) -> anyhow::R
 
 const fn views_hold(outcome: &crate::query::DataTestOutcome) -> bool {
     outcome.holds()
+}
+
+#[cfg(feature = "s3")]
+async fn upload(common: &Common, config: &Config) -> anyhow::Result<ExitCode> {
+    let place = config.projections.place().context(
+        "find the store: there is none; set `store` in [projections] to s3://bucket/prefix",
+    )?;
+    let objects = place.objects().context("use projections.store")?;
+    let store = objects.name.clone();
+    let engine = sql::engine(config).await?;
+    let uploaded = engine.upload(objects, &SystemClock::new()).await?;
+    if common.format == Format::Json {
+        let errors =
+            uploaded.errors.iter().map(|(view, error)| json!({"view": view, "error": error}));
+        output::json(&json!({
+            "store": store,
+            "views": uploaded.current,
+            "stored_objects": uploaded.stored,
+            "stored_bytes": uploaded.bytes,
+            "removed_objects": uploaded.removed,
+            "errors": errors.collect::<Vec<Value>>(),
+        }))?;
+    } else {
+        for (view, error) in &uploaded.errors {
+            output::line(format!("{view}: {error}"))?;
+        }
+        output::line(format!(
+            "{} views are in {store}; {} objects of {} bytes stored, {} removed",
+            uploaded.current, uploaded.stored, uploaded.bytes, uploaded.removed
+        ))?;
+    }
+    Ok(code(uploaded.errors.is_empty()))
 }
 
 fn rebuilt(common: &Common, refreshed: &[Refreshed]) -> anyhow::Result<ExitCode> {

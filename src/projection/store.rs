@@ -25,8 +25,8 @@ use std::time::SystemTime;
 use datafusion::arrow::record_batch::RecordBatch;
 
 pub(crate) use self::file::{Encoded, decode, encode};
-pub(crate) use self::manifest::{Manifest, StoredFile, StoredWindow};
-pub(crate) use self::mirror::{Copied, Copies};
+pub(crate) use self::manifest::{Manifest, StoredColumn, StoredFile, StoredWindow};
+pub(crate) use self::mirror::Copies;
 #[cfg(feature = "s3")]
 pub(crate) use self::mirror::{Mirror, Passed};
 use super::view::View;
@@ -361,6 +361,20 @@ impl Store {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(io_error("lock", &path)(error)),
         }
+    }
+
+    /// The same, waiting for another process where there is one.
+    #[cfg(feature = "s3")]
+    pub(crate) async fn lock_mirror(&self) -> Result<File, StoreError> {
+        let path = self.folder.join("store.lock");
+        let locked = tokio::task::spawn_blocking(move || {
+            let file = File::create(&path).map_err(io_error("create", &path))?;
+            file.lock().map_err(io_error("lock", &path))?;
+            Ok(file)
+        });
+        locked
+            .await
+            .unwrap_or_else(|error| Err(io_error("lock", &self.folder)(io::Error::other(error))))
     }
 
     /// Why the last refresh of a view failed; nothing where it did not.

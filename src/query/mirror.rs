@@ -10,6 +10,7 @@ use crate::projection::sql::ViewStatus;
 
 impl Engine {
     /// Says in which store copies of the views are kept, by whichever process.
+    #[cfg(feature = "s3")]
     pub fn expect_copies(&self, place: &str) {
         self.store.copies().configure(place);
         self.store.look_at_copies();
@@ -34,7 +35,8 @@ mod keeping {
     use super::super::{Engine, Error};
     use crate::base::Clock;
     use crate::event_log::Objects;
-    use crate::projection::store::{Mirror, Store};
+    use crate::projection::sql;
+    use crate::projection::store::{Mirror, Passed, Store};
 
     /// From a first failure to the next attempt; from each further one, twice as long.
     const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -75,6 +77,23 @@ mod keeping {
             let mirror = self.store.mirror(objects);
             drop(thread.spawn(keep(self.store.clone(), mirror, every, clock)));
             Ok(Mirroring { thread: Some(thread) })
+        }
+    }
+
+    impl Engine {
+        /// Brings the copy of every view in a store up to what is on the disk, once.
+        ///
+        /// # Errors
+        /// Where no other process can be kept from it. What fails besides is in the answer.
+        pub(crate) async fn upload(
+            &self,
+            objects: Objects,
+            clock: &dyn Clock,
+        ) -> Result<Passed, Error> {
+            let lock = self.store.lock_mirror().await.map_err(sql::Error::from)?;
+            let passed = self.store.mirror(objects).pass(clock.now()).await;
+            drop(lock);
+            Ok(passed)
         }
     }
 

@@ -98,7 +98,8 @@ impl Copies {
         if shown.is_kept_here || shown.place.is_none() {
             return;
         }
-        let known = remembered(projections).filter(|known| Some(&known.place) == shown.place.as_ref());
+        let known =
+            remembered(projections).filter(|known| Some(&known.place) == shown.place.as_ref());
         shown.views = known.unwrap_or_default().views;
     }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use super::super::manifest::{self, Manifest, StoredFile};
 use super::super::{MANIFEST, StoreError, io_error, names};
-use super::{Copied, Copies, FORMAT, Known, MEMORY, Object, remembered};
+use super::{Copied, Copies, FORMAT, Known, MEMORY, Object};
 use crate::base::{Millis, Timestamp};
 use crate::event_log::{Objects, StoreUnavailable};
 
@@ -90,6 +90,10 @@ pub(crate) struct Mirror {
     known: Known,
     /// When the store was asked what it has; nothing where that has to be done.
     looked: Option<Timestamp>,
+    /// BLAKE3 of what was written down last.
+    written: Option<blake3::Hash>,
+    /// Views of which something was named in this pass.
+    noted: BTreeSet<String>,
     #[cfg(test)]
     pub(super) steps: super::super::steps::Steps,
 }
@@ -97,20 +101,41 @@ pub(crate) struct Mirror {
 impl Mirror {
     /// A mirror of a folder `projections`. Asks the store nothing yet.
     pub(crate) fn new(projections: &Path, objects: Objects, copies: Copies) -> Self {
-        let fresh = || Known { place: objects.place.clone(), ..Known::default() };
-        let known = remembered(projections);
-        let known = known.filter(|it| it.format == FORMAT && it.place == objects.place);
-        let known = known.unwrap_or_else(fresh);
-        copies.show(&known);
-        Self {
+        let mut mirror = Self {
             projections: projections.to_owned(),
+            known: Known { place: objects.place.clone(), ..Known::default() },
             objects,
             copies,
-            known,
             looked: None,
+            written: None,
+            noted: BTreeSet::new(),
             #[cfg(test)]
             steps: super::super::steps::Steps::default(),
+        };
+        mirror.recall();
+        mirror.copies.show(&mirror.known);
+        mirror
+    }
+
+    #[cfg(test)]
+    pub(super) const fn copies(&self) -> &Copies {
+        &self.copies
+    }
+
+    /// Takes over what was written down, where another process wrote it.
+    fn recall(&mut self) {
+        let Ok(text) = std::fs::read(self.projections.join(MEMORY)) else { return };
+        let written = blake3::hash(&text);
+        if self.written == Some(written) {
+            return;
         }
+        let known = serde_json::from_slice(&text).ok();
+        let known =
+            known.filter(|it: &Known| it.format == FORMAT && it.place == self.objects.place);
+        if let Some(known) = known {
+            self.known = known;
+        }
+        (self.written, self.looked) = (Some(written), None);
     }
 
     /// What a test may let fail, as a store that is gone would.
@@ -133,6 +158,8 @@ impl Mirror {
     /// in [`Copies`].
     pub(crate) async fn pass(&mut self, now: Timestamp) -> Passed {
         let mut passed = Passed::default();
+        self.recall();
+        self.noted.clear();
         let places = self.places();
         let is_old = self.looked.is_none_or(|looked| now.since(looked) >= LOOK_EVERY);
         let mut down = None;
@@ -188,7 +215,8 @@ impl Mirror {
         let mut before = std::mem::take(&mut self.known.objects);
         for object in listed.into_iter().filter(|object| is_of_views(&object.path)) {
             let known = before.remove(&object.path).unwrap_or_default();
-            let is_same = known.bytes == object.bytes && known.stamp.as_ref() == Some(&object.stamp);
+            let is_same =
+                known.bytes == object.bytes && known.stamp.as_ref() == Some(&object.stamp);
             let known = match is_same {
                 true => known,
                 false => Object {
@@ -215,8 +243,12 @@ impl Mirror {
         tracing::warn!(store, path, what, "an object of the views is stored again");
         let mut parts = path.splitn(3, '/');
         let view = [parts.next(), parts.next()].map(Option::unwrap_or_default).join(".");
-        let note = format!("{bucket}/{path}: {what}; stored again");
-        self.known.views.entry(view).or_default().note = Some(note);
+        let mut note = format!("{bucket}/{path}: {what}; stored again");
+        let copied = self.known.views.entry(view.clone()).or_default();
+        if !self.noted.insert(view) {
+            note = copied.note.take().map_or(note.clone(), |before| format!("{before}; {note}"));
+        }
+        copied.note = Some(note);
     }
 
     async fn bring_up(
@@ -348,9 +380,9 @@ impl Mirror {
             _ if is_same => None,
             Err(_) => Some("it was no manifest of a view"),
             Ok(manifest) if manifest.view != view => Some("it was the manifest of another view"),
-            Ok(_) => object.before.filter(|before| *before != found).map(|_| {
-                "somebody else had written it: one prefix is for the views of one platform"
-            }),
+            Ok(_) => object.before.filter(|before| *before != found).map(
+                |_| "somebody else had written it: one prefix is for the views of one platform",
+            ),
         };
         if let Some(wrong) = wrong {
             self.note(key, wrong);
@@ -407,12 +439,14 @@ impl Mirror {
         self.known.format = FORMAT;
         let path = self.projections.join(MEMORY);
         let beside = self.projections.join(format!("{MEMORY}.tmp"));
-        let written = serde_json::to_vec(&self.known)
-            .map_err(io::Error::from)
-            .and_then(|text| std::fs::write(&beside, text))
-            .and_then(|()| std::fs::rename(&beside, &path));
-        if let Err(error) = written {
-            tracing::debug!(%error, "what the store has is not written down");
+        let text = serde_json::to_vec(&self.known).unwrap_or_default();
+        let written = blake3::hash(&text);
+        if self.written == Some(written) {
+            return;
+        }
+        match std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, &path)) {
+            Ok(()) => self.written = Some(written),
+            Err(error) => tracing::debug!(%error, "what the store has is not written down"),
         }
     }
 }
