@@ -88,6 +88,7 @@ impl Copies {
     }
 
     /// Says which store is configured.
+    #[cfg(feature = "s3")]
     pub(crate) fn configure(&self, place: &str) {
         self.shown().place = Some(place.to_owned());
     }

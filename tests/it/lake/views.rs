@@ -11,7 +11,7 @@ use super::{KEY, SECRET, files_of, serve_at};
 use crate::support::{Finished, Program, data_folder, number};
 
 /// How often the program is killed while it fills the store.
-const KILLS: usize = 5;
+const KILLS: usize = 4;
 
 /// A data folder with a history, and a configuration with a store for its views.
 struct Home {
@@ -30,7 +30,7 @@ impl Home {
         );
         std::fs::write(folder.path().join("ledgerline.toml"), text).expect("written");
         let home = Self { folder, bucket };
-        let history = ["sim", "history", "--days=5", "--calls=1500", "--seed=5"];
+        let history = ["sim", "history", "--days=5", "--calls=300", "--seed=5"];
         drop(home.run(&history).expect_success());
         home
     }
