@@ -21,6 +21,7 @@ mod follow;
 mod gate;
 mod head;
 mod limits;
+mod mirror;
 mod params;
 #[cfg(feature = "sql-servers")]
 pub mod postgres;
@@ -50,6 +51,8 @@ use self::follow::Follower;
 use self::head::{Head, Published, Shown};
 use self::limits::Desk;
 pub use self::limits::{Limits, Rows};
+#[cfg(feature = "s3")]
+pub use self::mirror::Mirroring;
 pub use self::params::Params;
 pub use self::reference::markdown;
 pub use self::saved::{Kpi, Param, SavedQuery, check_queries, saved_queries};
@@ -388,7 +391,7 @@ impl Engine {
     /// See [`Error`].
     pub async fn status(&self) -> Result<Vec<ViewStatus>, Error> {
         let tables = self.head.load().tables.clone();
-        Ok(self.shown.load().status_at(&tables))
+        Ok(self.with_copies(self.shown.load().status_at(&tables)))
     }
 
     async fn answer(

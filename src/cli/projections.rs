@@ -2,12 +2,16 @@
 
 use std::process::ExitCode;
 
+#[cfg(feature = "s3")]
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::{Common, Format, output, sql};
 use crate::projection::sql::{self as views, Refreshed, VerifyReport};
 use crate::query::check_queries;
 use crate::runtime::Config;
+#[cfg(feature = "s3")]
+use crate::runtime::clock::SystemClock;
 
 /// What `projections` takes.
 #[derive(Debug, clap::Args)]
@@ -35,6 +39,10 @@ enum Command {
         /// One view, by `name` or `layer.name`; without it all.
         name: Option<String>,
     },
+    /// Bring every view up to the log's head, and its copy in `projections.store` up to it. A
+    /// platform that runs does so by itself.
+    #[cfg(feature = "s3")]
+    Upload,
     /// Make every view again in memory and compare with what is stored, byte by byte.
     Verify,
 }
@@ -49,6 +57,8 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Check => check(common),
         Command::Status => runtime.block_on(status(common, &config)),
+        #[cfg(feature = "s3")]
+        Command::Upload => runtime.block_on(upload(common, &config)),
         Command::Test { name } => runtime.block_on(test(common, &config, name.as_deref())),
         Command::Rebuild { name } => {
             let reader = runtime.block_on(sql::reader(&config))?;
@@ -72,7 +82,7 @@ async fn status(common: &Common, config: &Config) -> anyhow::Result<ExitCode> {
     let answer = engine
         .ask(
             "select layer, name, state, since, upper, lag, windows, dirty_windows, files, rows, \
-             rows_in, reduction_ppm, bytes, last_error, note \
+             rows_in, reduction_ppm, bytes, last_error, note, stored_at, store_error \
              from system.projections order by layer, name",
         )
         .await?;
@@ -144,6 +154,38 @@ async fn test(common: &Common, config: &Config, name: Option<&str>) -> anyhow::R
 
 const fn views_hold(outcome: &crate::query::DataTestOutcome) -> bool {
     outcome.holds()
+}
+
+#[cfg(feature = "s3")]
+async fn upload(common: &Common, config: &Config) -> anyhow::Result<ExitCode> {
+    let place = config.projections.place().context(
+        "find the store: there is none; set `store` in [projections] to s3://bucket/prefix",
+    )?;
+    let objects = place.objects().context("use projections.store")?;
+    let store = objects.name.clone();
+    let engine = sql::engine(config).await?;
+    let uploaded = engine.upload(objects, &SystemClock::new()).await?;
+    if common.format == Format::Json {
+        let errors =
+            uploaded.errors.iter().map(|(view, error)| json!({"view": view, "error": error}));
+        output::json(&json!({
+            "store": store,
+            "views": uploaded.current,
+            "stored_objects": uploaded.stored,
+            "stored_bytes": uploaded.bytes,
+            "removed_objects": uploaded.removed,
+            "errors": errors.collect::<Vec<Value>>(),
+        }))?;
+    } else {
+        for (view, error) in &uploaded.errors {
+            output::line(format!("{view}: {error}"))?;
+        }
+        output::line(format!(
+            "{} views are in {store}; {} objects of {} bytes stored, {} removed",
+            uploaded.current, uploaded.stored, uploaded.bytes, uploaded.removed
+        ))?;
+    }
+    Ok(code(uploaded.errors.is_empty()))
 }
 
 fn rebuilt(common: &Common, refreshed: &[Refreshed]) -> anyhow::Result<ExitCode> {

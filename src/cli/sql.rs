@@ -62,7 +62,12 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
 
 /// The engine over the log that is configured.
 pub(super) async fn engine(config: &Config) -> anyhow::Result<Engine> {
-    Ok(Box::pin(Engine::over(reader(config).await?, &config.data_dir)).await?)
+    let engine = Box::pin(Engine::over(reader(config).await?, &config.data_dir)).await?;
+    #[cfg(feature = "s3")]
+    if let Some(place) = config.projections.place() {
+        engine.expect_copies(&place.objects().context("use projections.store")?.place);
+    }
+    Ok(engine)
 }
 
 /// The log that is configured.

@@ -12,6 +12,7 @@
 
 mod file;
 mod manifest;
+mod mirror;
 #[cfg(test)]
 pub(crate) mod steps;
 
@@ -25,7 +26,10 @@ use std::time::SystemTime;
 use datafusion::arrow::record_batch::RecordBatch;
 
 pub(crate) use self::file::{Encoded, decode, encode};
-pub(crate) use self::manifest::{Manifest, StoredFile, StoredWindow};
+pub(crate) use self::manifest::{Manifest, StoredColumn, StoredFile, StoredWindow};
+pub(crate) use self::mirror::Copies;
+#[cfg(feature = "s3")]
+pub(crate) use self::mirror::{Mirror, Passed};
 use super::view::View;
 use crate::base::Timestamp;
 
@@ -89,6 +93,8 @@ pub(crate) struct Store {
     compared: Compared,
     /// When each view was refreshed last by this process.
     refreshed: Arc<Mutex<BTreeMap<String, Timestamp>>>,
+    /// How far the copies in an object store are.
+    copies: Copies,
     #[cfg(test)]
     steps: steps::Steps,
 }
@@ -100,6 +106,7 @@ impl Store {
             folder: data_dir.join("projections"),
             compared: Compared::default(),
             refreshed: Arc::default(),
+            copies: Copies::default(),
             #[cfg(test)]
             steps: steps::Steps::default(),
         }
@@ -322,6 +329,50 @@ impl Store {
     pub(crate) fn note_refresh(&self, view: &View, now: Timestamp) {
         let mut refreshed = self.refreshed.lock().unwrap_or_else(PoisonError::into_inner);
         refreshed.insert(view.table(), now);
+    }
+
+    /// How far the copies in an object store are.
+    pub(crate) const fn copies(&self) -> &Copies {
+        &self.copies
+    }
+
+    /// Takes over what another process wrote down of them.
+    pub(crate) fn look_at_copies(&self) {
+        self.copies.look(&self.folder);
+    }
+
+    /// Keeps a copy of the views in an object store.
+    #[cfg(feature = "s3")]
+    pub(crate) fn mirror(&self, objects: crate::event_log::Objects) -> Mirror {
+        Mirror::new(&self.folder, objects, self.copies.clone())
+    }
+
+    /// Takes the right to write to the object store, where no other process has it: closing the
+    /// file gives it back.
+    #[cfg(feature = "s3")]
+    pub(crate) fn try_lock_mirror(&self) -> Result<Option<File>, StoreError> {
+        let path = self.folder.join("store.lock");
+        let opened = std::fs::create_dir_all(&self.folder).and_then(|()| File::create(&path));
+        let file = opened.map_err(io_error("create", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(io_error("lock", &path)(error)),
+        }
+    }
+
+    /// The same, waiting for another process where there is one.
+    #[cfg(feature = "s3")]
+    pub(crate) async fn lock_mirror(&self) -> Result<File, StoreError> {
+        let path = self.folder.join("store.lock");
+        let locked = tokio::task::spawn_blocking(move || {
+            let file = File::create(&path).map_err(io_error("create", &path))?;
+            file.lock().map_err(io_error("lock", &path))?;
+            Ok(file)
+        });
+        locked
+            .await
+            .unwrap_or_else(|error| Err(io_error("lock", &self.folder)(io::Error::other(error))))
     }
 
     /// Why the last refresh of a view failed; nothing where it did not.

@@ -218,7 +218,8 @@ impl Engine {
             .with_runtime_env(environment)
             .build();
         let context = SessionContext::new_with_state(state);
-        register::system(&context, &shown.status_at(&head.tables))?;
+        let status = self.with_copies(shown.status_at(&head.tables));
+        register::system(&context, &status)?;
         Ok(Snapshot { position: head.tables.position(), context })
     }
 

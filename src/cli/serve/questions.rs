@@ -1,5 +1,7 @@
 //! Everything that answers SQL beside a platform that runs: one engine, several doors.
 
+#[cfg(all(feature = "analytics", feature = "s3"))]
+use anyhow::Context as _;
 use axum::Router;
 
 use crate::runtime::{Config, Platform};
@@ -23,6 +25,8 @@ pub(super) struct Questions {
 
 /// Answers as long as this lives.
 pub(super) struct Answering {
+    #[cfg(all(feature = "analytics", feature = "s3"))]
+    _mirroring: Option<crate::query::Mirroring>,
     #[cfg(feature = "sql-servers")]
     serving: crate::runtime::sql::SqlServing,
 }
@@ -67,8 +71,12 @@ impl Questions {
     pub(super) fn start(self, platform: &Platform) -> anyhow::Result<(Router, Answering)> {
         let (log, limits) = (platform.log(), limits(&self.config));
         let engine = crate::query::Engine::follow(log.clone(), &self.config.data_dir, limits)?;
+        #[cfg(feature = "s3")]
+        let mirroring = mirror(&self.config, &engine)?;
         let door = crate::api::SqlDoor::new(engine, log);
         let answering = Answering {
+            #[cfg(feature = "s3")]
+            _mirroring: mirroring,
             #[cfg(feature = "sql-servers")]
             serving: self.front.start(&door.sessions()),
         };
@@ -93,6 +101,19 @@ impl Answering {
         #[cfg(feature = "sql-servers")]
         self.serving.stop().await;
     }
+}
+
+/// Keeps a copy of the views in a store, where one is configured.
+#[cfg(all(feature = "analytics", feature = "s3"))]
+fn mirror(
+    config: &Config,
+    engine: &crate::query::Engine,
+) -> anyhow::Result<Option<crate::query::Mirroring>> {
+    let Some(place) = config.projections.place() else { return Ok(None) };
+    let objects = place.objects().context("use projections.store")?;
+    let every = std::time::Duration::from_secs(config.projections.upload_every_s);
+    let clock = std::sync::Arc::new(crate::runtime::clock::SystemClock::new());
+    Ok(Some(engine.mirror(objects, every, clock)?))
 }
 
 #[cfg(feature = "analytics")]
