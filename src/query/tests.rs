@@ -5,6 +5,7 @@ use crate::projection::history::{append, campaign, moment};
 
 mod follow;
 mod kpi;
+mod past;
 mod session;
 
 fn folder() -> tempfile::TempDir {

@@ -15,12 +15,25 @@ const PAGE: usize = 2_048;
 /// A log that is read while another process may write it.
 pub struct LogReader {
     log: Arc<dyn EventLog>,
+    /// Events that were given, for tests of what is not folded again.
+    #[cfg(test)]
+    given: std::sync::atomic::AtomicU64,
 }
 
 impl LogReader {
     /// Reads any log.
     pub fn over(log: Arc<dyn EventLog>) -> Self {
-        Self { log }
+        Self {
+            log,
+            #[cfg(test)]
+            given: Default::default(),
+        }
+    }
+
+    /// How many events were given so far.
+    #[cfg(test)]
+    pub(crate) fn given(&self) -> u64 {
+        self.given.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Opens the embedded log below a data folder for reading.
@@ -96,7 +109,12 @@ impl LogReader {
             let page =
                 self.log.read_all(AllRead::Position(next), Direction::Forwards, PAGE).await?;
             let Some(last) = page.last().map(|recorded| recorded.position) else { break };
-            page.iter().filter(|recorded| recorded.position <= end).for_each(&mut take);
+            let wanted = page.iter().filter(|recorded| recorded.position <= end);
+            wanted.for_each(|recorded| {
+                #[cfg(test)]
+                self.given.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                take(recorded);
+            });
             next = last.saturating_add(1);
         }
         Ok(())

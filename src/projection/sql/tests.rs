@@ -1,5 +1,6 @@
 mod check;
 mod damage;
+mod status;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
