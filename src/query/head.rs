@@ -112,7 +112,11 @@ impl Engine {
     /// on disk of another log, or damaged, is set aside.
     pub(super) async fn resume(&self) -> Result<(), Error> {
         let mut fold = self.fold.lock().await;
-        *fold = self.checkpoint(u64::MAX, None).await?.unwrap_or_default();
+        let after = fold.seen();
+        // Whoever could not wait may have folded further.
+        if let Some(tables) = self.checkpoint(u64::MAX, after).await? {
+            *fold = tables;
+        }
         Ok(())
     }
 

@@ -58,7 +58,7 @@ impl Home {
     /// A campaign on this machine; each start goes on where the one before ended.
     fn start(&self) -> Program {
         let config = self.0.path().join("ledgerline.toml").display().to_string();
-        let mut args = vec!["demo", "--config", &config, "--leads", "12"];
+        let mut args = vec!["demo", "--config", &config, "--leads", "12", "--exit"];
         args.extend(["--robot-channels", "4", "--agents", "2"]);
         Program::start(&args)
     }
@@ -107,7 +107,7 @@ fn contents(data: &Path) -> String {
             ));
         }
     }
-    let questions = data.with_extension("sql");
+    let questions = data.join("questions.sql");
     std::fs::write(&questions, statements).expect("written");
     let data = data.display();
     let program = env!("CARGO_BIN_EXE_ledgerline");

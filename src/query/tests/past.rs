@@ -128,7 +128,7 @@ async fn the_live_state_goes_along_and_is_not_folded_from_the_beginning() {
             tokio::task::yield_now().await;
         }
     };
-    let within = std::time::Duration::from_secs(60);
+    let within = Duration::from_secs(60);
     tokio::time::timeout(within, along).await.expect("it goes along by itself");
     let given = engine.reader.given();
     let sql = "select * from live.leads order by lead_id";

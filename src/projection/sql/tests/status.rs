@@ -54,7 +54,7 @@ impl Timed {
             assert_eq!(view.error, None, "{}", view.view);
         }
         let context = session_of(&tables).expect("a session");
-        Box::pin(super::super::status(&context, &store, views, &tables)).await.expect("a status")
+        Box::pin(status(&context, &store, views, &tables)).await.expect("a status")
     }
 }
 
