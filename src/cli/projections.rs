@@ -43,7 +43,8 @@ enum Command {
     /// platform that runs does so by itself.
     #[cfg(feature = "s3")]
     Upload,
-    /// Make every view again in memory and compare with what is stored, byte by byte.
+    /// Make every view, and every base table that is on disk, again in memory and compare with
+    /// what is stored, byte by byte.
     Verify,
 }
 
@@ -82,7 +83,8 @@ async fn status(common: &Common, config: &Config) -> anyhow::Result<ExitCode> {
     let answer = engine
         .ask(
             "select layer, name, state, since, upper, lag, windows, dirty_windows, files, rows, \
-             rows_in, reduction_ppm, bytes, last_error, note, stored_at, store_error \
+             rows_in, reduction_ppm, bytes, final_until, provisional_windows, last_error, note, \
+             stored_at, store_error \
              from system.projections order by layer, name",
         )
         .await?;
@@ -229,7 +231,18 @@ fn verified(common: &Common, report: &VerifyReport) -> anyhow::Result<ExitCode> 
                 "difference": view.difference,
             })
         });
-        output::json(&views.collect::<Vec<Value>>())?;
+        let facts = report.facts.iter().map(|table| {
+            json!({
+                "view": format!("public.{}", table.table),
+                "position": table.position,
+                "rows": table.rows,
+                "files": table.files,
+                "content": table.content,
+                "is_equal": table.difference.is_none(),
+                "difference": table.difference,
+            })
+        });
+        output::json(&views.chain(facts).collect::<Vec<Value>>())?;
     } else {
         for view in &report.views {
             let at = view.position.map_or_else(|| "none".to_owned(), |it| it.to_string());
@@ -241,6 +254,14 @@ fn verified(common: &Common, report: &VerifyReport) -> anyhow::Result<ExitCode> 
                 |difference| format!("different: {difference}"),
             );
             output::line(format!("{:<32} at position {at}: {what}", view.view))?;
+        }
+        for table in &report.facts {
+            let what = table.difference.as_ref().map_or_else(
+                || format!("equal: {} rows, {} files", table.rows, table.files),
+                |difference| format!("different: {difference}"),
+            );
+            let name = format!("public.{}", table.table);
+            output::line(format!("{name:<32} at position {}: {what}", table.position))?;
         }
     }
     Ok(code(report.is_equal()))

@@ -29,6 +29,7 @@ use self::call::{Attempt, Leg};
 use self::choice::{Candidate, ComplianceCheck, Decision, DoNotCall};
 use self::cost::Cost;
 use self::joined::Call;
+pub use self::keep::FactCheck;
 pub(crate) use self::keep::Kept;
 use self::known::Known;
 use self::list::{Campaign, Lead};
@@ -105,6 +106,8 @@ pub(crate) struct Tables {
 struct Last {
     position: u64,
     event_id: String,
+    /// When the log took it.
+    recorded_at: Timestamp,
 }
 
 /// Where the row of a thing is.
@@ -152,6 +155,21 @@ impl Tables {
         row.map(|row| row.event_id.as_str())
     }
 
+    /// When the log took the last fact: the log's own clock, which never goes back.
+    pub(crate) fn clock(&self) -> Option<Timestamp> {
+        self.last.as_ref().map(|last| last.recorded_at)
+    }
+
+    /// When the log took the fact at a position.
+    pub(crate) fn recorded_at(&self, position: u64) -> Option<Timestamp> {
+        if let Some(last) = self.last.as_ref().filter(|last| last.position == position) {
+            return Some(last.recorded_at);
+        }
+        let place = self.events.first_after(int(position).checked_sub(1)?);
+        let row = self.events.get(place).filter(|row| row.position == int(position));
+        row.map(|row| row.recorded_at)
+    }
+
     /// How many facts stand after a position: all, where there is none.
     pub(crate) fn events_after(&self, position: Option<u64>) -> u64 {
         if position == self.position() {
@@ -159,6 +177,11 @@ impl Tables {
         }
         let up_to = self.events.first_after(position.map_or(-1, int));
         (self.events.len() - up_to) as u64
+    }
+
+    /// Whether this is a copy to be read, which no fact can be taken into.
+    pub(crate) const fn is_frozen(&self) -> bool {
+        self.is_frozen
     }
 
     /// Takes the next fact in. One before it is passed over, so a repeat does no harm, and so is
@@ -187,8 +210,11 @@ impl Tables {
             return;
         }
         let call_id = event.and_then(Event::call_id).map(|id| id.to_string());
-        self.last =
-            Some(Last { position: recorded.position, event_id: recorded.event_id.to_string() });
+        self.last = Some(Last {
+            position: recorded.position,
+            event_id: recorded.event_id.to_string(),
+            recorded_at: recorded.recorded_at,
+        });
         self.events.push(EventRow::of(recorded, call_id));
         // One that was sent again under another event id stands in `events`, and changes nothing.
         if !self.known.is_new(recorded) {

@@ -22,7 +22,7 @@ pub(crate) use self::data_test::data_tests;
 use super::front_matter::{FrontMatter, FrontMatterError, Located, Mistake};
 use super::tables;
 pub use super::window::Width;
-use crate::base::{Millis, hex};
+use crate::base::{Millis, Timestamp, hex};
 
 const KEYS: &[&str] = &[
     "name",
@@ -112,7 +112,8 @@ pub struct View {
     pub columns: Vec<Column>,
     /// The columns that are not in the key, and how they are added up.
     pub measures: Vec<Measure>,
-    /// How late events are expected to come; later ones count all the same.
+    /// How late events are expected to come: how long after a window's end it is final. Later
+    /// ones land in their window all the same.
     pub lateness: Millis,
     /// How often it wants to be refreshed at most.
     pub refresh: Millis,
@@ -147,6 +148,16 @@ impl View {
         let mistakes = self.refusal.clone();
         let file = format!("projections/{}", self.file);
         (!mistakes.is_empty()).then_some(FrontMatterError { file, mistakes })
+    }
+
+    /// Until when windows are final by the log's own clock: one that ends by then has every event
+    /// that came within the view's lateness. Nothing where a window is no span of time, as such
+    /// a one is never over.
+    pub fn final_until(&self, clock: Timestamp) -> Option<Timestamp> {
+        self.width.micros()?;
+        let late = i64::try_from(self.lateness.0.saturating_mul(1_000)).unwrap_or(i64::MAX);
+        let until = self.width.start(clock.as_micros().saturating_sub(late));
+        Some(Timestamp::from_micros(until))
     }
 
     /// Refuses it.

@@ -6,6 +6,7 @@ use crate::projection::history::{append, campaign, moment};
 mod fixtures;
 mod follow;
 mod kpi;
+mod past;
 mod session;
 
 fn folder() -> tempfile::TempDir {

@@ -20,12 +20,25 @@ const AHEAD: usize = 4;
 /// A log that is read while another process may write it.
 pub struct LogReader {
     log: Arc<dyn EventLog>,
+    /// Events that were given, for tests of what is not folded again.
+    #[cfg(test)]
+    given: std::sync::atomic::AtomicU64,
 }
 
 impl LogReader {
     /// Reads any log.
     pub fn over(log: Arc<dyn EventLog>) -> Self {
-        Self { log }
+        Self {
+            log,
+            #[cfg(test)]
+            given: Default::default(),
+        }
+    }
+
+    /// How many events were given so far.
+    #[cfg(test)]
+    pub(crate) fn given(&self) -> u64 {
+        self.given.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Opens the embedded log below a data folder for reading.
@@ -95,6 +108,8 @@ impl LogReader {
         let mut decoded = std::pin::pin!(decoded.try_buffered(AHEAD));
         while let Some(page) = decoded.try_next().await? {
             for (recorded, event) in &page {
+                #[cfg(test)]
+                self.given.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 tables.take(recorded, event.as_ref());
                 also(recorded);
             }
@@ -112,7 +127,11 @@ impl LogReader {
         let Some(end) = self.end(until) else { return Ok(()) };
         let mut pages = std::pin::pin!(self.pages(next, end));
         while let Some(page) = pages.try_next().await? {
-            page.iter().for_each(&mut take);
+            page.iter().for_each(|recorded| {
+                #[cfg(test)]
+                self.given.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                take(recorded);
+            });
         }
         Ok(())
     }

@@ -150,7 +150,7 @@ fn failed(view: &View, store: &Store, error: &Error) -> Refreshed {
 }
 
 /// Whether what is stored can be built upon.
-pub(super) fn is_usable(manifest: &Manifest, view: &View, tables: &Tables) -> bool {
+pub(crate) fn is_usable(manifest: &Manifest, view: &View, tables: &Tables) -> bool {
     manifest.definition == view.definition
         && match manifest.position {
             None => manifest.files.is_empty(),

@@ -25,6 +25,7 @@ use crate::projection::sql::{
 };
 use crate::projection::tables::Tables;
 use crate::query::register;
+use crate::query::schemas::MadeSchema;
 
 /// Checks every file of `queries/` against the tables and views there are. How many there are,
 /// and for each that is wrong what is.
@@ -72,8 +73,11 @@ fn context(views: &[View]) -> Result<SessionContext, DataFusionError> {
         let table = MemTable::try_new(stored_schema(view), vec![vec![]])?;
         drop(context.register_table(table_of(view), Arc::new(table))?);
     }
-    register::live(&context, live_tables(&LiveState::default())?)?;
-    register::system(&context, &[])?;
+    let live = MadeSchema(Arc::new(live_tables(&LiveState::default())?));
+    if let Some(catalog) = context.catalog("ledgerline") {
+        drop(catalog.register_schema("live", Arc::new(live))?);
+        drop(catalog.register_schema("system", register::system(&[])?)?);
+    }
     Ok(context)
 }
 

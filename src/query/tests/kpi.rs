@@ -54,7 +54,7 @@ pub(super) fn fixture_table(path: &Path, table: &BaseTable) -> BaseTable {
         columns.push(column.unwrap_or_else(|error| panic!("{} {name}: {error}", path.display())));
         fields.push(field.clone());
     }
-    let schema = std::sync::Arc::new(Schema::new(fields));
+    let schema = Arc::new(Schema::new(fields));
     let batch = RecordBatch::try_new(schema.clone(), columns);
     let batch = batch.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     BaseTable { name: table.name, schema, batches: vec![batch] }

@@ -218,6 +218,7 @@ fn check_sql(sql: &SqlConfig, table: &mut Table<'_>) {
         table.range(&["threads"], threads as u64, 1, 1_024);
     }
     table.range(&["running"], sql.running as u64, 1, 1_024);
+    table.range(&["checkpoint_events"], sql.checkpoint_events, 1, 1 << 32);
 }
 
 fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {

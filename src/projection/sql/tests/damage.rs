@@ -20,7 +20,7 @@ async fn refresh_with(
 async fn verify_with(data_dir: &Path, views: &[View]) -> VerifyReport {
     let reader = LogReader::open(data_dir).expect("a log");
     let store = Store::below(data_dir);
-    verify::verify(&reader, &store, views).await.expect("compares")
+    verify::verify(&reader, &store, &Kept::below(data_dir), views).await.expect("compares")
 }
 
 async fn status_with(data_dir: &Path, views: &[View]) -> Vec<ViewStatus> {
