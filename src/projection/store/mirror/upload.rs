@@ -51,7 +51,7 @@ fn advice(error: &StoreUnavailable) -> &'static str {
     match error.is_down {
         true => "the views answer from the disk, and it is tried again",
         false => {
-            "the bucket must be there, and AWS_ACCESS_KEY_ID may have to list, read, write and \
+            "see that the bucket is there, and that AWS_ACCESS_KEY_ID may list, read, write and \
              remove below this prefix; it is tried again"
         }
     }
