@@ -22,6 +22,7 @@ mod gate;
 mod head;
 mod limits;
 mod live;
+mod mirror;
 mod params;
 #[cfg(feature = "sql-servers")]
 pub mod postgres;
@@ -53,9 +54,11 @@ use self::head::{Head, Published, Shown};
 use self::limits::Desk;
 pub use self::limits::{Limits, Rows};
 use self::live::RunningLive;
+#[cfg(feature = "s3")]
+pub use self::mirror::Mirroring;
 pub use self::params::Params;
 pub use self::reference::markdown;
-pub use self::saved::{Kpi, Param, SavedQuery, saved_queries};
+pub use self::saved::{Kpi, Param, SavedQuery, check_queries, saved_queries};
 pub use self::session::{Prepared, Running, Session};
 use self::snapshot::Past;
 pub(crate) use self::snapshot::Pin;
@@ -400,7 +403,7 @@ impl Engine {
     /// See [`Error`].
     pub async fn status(&self) -> Result<Vec<ViewStatus>, Error> {
         let tables = self.head.load().tables.clone();
-        Ok(self.shown.load().status_at(&tables))
+        Ok(self.with_copies(self.shown.load().status_at(&tables)))
     }
 
     async fn answer(

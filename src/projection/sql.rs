@@ -27,6 +27,7 @@ use std::path::Path;
 use datafusion::error::DataFusionError;
 
 pub use self::check::views;
+pub(crate) use self::check::{column_mistakes, engine_mistakes};
 pub(crate) use self::compute::{session, stored_schema, table_of};
 pub(crate) use self::facts::{FactProvider, session_of};
 pub(crate) use self::live::live_tables;
@@ -43,6 +44,7 @@ use super::store::{Store, StoreError};
 pub use super::tables::FactCheck;
 use super::tables::{Kept, Tables};
 pub use super::view::{Column, ColumnKind, DataTest, Layer, Measure, MeasureKind, View, Width};
+pub(crate) use super::view::{columns, data_tests};
 use crate::event_log::{OpenError, ReadError};
 
 /// Views cannot be made, stored or compared.

@@ -15,6 +15,7 @@ mod joined;
 mod keep;
 mod known;
 mod list;
+mod message;
 mod record;
 mod state;
 mod talk;
@@ -32,17 +33,18 @@ pub use self::keep::FactCheck;
 pub(crate) use self::keep::Kept;
 use self::known::Known;
 use self::list::{Campaign, Lead};
+use self::message::Message;
 use self::record::EventRow;
 use self::state::{AgentInterval, CarrierInterval, LineSample};
 use self::talk::{Commitment, IntentTag, Turn};
 #[cfg(test)]
 use super::table::BaseTable;
 use super::table::{Fact, FactTable, Piece, Span, Table, TableReference, int, reference};
-use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
+use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, MessageId, Timestamp};
 use crate::event::{Event, Recorded};
 
 /// The fold's version. Raise it where a row comes out differently: every view is made again.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// What every base table holds, in reading order.
 pub(crate) const REFERENCE: &[TableReference] = &[
@@ -63,6 +65,7 @@ pub(crate) const REFERENCE: &[TableReference] = &[
     reference::<AgentInterval>(),
     reference::<CarrierInterval>(),
     reference::<LineSample>(),
+    reference::<Message>(),
 ];
 
 /// The state of the fold.
@@ -93,6 +96,7 @@ pub(crate) struct Tables {
     agents: Table<AgentInterval>,
     carriers: Table<CarrierInterval>,
     samples: Table<LineSample>,
+    messages: Table<Message>,
     places: Places,
     known: Known,
 }
@@ -122,6 +126,7 @@ struct Places {
     wrap_ups: BTreeMap<AgentId, (CallId, Timestamp)>,
     /// The interval a carrier is in.
     carriers: BTreeMap<CarrierId, usize>,
+    messages: BTreeMap<MessageId, usize>,
 }
 
 impl Tables {
@@ -241,6 +246,7 @@ impl Tables {
             &self.agents,
             &self.carriers,
             &self.samples,
+            &self.messages,
         ]
     }
 
@@ -264,6 +270,7 @@ impl Tables {
             &mut self.agents,
             &mut self.carriers,
             &mut self.samples,
+            &mut self.messages,
         ]
     }
 
@@ -312,6 +319,7 @@ impl Tables {
             agents: self.agents.clone(),
             carriers: self.carriers.clone(),
             samples: self.samples.clone(),
+            messages: self.messages.clone(),
             places: Places::default(),
             known: Known::default(),
         }
@@ -366,6 +374,7 @@ facts! {
     AgentInterval: from_at,
     CarrierInterval: from_at,
     LineSample: sampled_at,
+    Message: occurred_at,
 }
 
 #[cfg(test)]

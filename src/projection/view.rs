@@ -15,8 +15,10 @@ use std::collections::BTreeMap;
 use rust_embed::RustEmbed;
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::column::columns;
 pub use self::column::{Column, ColumnKind, Measure, MeasureKind};
 pub use self::data_test::DataTest;
+pub(crate) use self::data_test::data_tests;
 use super::front_matter::{FrontMatter, FrontMatterError, Located, Mistake};
 use super::tables;
 pub use super::window::Width;
@@ -187,7 +189,7 @@ impl View {
             let line = head.line("key");
             head.wrong(line, format!("key must begin with the window {window:?}"));
         }
-        let columns = column::columns(&mut head);
+        let columns = columns(&mut head);
         let measures = column::measures(&mut head, &columns, &key);
         let mut view = Self {
             file: file.to_owned(),
@@ -201,7 +203,7 @@ impl View {
             lateness: span(&mut head, "lateness", true).unwrap_or_default(),
             refresh: span(&mut head, "refresh", true).unwrap_or_default(),
             retention: span(&mut head, "retention", false),
-            tests: data_test::data_tests(&mut head, &columns),
+            tests: data_tests(&mut head, &columns),
             columns,
             measures,
             inputs: read_inputs(&mut head),
@@ -225,7 +227,7 @@ impl View {
     fn check_window(&self, head: &mut FrontMatter) {
         let kind = self.columns.iter().find(|column| column.name == self.window);
         let wanted = match self.width {
-            Width::Minute | Width::Hour | Width::Day => ColumnKind::Moment,
+            Width::Minute | Width::Hour | Width::Day | Width::Week => ColumnKind::Moment,
             Width::Bucket => ColumnKind::Text,
             Width::Whole => {
                 if self.retention.is_some() && self.window.is_empty() && head.mistakes.is_empty() {
@@ -257,7 +259,7 @@ fn read_window(head: &mut FrontMatter) -> (Width, String) {
         head.wrong(
             line,
             format!(
-                "window {text:?} is none; say `minute COLUMN`, `hour COLUMN`, `day COLUMN`, `bucket COLUMN` or `whole`"
+                "window {text:?} is none; say `minute COLUMN`, `hour COLUMN`, `day COLUMN`, `week COLUMN`, `bucket COLUMN` or `whole`"
             ),
         );
     }

@@ -230,7 +230,8 @@ impl Engine {
         let mut schemas = shown.schemas.clone();
         schemas.push((BASE.to_owned(), Arc::new(FactSchema(head.tables.clone()))));
         schemas.push((LIVE.to_owned(), Arc::new(MadeSchema(live))));
-        let system = register::system(&shown.status_at(&head.tables))?;
+        let status = self.with_copies(shown.status_at(&head.tables));
+        let system = register::system(&status)?;
         schemas.push(("system".to_owned(), system));
         let context = self.context_with(schemas, environment)?;
         Ok(Snapshot { position: head.tables.position(), context })

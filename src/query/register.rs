@@ -56,6 +56,10 @@ row! {
         last_error: Option<String>,
         /// What else is to be known: a file that was set aside, a key that is too fine.
         note: Option<String>,
+        /// The last log position in its copy in an object store; null where there is none.
+        stored_at: Option<i64>,
+        /// Why that copy is not what is on the disk: the store does not answer, or refuses.
+        store_error: Option<String>,
     }
 }
 
@@ -115,6 +119,8 @@ pub(super) fn system(status: &[ViewStatus]) -> Result<Arc<dyn SchemaProvider>, D
             bytes: int(view.bytes),
             last_error: view.last_error.clone(),
             note: view.note.clone(),
+            stored_at: view.stored_at.map(int),
+            store_error: view.store_error.clone(),
         })
         .collect();
     let columns: Vec<ColumnRow> = REFERENCE

@@ -3,6 +3,8 @@
 #[cfg(feature = "analytics")]
 use std::sync::Arc;
 
+#[cfg(all(feature = "analytics", feature = "s3"))]
+use anyhow::Context as _;
 use axum::Router;
 
 use crate::runtime::{Config, Platform};
@@ -26,6 +28,8 @@ pub(super) struct Questions {
 
 /// Answers as long as this lives.
 pub(super) struct Answering {
+    #[cfg(all(feature = "analytics", feature = "s3"))]
+    _mirroring: Option<crate::query::Mirroring>,
     #[cfg(feature = "analytics")]
     engine: Arc<crate::query::Engine>,
     #[cfg(feature = "sql-servers")]
@@ -72,9 +76,13 @@ impl Questions {
     pub(super) fn start(self, platform: &Platform) -> anyhow::Result<(Router, Answering)> {
         let (log, limits) = (platform.log(), limits(&self.config));
         let engine = crate::query::Engine::follow(log.clone(), &self.config.data_dir, limits)?;
+        #[cfg(feature = "s3")]
+        let mirroring = mirror(&self.config, &engine)?;
         let door = crate::api::SqlDoor::new(engine.clone(), log);
         let answering = Answering {
             engine,
+            #[cfg(feature = "s3")]
+            _mirroring: mirroring,
             #[cfg(feature = "sql-servers")]
             serving: self.front.start(&door.sessions()),
         };
@@ -109,6 +117,19 @@ impl Answering {
             tracing::warn!(%error, "the next start folds what is not on disk");
         }
     }
+}
+
+/// Keeps a copy of the views in a store, where one is configured.
+#[cfg(all(feature = "analytics", feature = "s3"))]
+fn mirror(
+    config: &Config,
+    engine: &crate::query::Engine,
+) -> anyhow::Result<Option<crate::query::Mirroring>> {
+    let Some(place) = config.projections.place() else { return Ok(None) };
+    let objects = place.objects().context("use projections.store")?;
+    let every = std::time::Duration::from_secs(config.projections.upload_every_s);
+    let clock = Arc::new(crate::runtime::clock::SystemClock::new());
+    Ok(Some(engine.mirror(objects, every, clock)?))
 }
 
 #[cfg(feature = "analytics")]

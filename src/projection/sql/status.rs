@@ -9,7 +9,7 @@ use super::refresh::is_usable;
 use super::stored::served;
 use super::{Error, View};
 use crate::base::Timestamp;
-use crate::projection::store::{Manifest, Store};
+use crate::projection::store::{Copies, Manifest, Store};
 use crate::projection::tables::Tables;
 
 /// A view that keeps more than this share of the rows it reads is no summary.
@@ -80,6 +80,10 @@ pub struct ViewStatus {
     pub last_error: Option<String>,
     /// What people should know of it besides.
     pub note: Option<String>,
+    /// The last log position in its copy in an object store.
+    pub stored_at: Option<u64>,
+    /// Why that copy is not what is on the disk.
+    pub store_error: Option<String>,
 }
 
 impl ViewStatus {
@@ -103,7 +107,19 @@ impl ViewStatus {
             bytes: 0,
             last_error: None,
             note: None,
+            stored_at: None,
+            store_error: None,
         }
+    }
+
+    /// The same, with how far its copy is by now.
+    pub(crate) fn with_copy(self, copies: &Copies) -> Self {
+        let copy = copies.of(&format!("{}.{}", self.layer, self.name));
+        let note = match (self.note, copy.note) {
+            (Some(note), Some(more)) => Some(format!("{note}; {more}")),
+            (note, more) => note.or(more),
+        };
+        Self { note, stored_at: copy.position, store_error: copy.error, ..self }
     }
 
     /// Its rows as a share of those it reads; nothing where it reads none. Units: ppm.
@@ -130,6 +146,7 @@ pub(crate) async fn status(
     views: &[View],
     tables: &Tables,
 ) -> Result<Vec<ViewStatus>, Error> {
+    store.look_at_copies();
     let views = served(store, views);
     let widths = views.iter().map(|view| (view.table(), view.width)).collect();
     let mut manifests = BTreeMap::new();

@@ -25,7 +25,7 @@ use self::aside::{is_earlier, is_ours};
 pub use self::check::FactCheck;
 use super::known::Known;
 use super::{Last, Tables, VERSION};
-use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
+use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, MessageId, Timestamp};
 use crate::projection::table::{ColdFile, FactTable, FileEntry, Piece, replace, write};
 
 /// The format of the manifest.
@@ -380,6 +380,10 @@ impl Tables {
         })?;
         each(&self.calls, &["call_id"], |place, key| {
             places.calls.insert(CallId(id(key.first()?)?), place);
+            Some(())
+        })?;
+        each(&self.messages, &["message_id"], |place, key| {
+            places.messages.insert(MessageId(id(key.first()?)?), place);
             Some(())
         })?;
         // An agent whose last interval ended has left.

@@ -73,7 +73,8 @@ async fn a_damaged_file_is_named_set_aside_and_made_again() {
     let store = Store::below(folder.path());
     drop(refresh_with(folder.path(), &store, &views).await.expect("refreshes"));
     let hourly = &views[1];
-    let damages: [(&str, fn(&Path)); 4] = [
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 4] = [
         ("cut", |path| {
             let bytes = std::fs::read(path).expect("reads");
             std::fs::write(path, &bytes[..bytes.len() / 2]).expect("writes");
