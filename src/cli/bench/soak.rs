@@ -281,6 +281,7 @@ fn resident_bytes() -> u64 {
 }
 
 /// The most that it held so far.
+#[cfg(feature = "analytics")]
 pub(super) fn peak_resident_bytes() -> u64 {
     bytes_of("VmHWM:")
 }
