@@ -20,7 +20,7 @@ use crate::projection::live::{Board, CurrentCallState, LiveState, OutOfOrder};
 
 /// From one board to the next while events come in. The first event after a quiet time is shown
 /// at once.
-pub(super) const EVERY: Duration = Duration::from_millis(200);
+pub(super) const EVERY: Duration = Duration::from_millis(100);
 
 /// The board cannot go on.
 #[derive(Debug, thiserror::Error)]

@@ -27,7 +27,7 @@ use super::error::ApiError;
 use super::server::{Console, stamped};
 use crate::base::Timestamp;
 
-/// Five boards a second, as they are published: more is flicker to the eye and work for the wall
+/// Ten boards a second, as they are published: more is flicker to the eye and work for the wall
 /// screen.
 const BOARD_INTERVAL: Duration = super::follow::EVERY;
 /// The page calls the board cut off after 5 s without a word; this allows for some late ones.
