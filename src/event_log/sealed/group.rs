@@ -358,10 +358,16 @@ impl Rows {
     /// The cause is the nearest event before that has this revision in the same stream.
     fn causes_by_revision(&mut self, near: &[Option<i64>]) -> Result<()> {
         const NONE: u32 = u32::MAX;
-        let mut last = vec![NONE; self.streams.distinct.len()];
+        if near.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        // One stream may be there by its name and by its id.
+        let same = self.streams.same();
+        let mut last = vec![NONE; same.len()];
         let mut before: Vec<u32> = Vec::with_capacity(near.len());
         for (row, (revision, stream)) in near.iter().zip(&self.streams.of_rows).enumerate() {
-            let last = last.get_mut(*stream as usize).ok_or_else(|| bad("no such stream"))?;
+            let last = same.get(*stream as usize).and_then(|stream| last.get_mut(*stream as usize));
+            let last = last.ok_or_else(|| bad("no such stream"))?;
             let first = *last;
             before.push(first);
             *last = row as u32;
