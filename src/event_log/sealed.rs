@@ -68,7 +68,7 @@ pub struct SealOptions {
 
 impl Default for SealOptions {
     fn default() -> Self {
-        Self { row_group_events: 16_384, zstd_level: 3 }
+        Self { row_group_events: 32_768, zstd_level: 3 }
     }
 }
 

@@ -14,8 +14,8 @@ const LOW_BITS: u32 = 62;
 const LOW_MASK: u128 = (1 << LOW_BITS) - 1;
 const NUMBER_MASK: u128 = (1 << 74) - 1;
 
-/// An event of a sequence: each id is the one before with its own time, and counts as many
-/// further as the position does.
+/// An event of a sequence: each id has its own time, and counts as many further than another
+/// one as the position does, or back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Counted {
     pub(super) id: [u8; 16],
@@ -27,8 +27,8 @@ impl Counted {
     pub(super) fn next(self, position: u64, occurred_at: i64) -> [u8; 16] {
         let id = u128::from_be_bytes(self.id);
         let number = (((id >> 64) & 0xfff) << LOW_BITS) | (id & LOW_MASK);
-        let ahead = u128::from(position.wrapping_sub(self.position));
-        let number = number.wrapping_add(ahead) & NUMBER_MASK;
+        let ahead = i128::from(position) - i128::from(self.position);
+        let number = number.wrapping_add(ahead.cast_unsigned()) & NUMBER_MASK;
         let millis = u128::from(u64::try_from(occurred_at.div_euclid(1_000)).unwrap_or(0));
         let time = (millis & 0xffff_ffff_ffff) << 80;
         let high = (number >> LOW_BITS) << 64;

@@ -51,6 +51,8 @@ struct Survey {
     shapes: Vec<String>,
     /// By row: the number of its shape.
     of_rows: Vec<Option<u32>>,
+    /// By row: the number of its stream, in the order in which they begin.
+    streams: Vec<u32>,
     /// The fields with lists of objects that are turned on their side.
     tables: BTreeSet<String>,
     /// How streams are named, where they are named after an id.
@@ -73,8 +75,12 @@ pub(super) fn encode(
     let mut writer: Option<SerializedFileWriter<Vec<u8>>> = None;
     let mut entries = Vec::new();
     let chunk = options.row_group_events.max(1);
-    for (rows, shapes) in plan.rows.chunks(chunk).zip(survey.of_rows.chunks(chunk)) {
-        for (number, shape) in rows.iter().zip(shapes) {
+    let shapes = survey.of_rows.chunks(chunk);
+    let streams = survey.streams.chunks(chunk);
+    for ((rows, shapes), streams) in plan.rows.chunks(chunk).zip(shapes).zip(streams) {
+        let mut sorted: Vec<_> = rows.iter().zip(shapes).zip(streams).collect();
+        sorted.sort_by_key(|(_, stream)| **stream);
+        for ((number, shape), _) in sorted {
             let raw = scan.event(*number as usize)?;
             let shape = shape.and_then(|number| survey.shapes.get(number as usize));
             group.add(&raw, shape.map(String::as_str));
@@ -138,12 +144,13 @@ fn entry(
 
 /// Finds the columns that are needed, and the events that columns cannot hold.
 fn survey(scan: &Scan<'_>, plan: &Plan) -> Result<Survey, SealError> {
-    let (tables, stream) = look_over(scan, plan)?;
+    let Overview { streams, tables, stream } = look_over(scan, plan)?;
     let none = BTreeSet::new();
     let mut survey = Survey {
         columns: Columns::default(),
         shapes: Vec::new(),
         of_rows: Vec::new(),
+        streams,
         tables,
         stream,
     };
@@ -189,17 +196,29 @@ struct Lists {
     different: HashSet<u64>,
 }
 
+/// What has to be known before the first column.
+struct Overview {
+    /// By row.
+    streams: Vec<u32>,
+    tables: BTreeSet<String>,
+    stream: Option<StreamRule>,
+}
+
 /// Which fields have lists that are worth turning on their side, long ones that mostly differ;
 /// and how streams are named.
-fn look_over(
-    scan: &Scan<'_>,
-    plan: &Plan,
-) -> Result<(BTreeSet<String>, Option<StreamRule>), SealError> {
+fn look_over(scan: &Scan<'_>, plan: &Plan) -> Result<Overview, SealError> {
+    let mut streams = Vec::with_capacity(plan.rows.len());
+    let mut names: HashMap<String, u32> = HashMap::new();
     let mut lists: BTreeMap<String, Lists> = BTreeMap::new();
     let mut search = RuleSearch::default();
     let (none, mut text) = (BTreeSet::new(), String::new());
     for number in &plan.rows {
         let event = scan.event(*number as usize)?.event;
+        let next = names.len() as u32;
+        streams.push(match names.get(event.stream.as_str()) {
+            Some(number) => *number,
+            None => *names.entry(event.stream.as_str().to_owned()).or_insert(next),
+        });
         let mut fields = Vec::new();
         let is_json = event.content_type == ContentType::Json;
         if !is_json || !shape::split(&event.data, &none, &mut text, &mut fields) {
@@ -230,7 +249,7 @@ fn look_over(
         seen.different.len() * 2 > seen.count && seen.bytes >= seen.count * TABLE_BYTES
     };
     let worthy = lists.into_iter().filter(|(_, seen)| worth(seen)).map(|(field, _)| field);
-    Ok((worthy.collect(), search.rule()))
+    Ok(Overview { streams, tables: worthy.collect(), stream: search.rule() })
 }
 
 /// Makes the columns a new shape needs; nothing where there is no room for them all.

@@ -175,9 +175,13 @@ impl<T> Texts<T> {
     }
 }
 
-/// The events of one row group.
+/// The events of one row group. A row is a place in the order of positions; columns are in the
+/// order of the file.
 pub(super) struct Rows {
+    /// Ascending.
     positions: Vec<u64>,
+    /// By row: its place in the columns. Empty where both orders are one.
+    order: Vec<u32>,
     revisions: Vec<i64>,
     recorded_at: Vec<i64>,
     event_ids: Vec<[u8; 16]>,
@@ -213,6 +217,7 @@ impl Rows {
         let group = Source { window, meta };
         let mut rows = Self {
             positions: Vec::new(),
+            order: Vec::new(),
             revisions: Vec::new(),
             recorded_at: Vec::new(),
             event_ids: Vec::new(),
@@ -231,7 +236,6 @@ impl Rows {
         };
         let positions = group.required::<Int64Type>(Envelope::Position)?;
         rows.positions = positions.into_iter().map(i64::cast_unsigned).collect();
-        rows.check(entry)?;
         if depth != Depth::Positions {
             rows.revisions = group.required::<Int64Type>(Envelope::Revision)?;
             rows.recorded_at = group.required::<Int64Type>(Envelope::RecordedAt)?;
@@ -243,6 +247,8 @@ impl Rows {
                 rows.occurred_at = Vec::new();
             }
         }
+        rows.sort();
+        rows.check(entry)?;
         Ok(rows)
     }
 
@@ -432,6 +438,21 @@ impl Rows {
         Ok(())
     }
 
+    /// Puts rows in the order of positions.
+    fn sort(&mut self) {
+        if self.positions.is_sorted() {
+            return;
+        }
+        let mut order: Vec<(u64, u32)> = self.positions.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        (self.positions, self.order) = order.into_iter().unzip();
+    }
+
+    /// The place of a row in the columns.
+    fn at(&self, row: usize) -> Option<usize> {
+        if self.order.is_empty() { Some(row) } else { Some(*self.order.get(row)? as usize) }
+    }
+
     fn check(&self, entry: &RowGroupEntry) -> Result<()> {
         let ends = (self.positions.first().copied(), self.positions.last().copied());
         let ascend = self.positions.iter().zip(self.positions.iter().skip(1)).all(|(a, b)| a < b);
@@ -450,15 +471,17 @@ impl Rows {
 
     /// The event of a row.
     pub(super) fn event(&self, row: usize) -> Option<Recorded> {
+        let position = *self.positions.get(row)?;
+        let row = self.at(row)?;
         let start = row.checked_sub(1).map_or(Some(&0), |before| self.ends.get(before))?;
         let data = self.data.get(*start..*self.ends.get(row)?)?;
         let metadata = self.metadata.get(row).and_then(Option::as_ref);
         Some(Recorded {
-            position: *self.positions.get(row)?,
+            position,
             stream: self.streams.get(row)?.clone(),
             revision: self.revisions.get(row)?.cast_unsigned(),
             recorded_at: Timestamp::from_micros(*self.recorded_at.get(row)?),
-            event_id: self.event_id(row)?,
+            event_id: EventId(Uuid::from_bytes(*self.event_ids.get(row)?)),
             event_type: self.event_types.get(row)?.clone(),
             schema_version: u16::try_from(*self.schema_versions.get(row)?).ok()?,
             occurred_at: Timestamp::from_micros(*self.occurred_at.get(row)?),
@@ -476,31 +499,31 @@ impl Rows {
     }
 
     pub(super) fn event_id(&self, row: usize) -> Option<EventId> {
-        Some(EventId(Uuid::from_bytes(*self.event_ids.get(row)?)))
+        Some(EventId(Uuid::from_bytes(*self.event_ids.get(self.at(row)?)?)))
     }
 
     pub(super) fn stream(&self, row: usize) -> Option<&StreamName> {
-        self.streams.get(row)
+        self.streams.get(self.at(row)?)
     }
 
     pub(super) fn revision(&self, row: usize) -> Option<u64> {
-        Some(self.revisions.get(row)?.cast_unsigned())
+        Some(self.revisions.get(self.at(row)?)?.cast_unsigned())
     }
 
     pub(super) fn recorded_at(&self, row: usize) -> Option<Timestamp> {
-        Some(Timestamp::from_micros(*self.recorded_at.get(row)?))
+        Some(Timestamp::from_micros(*self.recorded_at.get(self.at(row)?)?))
     }
 
     /// The format version of the frame that begins with this row.
     pub(super) fn frame_version(&self, row: usize) -> Option<u16> {
-        u16::try_from((*self.frame_versions.get(row)?)?).ok()
+        u16::try_from((*self.frame_versions.get(self.at(row)?)?)?).ok()
     }
 
     /// About how much memory it takes. Units: bytes.
     pub(super) fn memory(&self) -> usize {
         let texts = self.streams.distinct.len() + self.event_types.distinct.len();
         let metadata: usize = self.metadata.iter().flatten().map(|it| it.len() + 64).sum();
-        self.data.len() + self.positions.len() * 160 + texts * 100 + metadata
+        self.data.len() + self.positions.len() * 164 + texts * 100 + metadata
     }
 }
 
