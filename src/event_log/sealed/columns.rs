@@ -134,7 +134,8 @@ impl Envelope {
 pub(super) struct Payload {
     /// The column's name.
     pub(super) column: String,
-    /// The field's.
+    /// The field's, where it is another one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) field: String,
     /// What it holds: the word of a [`Kind`].
     pub(super) kind: String,
@@ -154,7 +155,10 @@ impl Columns {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut columns = Self::default();
         let listed: Vec<Payload> = serde_json::from_str(text).ok()?;
-        for payload in listed {
+        for mut payload in listed {
+            if payload.field.is_empty() {
+                payload.field.clone_from(&payload.column);
+            }
             let kind = Kind::named(&payload.kind)?;
             columns.add(payload, kind);
         }
@@ -167,6 +171,19 @@ impl Columns {
         self.payload.push(payload);
         self.kinds.push(kind);
         number
+    }
+
+    /// The list of payload columns for a file's metadata.
+    ///
+    /// # Errors
+    /// None: the list is of plain texts.
+    pub(super) fn list(&self) -> serde_json::Result<String> {
+        let short = |payload: &Payload| {
+            let is_same = payload.field == payload.column;
+            let field = if is_same { String::new() } else { payload.field.clone() };
+            Payload { field, ..payload.clone() }
+        };
+        serde_json::to_string(&self.payload.iter().map(short).collect::<Vec<_>>())
     }
 
     /// What a payload column holds.

@@ -490,7 +490,7 @@ fn properties(
 ) -> Result<WriterProperties, ParquetError> {
     let json = |error| ParquetError::External(Box::new(error));
     let Survey { columns, stream, .. } = first.survey;
-    let listed = serde_json::to_string(&columns.payload).map_err(json)?;
+    let listed = columns.list().map_err(json)?;
     let mut told = vec![
         KeyValue::new(FORMAT_KEY.to_owned(), FORMAT.to_string()),
         KeyValue::new(COLUMNS_KEY.to_owned(), listed),
