@@ -27,7 +27,7 @@ ledger = ledgerline.connect()
 # %% [markdown]
 # ## Cohorts: reached by day after the first dial · 首拨后累计触达
 #
-# A cohort is everybody who was dialled for the first time on one UTC day.
+# Here a cohort is everybody who was dialled for the first time on one UTC day.
 # A cell is the share of the cohort that a person had answered for by the end of that many days;
 # cells that lie after the last call of the log are left blank, since nobody knows them yet.
 
@@ -115,6 +115,74 @@ show(
         cohort_map("days_to_agree", "Agreed by then", "累计同意率", "greens"),
     ).resolve_scale(color="independent"),
     "cohorts_reached",
+)
+
+# %% [markdown]
+# ## Lead cohorts: what became of the leads of a week · 线索同期群
+#
+# Here a cohort is every lead that came in during one week, dialled or not, and weeks are counted
+# from the moment each lead came in. The view `strategic.cohorts_weekly` counts a lead once for
+# each step, in the week it first took it, so the pieces of a bar add up to a share of the cohort.
+
+# %%
+weekly = ledger.ask(
+    """
+    select
+        cast(week as date) as cohort,
+        weeks_since,
+        sum(leads) as leads,
+        sum(dialled) as dialled,
+        sum(reached) as reached,
+        sum(interested) as interested,
+        sum(appointments) as appointments,
+        sum(converted) as converted
+    from strategic.cohorts_weekly
+    group by 1, 2
+    """
+)
+STEPS = {
+    "dialled": "dialled 拨打",
+    "reached": "reached 接通",
+    "interested": "interested 意向",
+    "appointments": "appointment 约访",
+    "converted": "sale 成交",
+}
+sizes = weekly.group_by("cohort").agg(pl.col("leads").sum().alias("size"))
+# The newest ones that are big enough to say anything.
+shown = sizes.filter(pl.col("size") >= COHORT_MIN).sort("cohort").tail(4)
+steps = (
+    weekly.join(shown, on="cohort")
+    .unpivot(
+        on=list(STEPS), index=["cohort", "size", "weeks_since"], variable_name="step",
+        value_name="count",
+    )
+    .filter(pl.col("count") > 0)
+    .with_columns(
+        (pl.col("count") / pl.col("size")).alias("share"),
+        pl.col("step").replace_strict(STEPS),
+        pl.format("{} ({})", pl.col("cohort").dt.strftime("%m-%d"), pl.col("size")).alias("label"),
+    )
+)
+bars = (
+    alt.Chart(steps)
+    .mark_bar()
+    .encode(
+        x=alt.X("share:Q", title="share of the cohort 占比", axis=alt.Axis(format="%")),
+        y=alt.Y("step:N", title=None, sort=list(STEPS.values())),
+        color=alt.Color(
+            "weeks_since:O", title="week 第几周", scale=alt.Scale(scheme="viridis", reverse=True)
+        ),
+        order=alt.Order("weeks_since:Q"),
+        row=alt.Row("label:N", title=None, header=alt.Header(labelOrient="top", labelAnchor="start")),
+    )
+    .properties(width=420, height=alt.Step(18))
+)
+show(
+    titled(
+        bars, "Lead cohorts by week", "线索周同期群",
+        f"week the leads came in (leads), {COHORT_MIN} or more; colour: weeks since then",
+    ),
+    "cohorts_weekly",
 )
 
 # %% [markdown]

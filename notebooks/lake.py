@@ -269,20 +269,57 @@ def to_duckdb(connection, name: str, events: Sealed, ids: bool = True) -> None:
 
 # Stored views.
 
+#: What the kinds of columns are in polars and in SQL.
+KINDS = {
+    "int64": (pl.Int64, "bigint"),
+    "text": (pl.String, "varchar"),
+    "moment": (pl.Datetime("us", "UTC"), "timestamptz"),
+    "bool": (pl.Boolean, "boolean"),
+    "binary": (pl.Binary, "blob"),
+}
+
 
 class StoredView(NamedTuple):
     """A view as its manifest has it."""
 
-    #: The last log position that is in it.
-    position: int
+    #: The last log position that is in it; nothing where the log was empty.
+    position: int | None
+    #: Names and kinds.
+    columns: list[tuple[str, str]]
+    #: None where it has no rows.
     files: list[str]
+    #: What polars is told about the store; nothing for a folder of this machine.
+    storage_options: dict[str, str] | None
+
+    def to_polars(self) -> pl.LazyFrame:
+        """Its rows; polars reads the files itself."""
+        if not self.files:
+            return pl.LazyFrame(schema={name: KINDS[kind][0] for name, kind in self.columns})
+        return pl.scan_parquet(
+            self.files, storage_options=self.storage_options, hive_partitioning=False
+        )
+
+    def to_sql(self) -> str:
+        """Its rows as a question for DuckDB, which reads the files itself."""
+        if not self.files:
+            empty = ", ".join(f'null::{KINDS[kind][1]} as "{name}"' for name, kind in self.columns)
+            return f"select {empty} limit 0"
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in self.files)
+        return f"select * from read_parquet([{listed}], hive_partitioning = false)"
+
+
+def views(place: Place) -> list[tuple[str, str]]:
+    """Layer and name of every view there is: below `projections`, or the prefix of a store."""
+    found = place.files.get_file_info(pyarrow.fs.FileSelector(place.folder, recursive=True))
+    paths = [entry.path.split("/") for entry in found if entry.base_name == "manifest.json"]
+    return sorted((path[-3], path[-2]) for path in paths)
 
 
 def view(place: Place, layer: str, name: str) -> StoredView:
-    """What is stored of a view, below the folder `projections` of a data folder."""
+    """What is stored of a view, below `projections` of a data folder or the prefix of a store."""
     folder = f"{layer}/{name}"
     manifest = json.loads(place.read(f"{folder}/manifest.json"))
-    # Format 2 lists files, each with many windows; before it, each window had one.
-    entries = manifest.get("files") or manifest["windows"]
-    files = sorted({entry["file"] for entry in entries.values()})
-    return StoredView(manifest["position"], [place.uri_of(f"{place.folder}/{folder}/{file}") for file in files])
+    columns = [(column["name"], column["kind"]) for column in manifest["columns"]]
+    names = [entry["file"] for entry in manifest["files"].values()]
+    files = [place.uri_of(f"{place.folder}/{folder}/{file}") for file in names]
+    return StoredView(manifest["position"], columns, files, place.storage_options)

@@ -1,7 +1,15 @@
 -- name: agent_occupancy
 -- question: Each agent's time by state and the occupancy - talking and wrap-up over talking,
 --   wrap-up and waiting, breaks left out - in parts per million.
+-- grain: one row per agent_id
+-- key: agent_id
+-- inputs: operational.agents_hourly
 -- params: date =, from =, until =
+-- columns: agent_id text | talks int64 | available_ms int64 ms | ringing_ms int64 ms |
+--   talking_ms int64 ms | wrap_up_ms int64 ms | break_ms int64 ms |
+--   handling_mean_ms int64 ms | occupancy_ppm int64 ppm
+-- tests: not_null(agent_id); unique(agent_id);
+--   expr(coalesce(occupancy_ppm between 0 and 1000000, true))
 -- example: ledgerline query agent_occupancy
 select
     agent_id,

@@ -1,7 +1,18 @@
 -- name: carrier_quality
 -- question: Each carrier's answer-seizure ratio, network effectiveness, failures, post-dial
 --   delay and packet loss (ITU-T E.411; rates over seizures, in parts per million).
+-- grain: one row per carrier_id
+-- key: carrier_id
+-- inputs: carrier_states, operational.carriers_hourly
 -- params: date =, from =, until =
+-- columns: carrier_id text | seizures int64 | answered int64 | failed int64 |
+--   asr_ppm int64 ppm | ner_ppm int64 ppm | failed_ppm int64 ppm | pdd_mean_ms int64 ms |
+--   loss_ppm int64 ppm | outages int64 | down_ms int64 ms
+-- tests: not_null(carrier_id); unique(carrier_id);
+--   expr(coalesce(asr_ppm between 0 and 1000000, true));
+--   expr(coalesce(ner_ppm between 0 and 1000000, true));
+--   expr(coalesce(failed_ppm between 0 and 1000000, true));
+--   expr(coalesce(loss_ppm between 0 and 1000000, true))
 -- example: ledgerline query carrier_quality
 with
 legs_by_carrier as (

@@ -1,7 +1,21 @@
 -- name: funnel_by_campaign
 -- question: The way from a lead to an agreement, by campaign; rates in parts per million.
 --   Contact rate is over dials, the rates after it over contacts, penetration over leads.
+-- grain: one row per campaign_id
+-- key: campaign_id
+-- inputs: campaigns, funnel.campaigns_hourly
 -- params: campaign_id =, date =, from =, until =
+-- columns: campaign_id text | name text | state text | leads int64 | leads_tried int64 |
+--   attempts int64 | answered int64 | contacts int64 | talked int64 | interested int64 |
+--   bridged int64 | committed int64 | opted_out int64 | penetration_ppm int64 ppm |
+--   connect_ppm int64 ppm | contact_ppm int64 ppm | interested_ppm int64 ppm |
+--   committed_ppm int64 ppm
+-- tests: not_null(campaign_id); unique(campaign_id);
+--   expr(coalesce(penetration_ppm between 0 and 1000000, true));
+--   expr(coalesce(connect_ppm between 0 and 1000000, true));
+--   expr(coalesce(contact_ppm between 0 and 1000000, true));
+--   expr(coalesce(interested_ppm between 0 and 1000000, true));
+--   expr(coalesce(committed_ppm between 0 and 1000000, true))
 -- example: ledgerline query funnel_by_campaign --param campaign_id=business-loan
 with
 funnel as (

@@ -2,7 +2,22 @@
 -- question: The figures at the head of the daily report, on one day or ever. Connect and
 --   contact rate are over dials, the other rates over contacts (a person answered), in parts
 --   per million; mean talk is over answered calls (ACD).
+-- grain: one row
+-- key: none
+-- inputs: funnel.campaigns_hourly, operational.calls_hourly
 -- params: campaign_id =, date =, from =, until =
+-- columns: leads_tried int64 | attempts int64 | answered int64 | contacts int64 |
+--   talked int64 | interested int64 | bridged int64 | committed int64 | opted_out int64 |
+--   abandoned int64 | talk_ms int64 ms | connect_ppm int64 ppm | contact_ppm int64 ppm |
+--   interested_ppm int64 ppm | committed_ppm int64 ppm | opted_out_ppm int64 ppm |
+--   abandoned_ppm int64 ppm | talk_mean_ms int64 ms
+-- tests: expr(coalesce(connect_ppm between 0 and 1000000, true));
+--   expr(coalesce(contact_ppm between 0 and 1000000, true));
+--   expr(coalesce(interested_ppm between 0 and 1000000, true));
+--   expr(coalesce(committed_ppm between 0 and 1000000, true));
+--   expr(coalesce(opted_out_ppm between 0 and 1000000, true));
+--   expr(coalesce(abandoned_ppm between 0 and 1000000, true));
+--   expr(coalesce(talk_ms >= 0, true)); expr(coalesce(talk_mean_ms >= 0, true))
 -- example: ledgerline query headline --param date=2026-11-21
 with
 funnel as (

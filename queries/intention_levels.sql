@@ -1,7 +1,13 @@
 -- name: intention_levels
 -- question: Leads by the latest intention level of a call, on one day or ever, and the share
 --   of those with a level, in parts per million.
+-- grain: one row per level
+-- key: level
+-- inputs: attempts
 -- params: campaign_id =, date =, from =, until =
+-- columns: level text | leads int64 | committed int64 | share_ppm int64 ppm
+-- tests: not_null(level); unique(level);
+--   expr(coalesce(share_ppm between 0 and 1000000, true))
 -- example: ledgerline query intention_levels --param campaign_id=business-loan
 with
 latest as (

@@ -1,7 +1,14 @@
 -- name: objections
 -- question: What holds customers back: how often each objection was heard, in how many calls,
 --   and how many of those calls still ended in an agreement.
+-- grain: one row per objection
+-- key: objection
+-- inputs: attempts, intent_tags
 -- params: campaign_id =, date =, from =, until =
+-- columns: objection text | times int64 | calls int64 | committed int64 |
+--   committed_ppm int64 ppm
+-- tests: not_null(objection); unique(objection);
+--   expr(coalesce(committed_ppm between 0 and 1000000, true))
 -- example: ledgerline query objections
 with
 calls as (

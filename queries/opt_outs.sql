@@ -1,7 +1,12 @@
 -- name: opt_outs
 -- question: Calls in which the customer asked never to be called again, by the script's stage
 --   at the end and by who talked.
+-- grain: one row per stage, handler_kind
+-- key: stage, handler_kind
+-- inputs: attempts
 -- params: campaign_id =, date =, from =, until =
+-- columns: stage text | handler_kind text | calls int64
+-- tests: not_null(stage, handler_kind); unique(stage, handler_kind)
 -- example: ledgerline query opt_outs --param date=2026-11-21
 select
     coalesce(stage, '') as stage,

@@ -1,7 +1,17 @@
 -- name: robot_and_people
 -- question: Robot against people: contacts by who talked last, talk time, interested customers
 --   (level A or B) and agreements, with rates over contacts in parts per million.
+-- grain: one row per handler_kind
+-- key: handler_kind
+-- inputs: funnel.handlers_hourly
 -- params: campaign_id =, date =, from =, until =
+-- columns: handler_kind text | contacts int64 | talk_mean_ms int64 ms | interested int64 |
+--   committed int64 | opted_out int64 | interested_ppm int64 ppm |
+--   committed_ppm int64 ppm | opted_out_ppm int64 ppm
+-- tests: not_null(handler_kind); unique(handler_kind);
+--   expr(coalesce(interested_ppm between 0 and 1000000, true));
+--   expr(coalesce(committed_ppm between 0 and 1000000, true));
+--   expr(coalesce(opted_out_ppm between 0 and 1000000, true))
 -- example: ledgerline query robot_and_people
 select
     handler_kind,

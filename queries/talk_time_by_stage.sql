@@ -1,7 +1,15 @@
 -- name: talk_time_by_stage
 -- question: Time spoken and heard in each stage of the script, and how often the robot could
 --   finish, in parts per million of its turns.
+-- grain: one row per stage
+-- key: stage
+-- inputs: funnel.stages_daily
 -- params: campaign_id =, date =
+-- columns: stage text | robot_turns int64 | robot_ms int64 ms | finished_ppm int64 ppm |
+--   customer_turns int64 | silences int64 | customer_ms int64 ms |
+--   reaction_mean_ms int64 ms
+-- tests: not_null(stage); unique(stage);
+--   expr(coalesce(finished_ppm between 0 and 1000000, true))
 -- example: ledgerline query talk_time_by_stage
 select
     stage,

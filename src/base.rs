@@ -16,7 +16,7 @@ mod units;
 
 pub use hex::{hex, sha256_hex, unhex};
 pub use id::{
-    AgentId, CallId, CampaignId, CarrierId, EventId, IdError, IdSequence, LeadId, LegId,
+    AgentId, CallId, CampaignId, CarrierId, EventId, IdError, IdSequence, LeadId, LegId, MessageId,
     ReportPlanId, ScriptId, SubjectId,
 };
 pub use offset::{UtcOffset, UtcOffsetError};

@@ -1,6 +1,6 @@
 //! May this subject be dialled now?
 //!
-//! In: facts (opt-outs heard, numbers added to the do-not-call list) and a lead. Out: what each
+//! In: facts (opt-outs heard or written, numbers added to the do-not-call list) and a lead. Out: what each
 //! rule said. Invariants: an opt-out counts from the very event it was heard in, before any list
 //! is written; a dial is allowed only where every rule allows it. Deliberately absent: calling
 //! windows, caps and consent per jurisdiction, which are rules of the same shape to come.
@@ -34,7 +34,7 @@ const RULES: &[Rule] = &[
         version: 1,
         allows: |state, person| !state.numbers.contains(person.phone_hash),
     },
-    // The person opted out in a call, perhaps under another number.
+    // The person opted out in a call or a message, perhaps under another number.
     Rule {
         id: "dnc.subject",
         version: 1,
@@ -54,6 +54,9 @@ impl Compliance {
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::OptOutHeard(fact) => {
+                self.subjects.insert(fact.subject_id);
+            }
+            Event::MessageReceived(fact) if fact.intent.as_deref() == Some("opt_out") => {
                 self.subjects.insert(fact.subject_id);
             }
             Event::DoNotCallAdded(fact) => {

@@ -22,6 +22,7 @@ mod envelope;
 mod example;
 mod lead;
 mod leg;
+mod message;
 mod reference;
 mod report;
 mod upcast;
@@ -57,6 +58,7 @@ pub use lead::{
     SubjectRegistered,
 };
 pub use leg::{LegAnswered, LegEnded, LegKind, LegProgressed, LegReleased, LegStarted};
+pub use message::{MessageChannel, MessageDelivered, MessageFailed, MessageReceived, MessageSent};
 pub use reference::markdown;
 pub use report::{
     ReportKind, ReportMade, ReportSendFailed, ReportSendUnknown, ReportSending, ReportSent,

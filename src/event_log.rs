@@ -77,7 +77,7 @@ pub use load::{Damage, OpenError};
 pub use lock::FolderLock;
 pub use metrics::{Asked, LogMetrics, OPEN_METRICS, SubscriberMetrics};
 #[cfg(feature = "s3")]
-pub use remote::{Objects, RemoteStorage, S3Options};
+pub use remote::{Listed, Objects, RemoteStorage, S3Options};
 pub use sealed::{
     RawSegment, RowGroupEntry, SealError, SealOptions, SealRecord, SealedDamage, SealedEventKey,
     SealedFile, SealedPart, SealedSegment, SealedStore, StreamEvent, merge, mergeable, seal,

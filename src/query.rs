@@ -21,9 +21,12 @@ mod follow;
 mod gate;
 mod head;
 mod limits;
+mod live;
+mod mirror;
 mod params;
 #[cfg(feature = "sql-servers")]
 pub mod postgres;
+mod priority;
 mod reference;
 mod register;
 mod saved;
@@ -32,7 +35,7 @@ mod session;
 mod snapshot;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -50,14 +53,17 @@ use self::follow::Follower;
 use self::head::{Head, Published, Shown};
 use self::limits::Desk;
 pub use self::limits::{Limits, Rows};
+use self::live::RunningLive;
+#[cfg(feature = "s3")]
+pub use self::mirror::Mirroring;
 pub use self::params::Params;
 pub use self::reference::markdown;
-pub use self::saved::{Kpi, Param, SavedQuery, saved_queries};
+pub use self::saved::{Kpi, Param, SavedQuery, check_queries, saved_queries};
 pub use self::session::{Prepared, Running, Session};
 use self::snapshot::Past;
+pub(crate) use self::snapshot::Pin;
 use crate::base::Timestamp;
 use crate::projection::front_matter::FrontMatterError;
-use crate::projection::live::LiveState;
 use crate::projection::sql::{
     self, LogReader, Refreshed, View, ViewStatus, refresh_all, refresh_due, views,
 };
@@ -222,8 +228,8 @@ pub struct Engine {
     views: Vec<View>,
     /// What the log is folded into. Held for some thousand events at most once it is followed.
     fold: Mutex<Tables>,
-    /// The live state, as of the last question about it.
-    live: Mutex<LiveState>,
+    /// The live state, some milliseconds behind the base tables.
+    live: Mutex<RunningLive>,
     /// Where base tables are on disk.
     kept: Kept,
     /// The base tables as questions see them.
@@ -233,7 +239,7 @@ pub struct Engine {
     /// The views as questions see them.
     shown: ArcSwap<Shown>,
     /// One refresh of the views at a time.
-    refreshing: Mutex<()>,
+    refreshing: Arc<Mutex<()>>,
     /// What all contexts have in common.
     template: SessionState,
     past: Past,
@@ -289,7 +295,7 @@ impl Engine {
             head: ArcSwap::default(),
             published: watch::Sender::new(Published::default()),
             shown: ArcSwap::default(),
-            refreshing: Mutex::default(),
+            refreshing: Arc::default(),
             template: head::template(&past)?,
             past,
             desk: Desk::new(limits)?,
@@ -327,6 +333,15 @@ impl Engine {
 
     async fn refresh_at(&self, now: Option<Timestamp>) -> Result<Vec<Refreshed>, Error> {
         let _alone = self.refreshing.lock().await;
+        let (_, refreshed) = Box::pin(self.refresh_alone(now)).await?;
+        Ok(refreshed)
+    }
+
+    /// The same, for who holds the lock. Gives the tables that the views were brought up to.
+    async fn refresh_alone(
+        &self,
+        now: Option<Timestamp>,
+    ) -> Result<(Tables, Vec<Refreshed>), Error> {
         // Taken before the tables are brought to the head, so that what another process stored
         // is never ahead of them.
         let lock = self.store.lock().await.map_err(sql::Error::from)?;
@@ -340,7 +355,7 @@ impl Engine {
             };
         }
         Box::pin(self.show(&mut tables)).await?;
-        Ok(refreshed)
+        Ok((tables, refreshed))
     }
 
     /// Answers a question in SQL, as rows for people and programs.
@@ -388,7 +403,7 @@ impl Engine {
     /// See [`Error`].
     pub async fn status(&self) -> Result<Vec<ViewStatus>, Error> {
         let tables = self.head.load().tables.clone();
-        Ok(self.shown.load().status_at(&tables))
+        Ok(self.with_copies(self.shown.load().status_at(&tables)))
     }
 
     async fn answer(

@@ -109,6 +109,29 @@ sql_peers() {
     printf '%s\n' "$wanted" >"$folder/.installed"
 }
 
+# duckdb_peer: a DuckDB with its extension for object stores, below target/peers/duckdb. Does
+# nothing where it is there.
+duckdb_peer() {
+    local root folder log wanted
+    root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+    folder=$root/target/peers/duckdb
+    log=$root/target/peers/duckdb.log
+    wanted=$(cat "$root/tests/peers/duckdb-requirements.txt")
+    if [[ -f $folder/.installed && $(<"$folder/.installed") == "$wanted" ]]; then return 0; fi
+    say "fetching a DuckDB that reads object stores into target/peers"
+    mkdir -p "$root/target/peers"
+    rm -f "$folder/.installed"
+    {
+        python3 -m venv --clear "$folder" &&
+            "$folder/bin/pip" install --quiet --disable-pip-version-check \
+                --requirement "$root/tests/peers/duckdb-requirements.txt"
+    } >"$log" 2>&1 || {
+        say "DuckDB with httpfs is missing (reads the lake in a store); python3 with venv and pip could not fetch it from PyPI, see $log"
+        return 1
+    }
+    printf '%s\n' "$wanted" >"$folder/.installed"
+}
+
 check_versions() {
     local found status=0
     if has rustc; then
@@ -160,6 +183,7 @@ main() {
     if [[ $target == test && $status -eq 0 ]]; then
         peers || status=1
         sql_peers || status=1
+        duckdb_peer || status=1
     fi
     exit "$status"
 }

@@ -6,27 +6,27 @@
 -- grain: one row per day, campaign_id
 -- key: day, campaign_id
 -- window: day day
--- inputs: attempts.started_at
+-- inputs: funnel.campaigns_hourly.hour
 -- columns: day moment | campaign_id text | leads_tried int64 | attempts int64 |
 --   answered int64 | contacts int64 | talked int64 | interested int64 |
 --   bridged int64 | committed int64 | opted_out int64 | talk_ms int64 ms
--- measures: count(leads_tried, attempts, answered, contacts, talked, interested,
---   bridged, committed, opted_out); sum(talk_ms)
+-- measures: sum(leads_tried, attempts, answered, contacts, talked, interested, bridged,
+--   committed, opted_out, talk_ms)
 -- tests: not_null(day, campaign_id); unique(day, campaign_id)
 -- lateness: 36 h
 -- refresh: 1 min
 select
-    date_trunc('day', started_at) as day,
+    date_trunc('day', hour) as day,
     campaign_id,
-    count(*) filter (where attempt_number = 1) as leads_tried,
-    count(*) as attempts,
-    count(*) filter (where is_answered) as answered,
-    count(*) filter (where is_contact) as contacts,
-    count(*) filter (where is_contact and (turns > 1 or is_bridged)) as talked,
-    count(*) filter (where level in ('A', 'B')) as interested,
-    count(*) filter (where is_bridged) as bridged,
-    count(*) filter (where is_committed) as committed,
-    count(*) filter (where is_opted_out) as opted_out,
-    coalesce(sum(talk_ms), 0) as talk_ms
-from attempts
-group by date_trunc('day', started_at), campaign_id
+    sum(leads_tried) as leads_tried,
+    sum(attempts) as attempts,
+    sum(answered) as answered,
+    sum(contacts) as contacts,
+    sum(talked) as talked,
+    sum(interested) as interested,
+    sum(bridged) as bridged,
+    sum(committed) as committed,
+    sum(opted_out) as opted_out,
+    sum(talk_ms) as talk_ms
+from funnel.campaigns_hourly
+group by date_trunc('day', hour), campaign_id

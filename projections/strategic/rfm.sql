@@ -27,6 +27,7 @@ people as (
         *
     from portrait.subjects
     cross join newest
+    where last_call_at is not null
 ),
 bands as (
     select

@@ -10,7 +10,13 @@
 --   `until` are about the answer
 -- unit: parts per million
 -- source: Ofcom, persistent misuse statement in force since 1 March 2017
+-- grain: one row
+-- key: none
+-- inputs: attempts, calls
 -- params: campaign_id =, from =, until =
+-- columns: contacts int64 | dropped int64 | machines int64 | reviewed int64 |
+--   mistaken int64 | estimated int64 | abandoned_rate_ppm int64 ppm
+-- tests: expr(coalesce(abandoned_rate_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_abandoned_rate_uk --param from=2026-11-21 --param until=2026-11-22
 with
 answered as (

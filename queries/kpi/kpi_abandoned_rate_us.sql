@@ -9,7 +9,12 @@
 --   so the connection counts as talking. `from` and `until` are about the answer
 -- unit: parts per million
 -- source: FTC, Telemarketing Sales Rule, 16 CFR 310.4(b)(1)(iv) and (b)(4)
+-- grain: one row
+-- key: none
+-- inputs: calls
 -- params: campaign_id =, from =, until =
+-- columns: contacts int64 | abandoned int64 | abandoned_rate_ppm int64 ppm
+-- tests: expr(coalesce(abandoned_rate_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_abandoned_rate_us --param campaign_id=business-loan --param from=2026-11-01 --param until=2026-12-01
 with
 contacts as (

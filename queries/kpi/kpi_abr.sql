@@ -7,7 +7,12 @@
 --   restarted; a choice that found nothing because every carrier was tried before is no bid
 -- unit: parts per million
 -- source: ITU-T E.411
+-- grain: one row
+-- key: none
+-- inputs: attempts, decision_candidates, decisions, legs
 -- params: campaign_id =, from =, until =
+-- columns: bids int64 | without_circuit int64 | answered int64 | abr_ppm int64 ppm
+-- tests: expr(coalesce(abr_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_abr
 with
 seizures as (

@@ -7,7 +7,12 @@
 --   known
 -- unit: milliseconds
 -- source: ITU-T E.437
+-- grain: one row
+-- key: none
+-- inputs: attempts
 -- params: campaign_id =, from =, until =
+-- columns: answered int64 | talk_ms int64 ms | acd_ms int64 ms
+-- tests: expr(coalesce(talk_ms >= 0, true)); expr(coalesce(acd_ms >= 0, true))
 -- example: ledgerline query kpi_acd
 with
 calls as (

@@ -7,7 +7,13 @@
 --   began in, and so does a wrap-up
 -- unit: milliseconds
 -- source: contact-centre practice
+-- grain: one row
+-- key: none
+-- inputs: agent_states, attempts
 -- params: agent_id =, campaign_id =, from =, until =
+-- columns: handled int64 | talking_ms int64 ms | wrap_up_ms int64 ms | aht_ms int64 ms
+-- tests: expr(coalesce(talking_ms >= 0, true)); expr(coalesce(wrap_up_ms >= 0, true));
+--   expr(coalesce(aht_ms >= 0, true))
 -- example: ledgerline query kpi_aht --param agent_id=alex
 with
 handling as (

@@ -5,7 +5,12 @@
 -- exclusions: attempts under way; contacts of which nobody can say who it was
 -- unit: parts per million
 -- source: project metric
+-- grain: one row
+-- key: none
+-- inputs: attempts, commitments
 -- params: campaign_id =, from =, until =
+-- columns: right_parties int64 | appointments int64 | appointment_rate_ppm int64 ppm
+-- tests: expr(coalesce(appointment_rate_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_appointment_rate --param campaign_id=business-loan
 with
 agreed as (

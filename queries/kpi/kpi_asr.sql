@@ -6,7 +6,12 @@
 --   restarted; busy and no answer stay in, as failures
 -- unit: parts per million
 -- source: ITU-T E.411
+-- grain: one row
+-- key: none
+-- inputs: attempts, legs
 -- params: campaign_id =, carrier_id =, from =, until =
+-- columns: seizures int64 | answered int64 | asr_ppm int64 ppm
+-- tests: expr(coalesce(asr_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_asr --param carrier_id=north
 with
 seizures as (

@@ -5,7 +5,12 @@
 -- exclusions: leads that were never dialled. `from` and `until` are about the import
 -- unit: thousandths of an attempt
 -- source: practice of outbound call centres
+-- grain: one row
+-- key: none
+-- inputs: leads
 -- params: campaign_id =, from =, until =
+-- columns: tried int64 | attempts int64 | attempts_per_lead_thousandths int64
+-- tests: expr(tried >= 0)
 -- example: ledgerline query kpi_attempts_per_lead --param campaign_id=business-loan
 with
 list as (

@@ -6,7 +6,12 @@
 --   forbidden by a rule (blocked)
 -- unit: parts per million
 -- source: practice of outbound call centres
+-- grain: one row
+-- key: none
+-- inputs: attempts
 -- params: campaign_id =, from =, until =
+-- columns: dials int64 | contacts int64 | contact_rate_ppm int64 ppm
+-- tests: expr(coalesce(contact_rate_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_contact_rate --param from=2026-11-21T09:00:00Z
 with
 dials as (

@@ -6,7 +6,12 @@
 -- exclusions: attempts under way; contacts of which nobody can say who it was
 -- unit: parts per million
 -- source: practice of outbound call centres
+-- grain: one row
+-- key: none
+-- inputs: attempts, commitments
 -- params: campaign_id =, from =, until =
+-- columns: right_parties int64 | sales int64 | conversion_of_contacts_ppm int64 ppm
+-- tests: expr(coalesce(conversion_of_contacts_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_conversion_of_contacts --param campaign_id=business-loan
 with
 agreed as (

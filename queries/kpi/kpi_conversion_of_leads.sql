@@ -5,7 +5,12 @@
 -- exclusions: none. `from` and `until` are about the import
 -- unit: parts per million
 -- source: practice of outbound call centres
+-- grain: one row
+-- key: none
+-- inputs: commitments, leads
 -- params: campaign_id =, from =, until =
+-- columns: leads int64 | sales int64 | conversion_of_leads_ppm int64 ppm
+-- tests: expr(coalesce(conversion_of_leads_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_conversion_of_leads --param campaign_id=business-loan
 with
 sold as (

@@ -7,7 +7,14 @@
 --   value
 -- unit: minor currency units
 -- source: practice of outbound call centres
+-- grain: one row
+-- key: none
+-- inputs: commitments, costs
 -- params: campaign_id =, currency =, from =, until =
+-- columns: currencies int64 | line_milli int64 thousandths |
+--   agent_milli int64 thousandths | data_milli int64 thousandths | sales int64 |
+--   cpa_minor int64 minor units
+-- tests: expr(currencies >= 0)
 -- example: ledgerline query kpi_cpa --param campaign_id=business-loan
 with
 spent as (

@@ -7,7 +7,13 @@
 --   `sources` names the key, rule or model and version that tagged these calls
 -- unit: parts per million
 -- source: project metric
+-- grain: one row
+-- key: none
+-- inputs: attempts, intent_tags
 -- params: campaign_id =, from =, until =
+-- columns: sources text | customers int64 | interested int64 |
+--   interested_share_ppm int64 ppm
+-- tests: expr(coalesce(interested_share_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_interested_share
 with
 contacts as (

@@ -8,7 +8,12 @@
 --   same leg. 3xx and 401, 402, 407 stay in the denominator here
 -- unit: parts per million
 -- source: RFC 6076 §4.8
+-- grain: one row
+-- key: none
+-- inputs: legs
 -- params: campaign_id =, carrier_id =, from =, until =
+-- columns: invites int64 | ineffective int64 | isa_ppm int64 ppm
+-- tests: expr(coalesce(isa_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_isa
 with
 invites as (

@@ -6,7 +6,12 @@
 --   import
 -- unit: parts per million
 -- source: practice of outbound call centres
+-- grain: one row
+-- key: none
+-- inputs: leads
 -- params: campaign_id =, from =, until =
+-- columns: leads int64 | tried int64 | list_penetration_ppm int64 ppm
+-- tests: expr(coalesce(list_penetration_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_list_penetration --param campaign_id=business-loan
 with
 list as (

@@ -8,7 +8,13 @@
 --   no time; how many were is in `without_round_trip`
 -- unit: thousandths
 -- source: ITU-T G.107
+-- grain: one row
+-- key: none
+-- inputs: legs
 -- params: campaign_id =, carrier_id =, from =, until =
+-- columns: legs int64 | without_round_trip int64 | r_thousandths int64 |
+--   mos_p5_thousandths int64 | mos_thousandths int64
+-- tests: expr(legs >= 0)
 -- example: ledgerline query kpi_mos --param carrier_id=north
 with
 ranked as (

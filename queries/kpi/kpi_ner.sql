@@ -9,7 +9,13 @@
 --   is 19
 -- unit: parts per million
 -- source: ITU-T E.411, as amended; causes of ITU-T Q.850
+-- grain: one row
+-- key: none
+-- inputs: attempts, legs
 -- params: campaign_id =, carrier_id =, from =, until =
+-- columns: seizures int64 | answered int64 | busy int64 | not_answered int64 |
+--   rejected int64 | ner_ppm int64 ppm
+-- tests: expr(coalesce(ner_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_ner --param carrier_id=north
 with
 ends as (

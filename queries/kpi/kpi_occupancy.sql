@@ -7,7 +7,13 @@
 --   part inside
 -- unit: parts per million
 -- source: contact-centre practice
+-- grain: one row
+-- key: none
+-- inputs: agent_states
 -- params: agent_id =, from =, until =
+-- columns: handling_ms int64 ms | waiting_ms int64 ms | occupancy_ppm int64 ppm
+-- tests: expr(coalesce(occupancy_ppm between 0 and 1000000, true));
+--   expr(coalesce(handling_ms >= 0, true)); expr(coalesce(waiting_ms >= 0, true))
 -- example: ledgerline query kpi_occupancy --param agent_id=alex
 with
 pieces as (

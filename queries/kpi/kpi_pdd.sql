@@ -7,7 +7,13 @@
 --   came
 -- unit: milliseconds
 -- source: practice; RFC 6076 §4.3.1 for sessions that come about
+-- grain: one row
+-- key: none
+-- inputs: legs
 -- params: campaign_id =, carrier_id =, from =, until =
+-- columns: legs int64 | p50_ms int64 ms | p95_ms int64 ms | p99_ms int64 ms
+-- tests: expr(coalesce(p50_ms >= 0, true)); expr(coalesce(p95_ms >= 0, true));
+--   expr(coalesce(p99_ms >= 0, true))
 -- example: ledgerline query kpi_pdd --param carrier_id=north
 with
 ranked as (

@@ -7,7 +7,13 @@
 --   only; they stand in `unknown`
 -- unit: parts per million
 -- source: practice of outbound call centres
+-- grain: one row
+-- key: none
+-- inputs: attempts
 -- params: campaign_id =, from =, until =
+-- columns: dials int64 | contacts int64 | unknown int64 | right_parties int64 |
+--   right_party_contact_rate_ppm int64 ppm
+-- tests: expr(coalesce(right_party_contact_rate_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_right_party_contact_rate --param campaign_id=business-loan
 with
 dials as (

@@ -7,7 +7,12 @@
 --   same leg. Whether the BYE was answered is not in the log, so it is not asked for
 -- unit: parts per million
 -- source: RFC 6076 §4.9
+-- grain: one row
+-- key: none
+-- inputs: legs
 -- params: campaign_id =, carrier_id =, from =, until =
+-- columns: invites int64 | established int64 | completed int64 | scr_ppm int64 ppm
+-- tests: expr(coalesce(scr_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_scr
 with
 invites as (

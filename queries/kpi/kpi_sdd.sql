@@ -7,7 +7,15 @@
 --   something else than a 2xx, such as 481; legs released before this was recorded
 -- unit: milliseconds
 -- source: RFC 6076 §4.4
+-- grain: one row
+-- key: none
+-- inputs: legs
 -- params: campaign_id =, carrier_id =, from =, until =
+-- columns: timed_out int64 | timed_out_mean_ms int64 ms | answered int64 |
+--   mean_ms int64 ms | p50_ms int64 ms | p95_ms int64 ms | p99_ms int64 ms
+-- tests: expr(coalesce(timed_out_mean_ms >= 0, true)); expr(coalesce(mean_ms >= 0, true));
+--   expr(coalesce(p50_ms >= 0, true)); expr(coalesce(p95_ms >= 0, true));
+--   expr(coalesce(p99_ms >= 0, true))
 -- example: ledgerline query kpi_sdd --param carrier_id=north
 with
 ranked as (

@@ -7,7 +7,14 @@
 --   not known
 -- unit: milliseconds
 -- source: RFC 6076 §4.5
+-- grain: one row
+-- key: none
+-- inputs: legs
 -- params: campaign_id =, carrier_id =, from =, until =
+-- columns: completed int64 | completed_mean_ms int64 ms | lost int64 |
+--   lost_mean_ms int64 ms
+-- tests: expr(coalesce(completed_mean_ms >= 0, true));
+--   expr(coalesce(lost_mean_ms >= 0, true))
 -- example: ledgerline query kpi_sdt
 with
 sessions as (

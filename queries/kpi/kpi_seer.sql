@@ -7,7 +7,13 @@
 --   same leg
 -- unit: parts per million
 -- source: RFC 6076 §4.7
+-- grain: one row
+-- key: none
+-- inputs: legs
 -- params: campaign_id =, carrier_id =, from =, until =
+-- columns: invites int64 | recoverable int64 | established int64 | declined int64 |
+--   seer_ppm int64 ppm
+-- tests: expr(coalesce(seer_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_seer
 with
 invites as (

@@ -6,7 +6,12 @@
 --   same leg; a 200 whose session description is of no use counts as no session
 -- unit: parts per million
 -- source: RFC 6076 §4.6
+-- grain: one row
+-- key: none
+-- inputs: legs
 -- params: campaign_id =, carrier_id =, from =, until =
+-- columns: invites int64 | recoverable int64 | established int64 | ser_ppm int64 ppm
+-- tests: expr(coalesce(ser_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_ser
 with
 invites as (

@@ -9,7 +9,12 @@
 -- unit: parts per million
 -- source: Ofcom, persistent misuse statement in force since 1 March 2017: sound within two
 --   seconds of the answer
+-- grain: one row
+-- key: none
+-- inputs: attempts, turns
 -- params: campaign_id =, from =, until =
+-- columns: contacts int64 | silent int64 | silent_call_rate_ppm int64 ppm
+-- tests: expr(coalesce(silent_call_rate_ppm between 0 and 1000000, true))
 -- example: ledgerline query kpi_silent_call_rate
 with
 speech as (

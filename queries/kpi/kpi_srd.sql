@@ -8,7 +8,20 @@
 --   CANCEL; legs that broke without a final answer; legs under way
 -- unit: milliseconds
 -- source: RFC 6076 §4.3
+-- grain: one row
+-- key: none
+-- inputs: legs
 -- params: campaign_id =, carrier_id =, from =, until =
+-- columns: successful int64 | successful_mean_ms int64 ms | successful_p50_ms int64 ms |
+--   successful_p95_ms int64 ms | successful_p99_ms int64 ms | failed int64 |
+--   failed_mean_ms int64 ms | failed_p50_ms int64 ms | failed_p95_ms int64 ms |
+--   failed_p99_ms int64 ms
+-- tests: expr(coalesce(successful_mean_ms >= 0, true));
+--   expr(coalesce(successful_p50_ms >= 0, true));
+--   expr(coalesce(successful_p95_ms >= 0, true));
+--   expr(coalesce(successful_p99_ms >= 0, true));
+--   expr(coalesce(failed_mean_ms >= 0, true)); expr(coalesce(failed_p50_ms >= 0, true));
+--   expr(coalesce(failed_p95_ms >= 0, true)); expr(coalesce(failed_p99_ms >= 0, true))
 -- example: ledgerline query kpi_srd
 with
 delays as (

@@ -6,7 +6,13 @@
 --   inside
 -- unit: parts per million
 -- source: contact-centre practice
+-- grain: one row
+-- key: none
+-- inputs: agent_states
 -- params: agent_id =, from =, until =
+-- columns: handling_ms int64 ms | signed_in_ms int64 ms | utilisation_ppm int64 ppm
+-- tests: expr(coalesce(utilisation_ppm between 0 and 1000000, true));
+--   expr(coalesce(handling_ms >= 0, true)); expr(coalesce(signed_in_ms >= 0, true))
 -- example: ledgerline query kpi_utilisation --param agent_id=alex
 with
 pieces as (

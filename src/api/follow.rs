@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use super::board::{
     AgentRow, BoardSnapshot, CallRow, CallState, CampaignRow, CarrierRow, CarrierState,
@@ -17,8 +18,9 @@ use crate::event::{CampaignStateName, IntentionLevel};
 use crate::event_log::{EventLog, SubscriptionError, SubscriptionItem};
 use crate::projection::live::{Board, CurrentCallState, LiveState, OutOfOrder};
 
-/// How often the board is published while events come in.
-const EVERY: Duration = Duration::from_millis(250);
+/// From one board to the next while events come in. The first event after a quiet time is shown
+/// at once.
+pub(super) const EVERY: Duration = Duration::from_millis(200);
 
 /// The board cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +43,8 @@ pub async fn follow(
 ) -> Result<(), FollowError> {
     let mut feed = log.subscribe_all(None).named("board");
     let mut live = LiveState::default();
-    let mut tick = tokio::time::interval(EVERY);
+    // When the next board may leave.
+    let mut due = Instant::now();
     let mut has_caught_up = false;
     let mut is_fresh = false;
     loop {
@@ -58,10 +61,10 @@ pub async fn follow(
                 }
                 Err(error) => return Err(error.into()),
             },
-            _ = tick.tick() => {
-                if has_caught_up && std::mem::take(&mut is_fresh) {
-                    board.send_replace(Arc::new(snapshot(&live)));
-                }
+            () = sleep_until(due), if has_caught_up && is_fresh => {
+                is_fresh = false;
+                due = Instant::now() + EVERY;
+                board.send_replace(Arc::new(snapshot(&live)));
             }
         }
     }

@@ -27,8 +27,9 @@ use super::error::ApiError;
 use super::server::{Console, stamped};
 use crate::base::Timestamp;
 
-/// Four boards a second: more is flicker to the eye and work for the wall screen.
-const BOARD_INTERVAL: Duration = Duration::from_millis(250);
+/// Five boards a second, as they are published: more is flicker to the eye and work for the wall
+/// screen.
+const BOARD_INTERVAL: Duration = super::follow::EVERY;
 /// The page calls the board cut off after 5 s without a word; this allows for some late ones.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a browser waits before it connects again.

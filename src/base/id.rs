@@ -160,6 +160,11 @@ uuid_id!(
     SubjectId,
     "subject"
 );
+uuid_id!(
+    /// One message, to a person or from one, on any channel but the phone.
+    MessageId,
+    "message"
+);
 slug_id!(
     /// A campaign.
     CampaignId,

@@ -159,6 +159,7 @@ impl Call {
     }
 
     /// One fact of the conversation as a fact of the log.
+    #[expect(clippy::too_many_lines, reason = "an arm for each fact")]
     fn talk_fact(&mut self, fact: ConversationFact) {
         let call_id = self.setup.call_id;
         match &fact {

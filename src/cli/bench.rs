@@ -13,6 +13,8 @@ mod log;
 mod queries;
 mod seal;
 mod soak;
+#[cfg(feature = "analytics")]
+mod views;
 
 use std::process::ExitCode;
 
@@ -41,6 +43,9 @@ enum Command {
     Fresh(fresh::Args),
     /// Fill a log with a day of calls, kill the process, and open what is left.
     Soak(soak::Args),
+    /// Make every view of a simulated history, and bring them up after calls that come late.
+    #[cfg(feature = "analytics")]
+    Views(views::Args),
 }
 
 /// Runs `ledgerline bench`.
@@ -57,5 +62,7 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "analytics")]
         Command::Fresh(args) => fresh::run(common, &args),
         Command::Soak(args) => soak::run(common, &args),
+        #[cfg(feature = "analytics")]
+        Command::Views(args) => views::run(common, &args),
     }
 }

@@ -2,11 +2,16 @@
 
 use std::process::ExitCode;
 
+#[cfg(feature = "s3")]
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::{Common, Format, output, sql};
 use crate::projection::sql::{self as views, Refreshed, VerifyReport};
+use crate::query::check_queries;
 use crate::runtime::Config;
+#[cfg(feature = "s3")]
+use crate::runtime::clock::SystemClock;
 
 /// What `projections` takes.
 #[derive(Debug, clap::Args)]
@@ -21,11 +26,12 @@ enum Command {
     /// than 0 where one is refused or fails.
     #[command(alias = "list")]
     Status,
-    /// Read the views' files and plan each, without a log: every mistake with file and line.
+    /// Read the files of views and saved questions and plan each, without a log: every mistake
+    /// with file and line.
     Check,
-    /// Ask what the views' files say must hold for their rows.
+    /// Ask what the files of views and saved questions say must hold for their rows.
     Test {
-        /// One view, by `name` or `layer.name`; without it all.
+        /// One view, by `name` or `layer.name`, or one saved question; without it all.
         name: Option<String>,
     },
     /// Make views again from position zero.
@@ -33,7 +39,12 @@ enum Command {
         /// One view, by `name` or `layer.name`; without it all.
         name: Option<String>,
     },
-    /// Make every view again in memory and compare with what is stored, byte by byte.
+    /// Bring every view up to the log's head, and its copy in `projections.store` up to it. A
+    /// platform that runs does so by itself.
+    #[cfg(feature = "s3")]
+    Upload,
+    /// Make every view, and every base table that is on disk, again in memory and compare with
+    /// what is stored, byte by byte.
     Verify,
 }
 
@@ -47,6 +58,8 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Check => check(common),
         Command::Status => runtime.block_on(status(common, &config)),
+        #[cfg(feature = "s3")]
+        Command::Upload => runtime.block_on(upload(common, &config)),
         Command::Test { name } => runtime.block_on(test(common, &config, name.as_deref())),
         Command::Rebuild { name } => {
             let reader = runtime.block_on(sql::reader(&config))?;
@@ -70,7 +83,8 @@ async fn status(common: &Common, config: &Config) -> anyhow::Result<ExitCode> {
     let answer = engine
         .ask(
             "select layer, name, state, since, upper, lag, windows, dirty_windows, files, rows, \
-             rows_in, reduction_ppm, bytes, last_error, note \
+             rows_in, reduction_ppm, bytes, final_until, provisional_windows, last_error, note, \
+             stored_at, store_error \
              from system.projections order by layer, name",
         )
         .await?;
@@ -82,7 +96,11 @@ async fn status(common: &Common, config: &Config) -> anyhow::Result<ExitCode> {
 /// Every mistake of every file.
 fn check(common: &Common) -> anyhow::Result<ExitCode> {
     let views = views::views();
-    let refused: Vec<_> = views.iter().filter_map(views::View::refused).collect();
+    let mut refused: Vec<_> = views.iter().filter_map(views::View::refused).collect();
+    let refused_views = refused.len();
+    let (questions, wrong) = check_queries();
+    let wrong_questions = wrong.len();
+    refused.extend(wrong);
     if common.format == Format::Json {
         let mistakes = refused.iter().flat_map(|refused| {
             refused.mistakes.iter().map(|mistake| {
@@ -100,14 +118,16 @@ fn check(common: &Common) -> anyhow::Result<ExitCode> {
                 output::line(format!("{}:{}: {}", refused.file, mistake.line, mistake.problem))?;
             }
         }
-        output::line(format!("{} views, {} refused", views.len(), refused.len()))?;
+        output::line(format!("{questions} saved questions, {wrong_questions} wrong"))?;
+        output::line(format!("{} views, {refused_views} refused", views.len()))?;
     }
     Ok(code(refused.is_empty()))
 }
 
 async fn test(common: &Common, config: &Config, name: Option<&str>) -> anyhow::Result<ExitCode> {
     let engine = sql::engine(config).await?;
-    let outcomes = engine.test_views(name).await?;
+    let mut outcomes = engine.test_views(name).await?;
+    outcomes.extend(engine.test_queries(name).await?);
     if common.format == Format::Json {
         let outcomes = outcomes.iter().map(|outcome| {
             json!({
@@ -136,6 +156,38 @@ async fn test(common: &Common, config: &Config, name: Option<&str>) -> anyhow::R
 
 const fn views_hold(outcome: &crate::query::DataTestOutcome) -> bool {
     outcome.holds()
+}
+
+#[cfg(feature = "s3")]
+async fn upload(common: &Common, config: &Config) -> anyhow::Result<ExitCode> {
+    let place = config.projections.place().context(
+        "find the store: there is none; set `store` in [projections] to s3://bucket/prefix",
+    )?;
+    let objects = place.objects().context("use projections.store")?;
+    let store = objects.name.clone();
+    let engine = sql::engine(config).await?;
+    let uploaded = engine.upload(objects, &SystemClock::new()).await?;
+    if common.format == Format::Json {
+        let errors =
+            uploaded.errors.iter().map(|(view, error)| json!({"view": view, "error": error}));
+        output::json(&json!({
+            "store": store,
+            "views": uploaded.current,
+            "stored_objects": uploaded.stored,
+            "stored_bytes": uploaded.bytes,
+            "removed_objects": uploaded.removed,
+            "errors": errors.collect::<Vec<Value>>(),
+        }))?;
+    } else {
+        for (view, error) in &uploaded.errors {
+            output::line(format!("{view}: {error}"))?;
+        }
+        output::line(format!(
+            "{} views are in {store}; {} objects of {} bytes stored, {} removed",
+            uploaded.current, uploaded.stored, uploaded.bytes, uploaded.removed
+        ))?;
+    }
+    Ok(code(uploaded.errors.is_empty()))
 }
 
 fn rebuilt(common: &Common, refreshed: &[Refreshed]) -> anyhow::Result<ExitCode> {
@@ -179,7 +231,18 @@ fn verified(common: &Common, report: &VerifyReport) -> anyhow::Result<ExitCode> 
                 "difference": view.difference,
             })
         });
-        output::json(&views.collect::<Vec<Value>>())?;
+        let facts = report.facts.iter().map(|table| {
+            json!({
+                "view": format!("public.{}", table.table),
+                "position": table.position,
+                "rows": table.rows,
+                "files": table.files,
+                "content": table.content,
+                "is_equal": table.difference.is_none(),
+                "difference": table.difference,
+            })
+        });
+        output::json(&views.chain(facts).collect::<Vec<Value>>())?;
     } else {
         for view in &report.views {
             let at = view.position.map_or_else(|| "none".to_owned(), |it| it.to_string());
@@ -191,6 +254,14 @@ fn verified(common: &Common, report: &VerifyReport) -> anyhow::Result<ExitCode> 
                 |difference| format!("different: {difference}"),
             );
             output::line(format!("{:<32} at position {at}: {what}", view.view))?;
+        }
+        for table in &report.facts {
+            let what = table.difference.as_ref().map_or_else(
+                || format!("equal: {} rows, {} files", table.rows, table.files),
+                |difference| format!("different: {difference}"),
+            );
+            let name = format!("public.{}", table.table);
+            output::line(format!("{name:<32} at position {}: {what}", table.position))?;
         }
     }
     Ok(code(report.is_equal()))

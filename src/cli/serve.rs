@@ -95,7 +95,7 @@ pub(crate) async fn serve(
     let (others, answering) = questions.start(&platform)?;
     let console = tokio::spawn(api::serve(listener, board.clone(), metrics, others, shutdown));
     #[cfg(feature = "analytics")]
-    let reports = plans.map(|plans| plans.start(platform.log())).transpose()?;
+    let reports = plans.map(|plans| plans.start(platform.log(), answering.engine())).transpose()?;
     let (stop_platform, stopped) = oneshot::channel();
     let platform = tokio::spawn(platform.run(stopped));
     Ok(Serving {

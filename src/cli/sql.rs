@@ -28,7 +28,7 @@ use crate::runtime::{Config, read_log};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Tables: events, campaigns, leads, attempts, legs, turns, intent_tags, \
 commitments, decisions, decision_candidates, compliance_checks, do_not_call, agent_states, \
-carrier_states, line_samples; live.*; operational.*, funnel.*, strategic.*; system.projections, \
+carrier_states, line_samples, messages; live.*; operational.*, funnel.*, strategic.*; system.projections, \
 system.columns. docs/sql.md says what is in them.")]
 pub(crate) struct Args {
     /// The question, or `-` to read statements from standard input, each ended by `;`. Without
@@ -62,7 +62,12 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
 
 /// The engine over the log that is configured.
 pub(super) async fn engine(config: &Config) -> anyhow::Result<Engine> {
-    Ok(Box::pin(Engine::over(reader(config).await?, &config.data_dir)).await?)
+    let engine = Box::pin(Engine::over(reader(config).await?, &config.data_dir)).await?;
+    #[cfg(feature = "s3")]
+    if let Some(place) = config.projections.place() {
+        engine.expect_copies(&place.objects().context("use projections.store")?.place);
+    }
+    Ok(engine)
 }
 
 /// The log that is configured.

@@ -1,8 +1,8 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::base::CallId;
-use crate::event::{DoNotCallAdded, OptOutHeard};
+use crate::base::{CallId, MessageId};
+use crate::event::{DoNotCallAdded, MessageChannel, MessageReceived, OptOutHeard};
 
 const SUBJECT: SubjectId = SubjectId(Uuid::from_u128(1));
 const OTHER: SubjectId = SubjectId(Uuid::from_u128(2));
@@ -34,6 +34,29 @@ fn an_opt_out_counts_from_the_moment_it_was_heard() {
     let heard = OptOutHeard { call_id: CALL, subject_id: SUBJECT, turn: Some(1) }.into();
     check(std::slice::from_ref(&heard), SUBJECT, "aa", &["dnc.subject"]);
     check(&[heard], OTHER, "bb", &[]);
+}
+
+#[test]
+fn an_opt_out_in_a_message_counts_as_well() {
+    let wrote = |intent: &str| -> Event {
+        MessageReceived {
+            message_id: MessageId(Uuid::from_u128(4)),
+            channel: MessageChannel::Sms,
+            subject_id: SUBJECT,
+            campaign_id: None,
+            lead_id: None,
+            call_id: None,
+            in_reply_to: None,
+            intent: Some(intent.to_owned()),
+            intent_source: Some("keyword".to_owned()),
+            units: 1,
+            ciphertext: None,
+        }
+        .into()
+    };
+    check(&[wrote("affirm")], SUBJECT, "aa", &[]);
+    check(&[wrote("opt_out")], SUBJECT, "aa", &["dnc.subject"]);
+    check(&[wrote("opt_out")], OTHER, "bb", &[]);
 }
 
 #[test]

@@ -10,9 +10,10 @@ use super::{
     CarrierFailed, CarrierRecovered, CommitmentMade, ComplianceChecked, ConfigurationLoaded,
     CostBooked, DialDecided, DialRefused, DoNotCallAdded, HandlerChosen, IntentTagged,
     IntentionLevelSet, LeadImported, LeadOffered, LeadRowRejected, LeadsImported, LegAnswered,
-    LegEnded, LegProgressed, LegReleased, LegStarted, LineSampled, OptOutHeard, PartyIdentified,
-    PlatformStarted, PlatformStopped, ReportMade, ReportSendFailed, ReportSendUnknown,
-    ReportSending, ReportSent, SubjectRegistered, TransferRequested, TurnHeard, TurnSpoken,
+    LegEnded, LegProgressed, LegReleased, LegStarted, LineSampled, MessageDelivered, MessageFailed,
+    MessageReceived, MessageSent, OptOutHeard, PartyIdentified, PlatformStarted, PlatformStopped,
+    ReportMade, ReportSendFailed, ReportSendUnknown, ReportSending, ReportSent, SubjectRegistered,
+    TransferRequested, TurnHeard, TurnSpoken,
 };
 use crate::base::CallId;
 
@@ -39,6 +40,8 @@ pub enum Family {
     Compliance,
     /// `report-<plan>-<period>`
     Report,
+    /// `message-<message_id>`
+    Message,
 }
 
 impl Family {
@@ -54,6 +57,7 @@ impl Family {
         Self::Carrier,
         Self::Compliance,
         Self::Report,
+        Self::Message,
     ];
 
     /// The category of its streams: what stands before the first dash.
@@ -74,6 +78,7 @@ impl Family {
             Self::Carrier => "carrier-<carrier_id>",
             Self::Compliance => "compliance-<list>",
             Self::Report => "report-<plan>-<period>",
+            Self::Message => "message-<message_id>",
         }
     }
 }
@@ -127,6 +132,16 @@ macro_rules! catalog {
             pub fn encode(&self) -> Vec<u8> {
                 match self { $(Self::$variant(fields) => serde_json::to_vec(fields),)* }
                     .expect("plain structs always serialise")
+            }
+
+            /// Reads the fields straight from JSON, where they are of the present version.
+            pub(super) fn read(name: &str, version: u16, fields: &[u8]) -> Option<Self> {
+                match (name, version) {
+                    $(($name, $version) => {
+                        serde_json::from_slice(fields).ok().map(Self::$variant)
+                    })*
+                    _ => None,
+                }
             }
 
             /// Reads the fields of the present version.
@@ -199,6 +214,10 @@ catalog! {
     ReportSent = "ReportSent", 1, Report, "The mail server took a report.";
     ReportSendFailed = "ReportSendFailed", 1, Report, "A report was certainly not sent, and why.";
     ReportSendUnknown = "ReportSendUnknown", 1, Report, "Nobody knows whether a report was sent; it is not sent again by itself.";
+    MessageSent = "MessageSent", 1, Message, "A message was handed to its channel.";
+    MessageDelivered = "MessageDelivered", 1, Message, "A message reached the person.";
+    MessageFailed = "MessageFailed", 1, Message, "A message did not reach the person, and why.";
+    MessageReceived = "MessageReceived", 1, Message, "A person wrote to us.";
 }
 
 impl Event {
@@ -232,6 +251,10 @@ impl Event {
             Self::AttemptEnded(e) => Some(e.call_id),
             Self::AgentStateChanged(e) => e.call_id,
             Self::DoNotCallAdded(e) => e.call_id,
+            Self::MessageSent(e) => e.call_id,
+            Self::MessageDelivered(e) => e.call_id,
+            Self::MessageFailed(e) => e.call_id,
+            Self::MessageReceived(e) => e.call_id,
             Self::PlatformStarted(_)
             | Self::PlatformStopped(_)
             | Self::ConfigurationLoaded(_)

@@ -52,8 +52,9 @@ pub struct DoNotCallAdded {
     pub phone_hash: String,
     /// The person, where known.
     pub subject_id: Option<SubjectId>,
-    /// Where it came from: `key` (the customer pressed it) or `agent` (an agent keyed it in).
+    /// Where it came from: `key` (the customer pressed it), `agent` (an agent keyed it
+    /// in) or `message` (the customer wrote it).
     pub source: String,
-    /// The call it was heard in.
+    /// The call it was heard in; nothing where it was not heard in one.
     pub call_id: Option<CallId>,
 }

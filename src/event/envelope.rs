@@ -253,6 +253,10 @@ impl Recorded {
     /// [`DecodeError`] where the name is unknown, the version newer than this program, or the
     /// fields are not what that version says.
     pub fn event(&self) -> Result<Event, DecodeError> {
+        // Nearly all are of the present version, and need no document between.
+        if let Some(event) = Event::read(&self.event_type, self.schema_version, &self.data) {
+            return Ok(event);
+        }
         let fields = serde_json::from_slice(&self.data)
             .map_err(|source| DecodeError::fields(&self.event_type, self.schema_version, source))?;
         upcast(&self.event_type, self.schema_version, fields)

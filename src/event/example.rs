@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::base::{
-    AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Millis, Ppm, ReportPlanId, ScriptId,
-    SubjectId, Timestamp,
+    AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, MessageId, Millis, Ppm, ReportPlanId,
+    ScriptId, SubjectId, Timestamp,
 };
 
 const CALL: CallId = CallId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001));
@@ -15,6 +15,8 @@ const LEG: LegId = LegId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_00
 const AGENT_LEG: LegId = LegId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0003));
 const LEAD: LeadId = LeadId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0004));
 const SUBJECT: SubjectId = SubjectId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0005));
+const MESSAGE: MessageId = MessageId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0006));
+const ANSWER: MessageId = MessageId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0007));
 const AT: Timestamp = Timestamp::from_micros(1_795_244_400_000_000);
 const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
@@ -49,6 +51,7 @@ pub fn examples() -> Vec<Event> {
     all.extend(endings());
     all.extend(agents_and_carriers());
     all.extend(reports());
+    all.extend(messages());
     all.sort_by_key(|event| CATALOG.iter().position(|entry| entry.name == event.name()));
     all
 }
@@ -472,6 +475,54 @@ fn reports() -> Vec<Event> {
             period,
             message_id,
             reason: "the connection ended before the reply".to_owned(),
+        }
+        .into(),
+    ]
+}
+
+fn messages() -> Vec<Event> {
+    vec![
+        MessageSent {
+            message_id: MESSAGE,
+            channel: MessageChannel::Sms,
+            subject_id: SUBJECT,
+            campaign_id: Some(campaign()),
+            lead_id: Some(LEAD),
+            call_id: Some(CALL),
+            in_reply_to: None,
+            template_id: Some("appointment_details".to_owned()),
+            language: Some("en".to_owned()),
+            units: 2,
+            ciphertext: None,
+        }
+        .into(),
+        MessageDelivered {
+            message_id: MESSAGE,
+            subject_id: SUBJECT,
+            call_id: Some(CALL),
+            after_ms: Millis(4_200),
+        }
+        .into(),
+        MessageFailed {
+            message_id: MESSAGE,
+            subject_id: SUBJECT,
+            call_id: Some(CALL),
+            reason: "unreachable".to_owned(),
+            provider_code: Some("30003".to_owned()),
+        }
+        .into(),
+        MessageReceived {
+            message_id: ANSWER,
+            channel: MessageChannel::Sms,
+            subject_id: SUBJECT,
+            campaign_id: Some(campaign()),
+            lead_id: Some(LEAD),
+            call_id: Some(CALL),
+            in_reply_to: Some(MESSAGE),
+            intent: Some("opt_out".to_owned()),
+            intent_source: Some("keyword".to_owned()),
+            units: 1,
+            ciphertext: Some("9f86d081884c7d65".to_owned()),
         }
         .into(),
     ]

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use files::RemoteFiles;
-pub use objects::{Objects, S3Options};
+pub use objects::{Listed, Objects, S3Options};
 
 use super::storage::{SegmentFile, Storage};
 

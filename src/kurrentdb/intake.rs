@@ -85,7 +85,7 @@ fn is_own(stream: &StreamName) -> bool {
 /// Why nothing is taken in where no platform runs.
 pub(super) const NO_INTAKE: &str = "streams that begin with inbox- take leads, which only a running platform can encrypt; serve the log by `ledgerline run` with a table [kurrentdb] in its configuration, and append to it";
 /// Why a client does not write facts of the platform.
-pub(super) const OWN: &str = "a running platform alone writes its facts and its streams (agent-, call-, campaign-, carrier-, compliance-, inbox-, lead-, platform-, report-, subject-); offer leads as events of type LeadOffered to inbox-<campaign>, and give other events types and streams of their own";
+pub(super) const OWN: &str = "a running platform alone writes its facts and its streams (agent-, call-, campaign-, carrier-, compliance-, inbox-, lead-, message-, platform-, report-, subject-); offer leads as events of type LeadOffered to inbox-<campaign>, and give other events types and streams of their own";
 
 /// An offer without what its client wrote beside it: only what it belongs to is kept, and who
 /// brought it.

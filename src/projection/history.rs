@@ -80,6 +80,7 @@ pub(crate) fn campaign(seed: u64, leads: u64) -> Vec<Dated> {
         }
     }
     shifts(&mut facts, &mut rng);
+    messages(&mut facts);
     facts.sort_by_key(|(at, _)| *at);
     facts
 }
@@ -119,6 +120,8 @@ fn lead_imported(lead: u64, rng: &mut Rng) -> Event {
         portrait: BTreeMap::from([
             ("age".to_owned(), rng.between(20, 70).to_string()),
             ("job".to_owned(), job.to_owned()),
+            ("region".to_owned(), ["North", "South"][lead as usize % 2].to_owned()),
+            ("industry".to_owned(), ["retail", "health", "catering"][lead as usize % 3].to_owned()),
         ]),
         value_ppm: rng.below(1_000_000) as u32,
         list_id: None,
@@ -316,5 +319,61 @@ fn shifts(facts: &mut Vec<Dated>, rng: &mut Rng) {
             facts.push((now, changed.into()));
         }
         facts.push((now + 1, AgentSignedOut { agent_id: agent_id(name) }.into()));
+    }
+}
+
+/// Who agreed is written to; every other one writes back, and one in seven does not get it.
+fn messages(facts: &mut Vec<Dated>) {
+    let agreed = facts.iter().filter_map(|(at, event)| match event {
+        Event::CommitmentMade(fact) => Some((*at, fact.call_id, fact.lead_id)),
+        _ => None,
+    });
+    for (number, (at, call_id, lead_id)) in agreed.collect::<Vec<_>>().into_iter().enumerate() {
+        let number = number as u64;
+        let (message_id, at) = (MessageId(uuid(5, number)), at + 20_000);
+        let subject_id = SubjectId(uuid(2, lead_id.0.as_u128() as u64 & 0xffff_ffff));
+        let (campaign_id, call_id, lead_id) =
+            (Some(campaign_id("demo")), Some(call_id), Some(lead_id));
+        let channel = [MessageChannel::Sms, MessageChannel::Email][number as usize % 2];
+        let sent = MessageSent {
+            message_id,
+            channel,
+            subject_id,
+            campaign_id: campaign_id.clone(),
+            lead_id,
+            call_id,
+            in_reply_to: None,
+            template_id: Some("appointment_details".to_owned()),
+            language: Some("en".to_owned()),
+            units: 1,
+            ciphertext: None,
+        };
+        facts.push((at, sent.into()));
+        if number % 7 == 6 {
+            let reason = "unreachable".to_owned();
+            let failed =
+                MessageFailed { message_id, subject_id, call_id, reason, provider_code: None };
+            facts.push((at + 9_000, failed.into()));
+            continue;
+        }
+        let after_ms = Millis(1_000 + number * 300);
+        let delivered = MessageDelivered { message_id, subject_id, call_id, after_ms };
+        facts.push((at + after_ms.0, delivered.into()));
+        if number % 2 == 0 {
+            let received = MessageReceived {
+                message_id: MessageId(uuid(6, number)),
+                channel,
+                subject_id,
+                campaign_id,
+                lead_id,
+                call_id,
+                in_reply_to: Some(message_id),
+                intent: Some(if number % 4 == 0 { "affirm" } else { "callback_later" }.to_owned()),
+                intent_source: Some("keyword".to_owned()),
+                units: 1,
+                ciphertext: None,
+            };
+            facts.push((at + 90_000, received.into()));
+        }
     }
 }

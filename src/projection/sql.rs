@@ -8,8 +8,7 @@
 //! Invariants: a view after any sequence of refreshes equals the view made from position zero,
 //! byte for byte, and [`verify`] shows it; a changed definition, or another log, makes everything
 //! again, beside what is served; a view that fails or is refused holds up its readers and no
-//! other one. Deliberately absent: the base tables on disk: they are folded from the log at each
-//! start.
+//! other one. Deliberately absent: the base tables on disk, which are `tables`'.
 
 mod check;
 mod compute;
@@ -28,21 +27,24 @@ use std::path::Path;
 use datafusion::error::DataFusionError;
 
 pub use self::check::views;
-pub(crate) use self::compute::{session, table_of};
+pub(crate) use self::check::{column_mistakes, engine_mistakes};
+pub(crate) use self::compute::{session, stored_schema, table_of};
 pub(crate) use self::facts::{FactProvider, session_of};
 pub(crate) use self::live::live_tables;
 pub use self::reader::LogReader;
 pub use self::refresh::Refreshed;
-pub(crate) use self::refresh::{refresh_all, refresh_due};
-pub(crate) use self::replay::replay_all;
+pub(crate) use self::refresh::{is_usable, refresh_all, refresh_due};
+pub(crate) use self::replay::{Replayed, replay_some};
 pub(crate) use self::status::status;
 pub use self::status::{ViewState, ViewStatus};
 pub(crate) use self::stored::{provider, served};
 pub use self::verify::{VerifyReport, ViewCheck};
 use super::front_matter::FrontMatterError;
 use super::store::{Store, StoreError};
-use super::tables::Tables;
+pub use super::tables::FactCheck;
+use super::tables::{Kept, Tables};
 pub use super::view::{Column, ColumnKind, DataTest, Layer, Measure, MeasureKind, View, Width};
+pub(crate) use super::view::{columns, data_tests};
 use crate::event_log::{OpenError, ReadError};
 
 /// Views cannot be made, stored or compared.
@@ -162,7 +164,7 @@ async fn make(reader: &LogReader, data_dir: &Path, anew: &[View]) -> Result<Vec<
 /// # Errors
 /// See [`Error`]. A difference is not an error: it is in the report.
 pub async fn verify(reader: &LogReader, data_dir: &Path) -> Result<VerifyReport, Error> {
-    verify::verify(reader, &Store::below(data_dir), &views()).await
+    verify::verify(reader, &Store::below(data_dir), &Kept::below(data_dir), &views()).await
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Views on disk: Parquet files in a folder for each definition, and a manifest for each view.
 //!
 //! In: rows by window. Out: files below `projections/`, and what the manifest names. Invariants:
-//! what the manifest names is complete, because files are written beside, synced, renamed, and
-//! named only then; a file's name carries the hash of what is in it, so one that is named never
+//! what the manifest names is complete, because files are written beside, renamed, and named only
+//! then; nothing is synced, as the log has everything: what a power cut takes away is found by
+//! its hash at the next look and made again; a file's name carries the hash of what is in it, so one that is named never
 //! changes; so a kill at any moment leaves the view as it was, with files nobody names, which
 //! the next change removes. A definition that is still being built has a manifest of its own in
 //! its folder, and takes over by one rename. One process writes at a time; a second one waits.
@@ -11,6 +12,7 @@
 
 mod file;
 mod manifest;
+mod mirror;
 #[cfg(test)]
 pub(crate) mod steps;
 
@@ -24,7 +26,10 @@ use std::time::SystemTime;
 use datafusion::arrow::record_batch::RecordBatch;
 
 pub(crate) use self::file::{Encoded, decode, encode};
-pub(crate) use self::manifest::{Manifest, StoredFile, StoredWindow};
+pub(crate) use self::manifest::{Manifest, StoredColumn, StoredFile, StoredWindow};
+pub(crate) use self::mirror::Copies;
+#[cfg(feature = "s3")]
+pub(crate) use self::mirror::{Mirror, Passed};
 use super::view::View;
 use crate::base::Timestamp;
 
@@ -88,6 +93,8 @@ pub(crate) struct Store {
     compared: Compared,
     /// When each view was refreshed last by this process.
     refreshed: Arc<Mutex<BTreeMap<String, Timestamp>>>,
+    /// How far the copies in an object store are.
+    copies: Copies,
     #[cfg(test)]
     steps: steps::Steps,
 }
@@ -99,6 +106,7 @@ impl Store {
             folder: data_dir.join("projections"),
             compared: Compared::default(),
             refreshed: Arc::default(),
+            copies: Copies::default(),
             #[cfg(test)]
             steps: steps::Steps::default(),
         }
@@ -206,7 +214,8 @@ impl Store {
         self.replace(&folder, SHADOW, &text)
     }
 
-    /// Beside, synced, renamed, the folder synced.
+    /// Written beside, then renamed, so that a kill leaves the old file or the new one. Not
+    /// synced: what a power cut takes is found by its hash, and made again from the log.
     fn replace(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         std::fs::create_dir_all(folder).map_err(io_error("create", folder))?;
         let path = folder.join(name);
@@ -217,12 +226,8 @@ impl Store {
         file.write_all(half).map_err(io_error("write", &beside))?;
         self.step("write", &beside)?;
         file.write_all(rest).map_err(io_error("write", &beside))?;
-        self.step("sync", &beside)?;
-        file.sync_all().map_err(io_error("sync", &beside))?;
         self.step("rename", &beside)?;
-        std::fs::rename(&beside, &path).map_err(io_error("rename", &beside))?;
-        self.step("sync", folder)?;
-        File::open(folder).and_then(|it| it.sync_all()).map_err(io_error("sync", folder))
+        std::fs::rename(&beside, &path).map_err(io_error("rename", &beside))
     }
 
     /// What cannot be removed now is removed next time.
@@ -324,6 +329,50 @@ impl Store {
     pub(crate) fn note_refresh(&self, view: &View, now: Timestamp) {
         let mut refreshed = self.refreshed.lock().unwrap_or_else(PoisonError::into_inner);
         refreshed.insert(view.table(), now);
+    }
+
+    /// How far the copies in an object store are.
+    pub(crate) const fn copies(&self) -> &Copies {
+        &self.copies
+    }
+
+    /// Takes over what another process wrote down of them.
+    pub(crate) fn look_at_copies(&self) {
+        self.copies.look(&self.folder);
+    }
+
+    /// Keeps a copy of the views in an object store.
+    #[cfg(feature = "s3")]
+    pub(crate) fn mirror(&self, objects: crate::event_log::Objects) -> Mirror {
+        Mirror::new(&self.folder, objects, self.copies.clone())
+    }
+
+    /// Takes the right to write to the object store, where no other process has it: closing the
+    /// file gives it back.
+    #[cfg(feature = "s3")]
+    pub(crate) fn try_lock_mirror(&self) -> Result<Option<File>, StoreError> {
+        let path = self.folder.join("store.lock");
+        let opened = std::fs::create_dir_all(&self.folder).and_then(|()| File::create(&path));
+        let file = opened.map_err(io_error("create", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(io_error("lock", &path)(error)),
+        }
+    }
+
+    /// The same, waiting for another process where there is one.
+    #[cfg(feature = "s3")]
+    pub(crate) async fn lock_mirror(&self) -> Result<File, StoreError> {
+        let path = self.folder.join("store.lock");
+        let locked = tokio::task::spawn_blocking(move || {
+            let file = File::create(&path).map_err(io_error("create", &path))?;
+            file.lock().map_err(io_error("lock", &path))?;
+            Ok(file)
+        });
+        locked
+            .await
+            .unwrap_or_else(|error| Err(io_error("lock", &self.folder)(io::Error::other(error))))
     }
 
     /// Why the last refresh of a view failed; nothing where it did not.

@@ -18,7 +18,7 @@ use datafusion::arrow::datatypes::{
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::RecordBatch;
 
-pub(crate) use self::cold::{ColdFile, FileEntry, replace, write};
+pub(crate) use self::cold::{ColdFile, FileEntry, encode, replace, write};
 #[cfg(test)]
 pub(crate) use self::rows::CHUNK;
 pub(crate) use self::rows::{Fact, FactTable, Piece, Span, Table};

@@ -15,6 +15,7 @@ mod joined;
 mod keep;
 mod known;
 mod list;
+mod message;
 mod record;
 mod state;
 mod talk;
@@ -28,20 +29,22 @@ use self::call::{Attempt, Leg};
 use self::choice::{Candidate, ComplianceCheck, Decision, DoNotCall};
 use self::cost::Cost;
 use self::joined::Call;
+pub use self::keep::FactCheck;
 pub(crate) use self::keep::Kept;
 use self::known::Known;
 use self::list::{Campaign, Lead};
+use self::message::Message;
 use self::record::EventRow;
 use self::state::{AgentInterval, CarrierInterval, LineSample};
 use self::talk::{Commitment, IntentTag, Turn};
 #[cfg(test)]
 use super::table::BaseTable;
 use super::table::{Fact, FactTable, Piece, Span, Table, TableReference, int, reference};
-use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
+use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, MessageId, Timestamp};
 use crate::event::{Event, Recorded};
 
 /// The fold's version. Raise it where a row comes out differently: every view is made again.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// What every base table holds, in reading order.
 pub(crate) const REFERENCE: &[TableReference] = &[
@@ -62,6 +65,7 @@ pub(crate) const REFERENCE: &[TableReference] = &[
     reference::<AgentInterval>(),
     reference::<CarrierInterval>(),
     reference::<LineSample>(),
+    reference::<Message>(),
 ];
 
 /// The state of the fold.
@@ -92,6 +96,7 @@ pub(crate) struct Tables {
     agents: Table<AgentInterval>,
     carriers: Table<CarrierInterval>,
     samples: Table<LineSample>,
+    messages: Table<Message>,
     places: Places,
     known: Known,
 }
@@ -101,6 +106,8 @@ pub(crate) struct Tables {
 struct Last {
     position: u64,
     event_id: String,
+    /// When the log took it.
+    recorded_at: Timestamp,
 }
 
 /// Where the row of a thing is.
@@ -119,6 +126,7 @@ struct Places {
     wrap_ups: BTreeMap<AgentId, (CallId, Timestamp)>,
     /// The interval a carrier is in.
     carriers: BTreeMap<CarrierId, usize>,
+    messages: BTreeMap<MessageId, usize>,
 }
 
 impl Tables {
@@ -147,6 +155,21 @@ impl Tables {
         row.map(|row| row.event_id.as_str())
     }
 
+    /// When the log took the last fact: the log's own clock, which never goes back.
+    pub(crate) fn clock(&self) -> Option<Timestamp> {
+        self.last.as_ref().map(|last| last.recorded_at)
+    }
+
+    /// When the log took the fact at a position.
+    pub(crate) fn recorded_at(&self, position: u64) -> Option<Timestamp> {
+        if let Some(last) = self.last.as_ref().filter(|last| last.position == position) {
+            return Some(last.recorded_at);
+        }
+        let place = self.events.first_after(int(position).checked_sub(1)?);
+        let row = self.events.get(place).filter(|row| row.position == int(position));
+        row.map(|row| row.recorded_at)
+    }
+
     /// How many facts stand after a position: all, where there is none.
     pub(crate) fn events_after(&self, position: Option<u64>) -> u64 {
         if position == self.position() {
@@ -154,6 +177,11 @@ impl Tables {
         }
         let up_to = self.events.first_after(position.map_or(-1, int));
         (self.events.len() - up_to) as u64
+    }
+
+    /// Whether this is a copy to be read, which no fact can be taken into.
+    pub(crate) const fn is_frozen(&self) -> bool {
+        self.is_frozen
     }
 
     /// Takes the next fact in. One before it is passed over, so a repeat does no harm, and so is
@@ -182,8 +210,11 @@ impl Tables {
             return;
         }
         let call_id = event.and_then(Event::call_id).map(|id| id.to_string());
-        self.last =
-            Some(Last { position: recorded.position, event_id: recorded.event_id.to_string() });
+        self.last = Some(Last {
+            position: recorded.position,
+            event_id: recorded.event_id.to_string(),
+            recorded_at: recorded.recorded_at,
+        });
         self.events.push(EventRow::of(recorded, call_id));
         // One that was sent again under another event id stands in `events`, and changes nothing.
         if !self.known.is_new(recorded) {
@@ -215,6 +246,7 @@ impl Tables {
             &self.agents,
             &self.carriers,
             &self.samples,
+            &self.messages,
         ]
     }
 
@@ -238,6 +270,7 @@ impl Tables {
             &mut self.agents,
             &mut self.carriers,
             &mut self.samples,
+            &mut self.messages,
         ]
     }
 
@@ -286,6 +319,7 @@ impl Tables {
             agents: self.agents.clone(),
             carriers: self.carriers.clone(),
             samples: self.samples.clone(),
+            messages: self.messages.clone(),
             places: Places::default(),
             known: Known::default(),
         }
@@ -340,6 +374,7 @@ facts! {
     AgentInterval: from_at,
     CarrierInterval: from_at,
     LineSample: sampled_at,
+    Message: occurred_at,
 }
 
 #[cfg(test)]

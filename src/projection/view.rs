@@ -15,12 +15,14 @@ use std::collections::BTreeMap;
 use rust_embed::RustEmbed;
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::column::columns;
 pub use self::column::{Column, ColumnKind, Measure, MeasureKind};
 pub use self::data_test::DataTest;
+pub(crate) use self::data_test::data_tests;
 use super::front_matter::{FrontMatter, FrontMatterError, Located, Mistake};
 use super::tables;
 pub use super::window::Width;
-use crate::base::{Millis, hex};
+use crate::base::{Millis, Timestamp, hex};
 
 const KEYS: &[&str] = &[
     "name",
@@ -110,7 +112,8 @@ pub struct View {
     pub columns: Vec<Column>,
     /// The columns that are not in the key, and how they are added up.
     pub measures: Vec<Measure>,
-    /// How late events are expected to come; later ones count all the same.
+    /// How late events are expected to come: how long after a window's end it is final. Later
+    /// ones land in their window all the same.
     pub lateness: Millis,
     /// How often it wants to be refreshed at most.
     pub refresh: Millis,
@@ -147,6 +150,16 @@ impl View {
         (!mistakes.is_empty()).then_some(FrontMatterError { file, mistakes })
     }
 
+    /// Until when windows are final by the log's own clock: one that ends by then has every event
+    /// that came within the view's lateness. Nothing where a window is no span of time, as such
+    /// a one is never over.
+    pub fn final_until(&self, clock: Timestamp) -> Option<Timestamp> {
+        self.width.micros()?;
+        let late = i64::try_from(self.lateness.0.saturating_mul(1_000)).unwrap_or(i64::MAX);
+        let until = self.width.start(clock.as_micros().saturating_sub(late));
+        Some(Timestamp::from_micros(until))
+    }
+
     /// Refuses it.
     pub(crate) fn refuse(&mut self, line: usize, problem: String) {
         self.refusal.push(Mistake { line, problem });
@@ -176,7 +189,7 @@ impl View {
             let line = head.line("key");
             head.wrong(line, format!("key must begin with the window {window:?}"));
         }
-        let columns = column::columns(&mut head);
+        let columns = columns(&mut head);
         let measures = column::measures(&mut head, &columns, &key);
         let mut view = Self {
             file: file.to_owned(),
@@ -190,7 +203,7 @@ impl View {
             lateness: span(&mut head, "lateness", true).unwrap_or_default(),
             refresh: span(&mut head, "refresh", true).unwrap_or_default(),
             retention: span(&mut head, "retention", false),
-            tests: data_test::data_tests(&mut head, &columns),
+            tests: data_tests(&mut head, &columns),
             columns,
             measures,
             inputs: read_inputs(&mut head),
@@ -214,7 +227,7 @@ impl View {
     fn check_window(&self, head: &mut FrontMatter) {
         let kind = self.columns.iter().find(|column| column.name == self.window);
         let wanted = match self.width {
-            Width::Minute | Width::Hour | Width::Day => ColumnKind::Moment,
+            Width::Minute | Width::Hour | Width::Day | Width::Week => ColumnKind::Moment,
             Width::Bucket => ColumnKind::Text,
             Width::Whole => {
                 if self.retention.is_some() && self.window.is_empty() && head.mistakes.is_empty() {
@@ -246,7 +259,7 @@ fn read_window(head: &mut FrontMatter) -> (Width, String) {
         head.wrong(
             line,
             format!(
-                "window {text:?} is none; say `minute COLUMN`, `hour COLUMN`, `day COLUMN`, `bucket COLUMN` or `whole`"
+                "window {text:?} is none; say `minute COLUMN`, `hour COLUMN`, `day COLUMN`, `week COLUMN`, `bucket COLUMN` or `whole`"
             ),
         );
     }

@@ -16,6 +16,9 @@ pub(crate) const BUCKETS: i64 = 64;
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+const WEEK: i64 = 7 * DAY;
+/// The first Monday of the calendar: the epoch was a Thursday.
+const MONDAY: i64 = 4 * DAY;
 
 /// How wide a window is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +29,8 @@ pub enum Width {
     Hour,
     /// One day, UTC.
     Day,
+    /// One week that begins on Monday, UTC.
+    Week,
     /// One of 64 parts by the hash of a text, for rows that have no moment of their own.
     Bucket,
     /// Everything.
@@ -34,7 +39,8 @@ pub enum Width {
 
 impl Width {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Minute, Self::Hour, Self::Day, Self::Bucket, Self::Whole];
+    pub const ALL: [Self; 6] =
+        [Self::Minute, Self::Hour, Self::Day, Self::Week, Self::Bucket, Self::Whole];
 
     /// The name in a head, and in `date_trunc` where it is a span of time.
     pub const fn as_str(self) -> &'static str {
@@ -42,6 +48,7 @@ impl Width {
             Self::Minute => "minute",
             Self::Hour => "hour",
             Self::Day => "day",
+            Self::Week => "week",
             Self::Bucket => "bucket",
             Self::Whole => "whole",
         }
@@ -53,15 +60,19 @@ impl Width {
             Self::Minute => Some(MINUTE),
             Self::Hour => Some(HOUR),
             Self::Day => Some(DAY),
+            Self::Week => Some(WEEK),
             Self::Bucket | Self::Whole => None,
         }
     }
 
     /// The window a moment lies in. Units: µs.
     pub(crate) const fn start(self, moment: i64) -> i64 {
-        match self.micros() {
-            Some(micros) => moment.div_euclid(micros) * micros,
-            None => 0,
+        match self {
+            Self::Week => (moment - MONDAY).div_euclid(WEEK) * WEEK + MONDAY,
+            _ => match self.micros() {
+                Some(micros) => moment.div_euclid(micros) * micros,
+                None => 0,
+            },
         }
     }
 
@@ -70,7 +81,7 @@ impl Width {
         let length = match self {
             Self::Minute => 16,
             Self::Hour => 13,
-            Self::Day => 10,
+            Self::Day | Self::Week => 10,
             Self::Bucket => return format!("bucket-{window:02}"),
             Self::Whole => return "whole".to_owned(),
         };
@@ -80,12 +91,13 @@ impl Width {
     }
 
     /// What shares a file with others once it is past: the hour of a minute, the day of an hour,
-    /// the month of a day.
+    /// the month of a day, the year of a week.
     fn period(self, window: i64) -> Option<String> {
         let length = match self {
             Self::Minute => 13,
             Self::Hour => 10,
             Self::Day => 7,
+            Self::Week => 4,
             Self::Bucket | Self::Whole => return None,
         };
         Some(Timestamp::from_micros(window).to_string().chars().take(length).collect())

@@ -17,7 +17,7 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 
 use super::schemas::{FactSchema, MadeSchema};
-use super::snapshot::{Past, Snapshot};
+use super::snapshot::{Need, Past, Snapshot};
 use super::{Engine, Error, register};
 use crate::projection::live::LiveState;
 use crate::projection::sql::{self, ViewStatus};
@@ -26,7 +26,7 @@ use crate::projection::tables::Tables;
 
 /// The catalog and the schemas that each position has tables of its own for.
 const CATALOG: &str = "ledgerline";
-const BASE: &str = "public";
+pub(super) const BASE: &str = "public";
 pub(super) const LIVE: &str = "live";
 
 /// The base tables at one position.
@@ -81,20 +81,24 @@ impl Engine {
             (Some(follower), Some(head)) if follower.is_at_work() => {
                 self.reach(head, FOLLOWED_WITHIN).await?;
             }
-            _ => {
-                let mut fold = self.fold.lock().await;
-                if fold.is_gone() {
-                    *fold = Tables::default();
-                }
-                self.reader.advance(&mut fold, None, |_| {}).await?;
-                if fold.is_damaged() {
-                    *fold = Tables::default();
-                    self.reader.advance(&mut fold, None, |_| {}).await?;
-                }
-                self.publish(&fold);
-            }
+            _ => self.fold_on().await?,
         }
         Ok(self.head.load_full())
+    }
+
+    /// Folds what is in the log on, for who does not wait for what follows it.
+    pub(super) async fn fold_on(&self) -> Result<(), Error> {
+        let mut fold = self.fold.lock().await;
+        if fold.is_gone() {
+            *fold = Tables::default();
+        }
+        self.reader.advance(&mut fold, None, |_| {}).await?;
+        if fold.is_damaged() {
+            *fold = self.checkpoint(u64::MAX, None).await?.unwrap_or_default();
+            self.reader.advance(&mut fold, None, |_| {}).await?;
+        }
+        self.publish(&fold);
+        Ok(())
     }
 
     /// Lets questions see what the fold is now.
@@ -104,15 +108,34 @@ impl Engine {
         self.published.send_replace(Published { seen: fold.seen(), has_caught_up: true });
     }
 
-    /// Takes over the base tables that are on disk, where they are of this log.
+    /// Takes over the newest base tables that are on disk, where they are of this log. What is
+    /// on disk of another log, or damaged, is set aside.
     pub(super) async fn resume(&self) -> Result<(), Error> {
         let mut fold = self.fold.lock().await;
-        if let Some(tables) = self.kept.load()
-            && self.reader.has_made(&tables).await?
-        {
+        let after = fold.seen();
+        // Whoever could not wait may have folded further.
+        if let Some(tables) = self.checkpoint(u64::MAX, after).await? {
             *fold = tables;
         }
         Ok(())
+    }
+
+    /// The newest base tables on disk that are of this log: at a position or before, and after
+    /// another one.
+    pub(super) async fn checkpoint(
+        &self,
+        position: u64,
+        after: Option<u64>,
+    ) -> Result<Option<Tables>, Error> {
+        let checkpoints = self.kept.checkpoints(position).into_iter();
+        for checkpoint in checkpoints.take_while(|checkpoint| Some(checkpoint.seen) > after) {
+            let Some(tables) = self.kept.load_at(&checkpoint) else { continue };
+            if self.reader.has_made(&tables).await? {
+                return Ok(Some(tables));
+            }
+            self.kept.disown(&checkpoint);
+        }
+        Ok(None)
     }
 
     /// Puts the base tables on disk, and lets go of the rows that have rested for so many
@@ -178,16 +201,15 @@ impl Engine {
         statement: &Statement,
         environment: Arc<RuntimeEnv>,
     ) -> Result<Snapshot, Error> {
-        match self.names_live(statement)? {
+        match self.need(statement)?.live {
             true => self.context_of(&*self.head_with_live().await?, environment),
             false => self.context_of(&*self.head.load_full(), environment),
         }
     }
 
-    /// Whether a statement names a table of `live`.
-    pub(super) fn names_live(&self, statement: &Statement) -> Result<bool, Error> {
-        let named = self.template.resolve_table_references(statement)?;
-        Ok(named.iter().any(|table| table.schema() == Some(LIVE)))
+    /// What a statement needs beside base tables.
+    pub(super) fn need(&self, statement: &Statement) -> Result<Need, Error> {
+        Ok(Need::of(&self.template.resolve_table_references(statement)?))
     }
 
     /// Every table there is, to be listed.
@@ -204,12 +226,26 @@ impl Engine {
             // To be listed, not to be read.
             None => Arc::new(live_tables(&LiveState::default())?),
         };
-        let catalog = MemoryCatalogProvider::new();
-        drop(catalog.register_schema(BASE, Arc::new(FactSchema(head.tables.clone())))?);
-        drop(catalog.register_schema(LIVE, Arc::new(MadeSchema(live)))?);
         let shown = self.shown.load();
-        for (name, schema) in &shown.schemas {
-            drop(catalog.register_schema(name, schema.clone())?);
+        let mut schemas = shown.schemas.clone();
+        schemas.push((BASE.to_owned(), Arc::new(FactSchema(head.tables.clone()))));
+        schemas.push((LIVE.to_owned(), Arc::new(MadeSchema(live))));
+        let status = self.with_copies(shown.status_at(&head.tables));
+        let system = register::system(&status)?;
+        schemas.push(("system".to_owned(), system));
+        let context = self.context_with(schemas, environment)?;
+        Ok(Snapshot { position: head.tables.position(), context })
+    }
+
+    /// An engine over these tables, with memory and disk of one question.
+    pub(super) fn context_with(
+        &self,
+        schemas: Vec<(String, Arc<dyn SchemaProvider>)>,
+        environment: Arc<RuntimeEnv>,
+    ) -> Result<SessionContext, Error> {
+        let catalog = MemoryCatalogProvider::new();
+        for (name, schema) in schemas {
+            drop(catalog.register_schema(&name, schema)?);
         }
         let catalogs = MemoryCatalogProviderList::new();
         drop(catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog)));
@@ -217,9 +253,7 @@ impl Engine {
             .with_catalog_list(Arc::new(catalogs))
             .with_runtime_env(environment)
             .build();
-        let context = SessionContext::new_with_state(state);
-        register::system(&context, &shown.status_at(&head.tables))?;
-        Ok(Snapshot { position: head.tables.position(), context })
+        Ok(SessionContext::new_with_state(state))
     }
 
     /// The base tables with `live.*`, at one position.
@@ -230,9 +264,8 @@ impl Engine {
         let Some(seen) = head.tables.seen().filter(|_| head.live.is_none()) else {
             return Ok(head);
         };
-        let next = live.position().map_or(0, |position| position.saturating_add(1));
-        self.reader.each(next, Some(seen), |recorded| drop(live.apply(recorded))).await?;
-        let tables = Some(Arc::new(live_tables(&live)?));
+        live.advance(&self.reader, seen).await?;
+        let tables = Some(Arc::new(live_tables(&live.state)?));
         let with = Arc::new(Head { tables: head.tables.clone(), live: tables });
         drop(self.head.compare_and_swap(&head, with.clone()));
         Ok(with)

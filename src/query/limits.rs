@@ -1,8 +1,8 @@
 //! What questions may take, and the threads that they run on.
 //!
 //! In: a plan. Out: its rows, a few batches ahead of who reads them. Invariants: each question
-//! runs on threads of its own, so that neither the tasks of calls nor another question wait for
-//! it; one that takes too much memory, disk or time fails alone; dropping the rows ends the
+//! runs on threads of its own, which give way to those of calls, so that neither the tasks of
+//! calls nor another question wait for it; one that takes too much memory, disk or time fails alone; dropping the rows ends the
 //! question. Its seat is free at that moment, and its reader told in time, whether the engine
 //! pauses or not: threads that are still busy are left to themselves until the next gate.
 
@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use super::Error;
 use super::gate::Gate;
+use super::priority::Priority;
 
 /// Batches that wait for who reads them.
 const AHEAD: usize = 2;
@@ -46,6 +47,8 @@ pub struct Limits {
     pub running: usize,
     /// Questions that may wait; more are refused.
     pub waiting: usize,
+    /// Positions after which an engine that follows the log puts base tables on disk.
+    pub checkpoint_events: u64,
 }
 
 impl Default for Limits {
@@ -61,6 +64,7 @@ impl Default for Limits {
             timeout: Duration::from_secs(60),
             running: 16,
             waiting: 64,
+            checkpoint_events: 200_000,
         }
     }
 }
@@ -102,10 +106,11 @@ pub(super) struct Desk {
 struct Room(Option<Runtime>);
 
 impl Room {
-    fn new(threads: usize, name: &str) -> Result<Self, Error> {
+    fn new(threads: usize, name: &str, priority: Priority) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name(name)
+            .on_thread_start(move || priority.take())
             .enable_all()
             .build()
             .map_err(Error::Threads)?;
@@ -155,7 +160,7 @@ impl Desk {
     /// Starts the thread that watches over time.
     pub(super) fn new(limits: Limits) -> Result<Self, Error> {
         let seats = Arc::new(Semaphore::new(limits.running.max(1)));
-        let (watch, rooms) = (Room::new(1, "query-watch")?, Rooms::default());
+        let (watch, rooms) = (Room::new(1, "query-watch", Priority::Normal)?, Rooms::default());
         Ok(Self { limits, watch, rooms, seats, waiting: AtomicUsize::new(0) })
     }
 
@@ -205,7 +210,7 @@ impl Desk {
         let gate = Arc::new(Gate::default());
         let room = match self.rooms.take() {
             Some(room) => room,
-            None => Room::new(self.limits.threads, "query")?,
+            None => Room::new(self.limits.threads, "query", Priority::Questions)?,
         };
         let mut working = room.spawn(work(sender.clone(), gate.clone()))?;
         let deadline = Instant::now() + timeout;

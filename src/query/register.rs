@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use datafusion::arrow::error::ArrowError;
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider as _};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::datasource::{MemTable, TableProvider};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
 use super::Error;
+use crate::base::Timestamp;
 use crate::projection::sql::{self, View, ViewStatus};
 use crate::projection::store::Store;
-use crate::projection::table::{BaseTable, Row, int, row};
+use crate::projection::table::{Row, int, row};
 use crate::projection::tables::REFERENCE;
 
 row! {
@@ -37,6 +38,10 @@ row! {
         windows: i64,
         /// Windows that the next refresh computes.
         dirty_windows: i64,
+        /// Windows that end by this moment are final: every event within its lateness is there.
+        final_until: Option<Timestamp>,
+        /// Windows that events within its lateness may still change.
+        provisional_windows: i64,
         /// Parquet files it has.
         files: i64,
         /// Rows in them.
@@ -51,6 +56,10 @@ row! {
         last_error: Option<String>,
         /// What else is to be known: a file that was set aside, a key that is too fine.
         note: Option<String>,
+        /// The last log position in its copy in an object store; null where there is none.
+        stored_at: Option<i64>,
+        /// Why that copy is not what is on the disk: the store does not answer, or refuses.
+        store_error: Option<String>,
     }
 }
 
@@ -66,45 +75,10 @@ row! {
     }
 }
 
-/// Adds a schema.
-fn schema(
-    context: &SessionContext,
-    name: &str,
-) -> Result<Arc<MemorySchemaProvider>, DataFusionError> {
-    let schema = Arc::new(MemorySchemaProvider::new());
-    schema_of(context, name, schema.clone())?;
-    Ok(schema)
-}
-
-/// Adds a schema that has its tables.
-pub(super) fn schema_of(
-    context: &SessionContext,
-    name: &str,
-    schema: Arc<MemorySchemaProvider>,
-) -> Result<(), DataFusionError> {
-    let catalog = context.catalog("ledgerline");
-    let catalog = catalog.ok_or_else(|| DataFusionError::Internal("no catalog".to_owned()))?;
-    drop(catalog.register_schema(name, schema)?);
-    Ok(())
-}
-
 /// Rows as a table.
 fn table<R: Row>(rows: &[R]) -> Result<Arc<dyn TableProvider>, DataFusionError> {
     let batch = R::batch(rows).map_err(|error: ArrowError| DataFusionError::from(error))?;
     Ok(Arc::new(MemTable::try_new(R::schema(), vec![vec![batch]])?))
-}
-
-/// `live.*`.
-pub(super) fn live(
-    context: &SessionContext,
-    tables: Vec<BaseTable>,
-) -> Result<(), DataFusionError> {
-    let schema = schema(context, "live")?;
-    for table in tables {
-        let provider = MemTable::try_new(table.schema, vec![table.batches])?;
-        drop(schema.register_table(table.name.to_owned(), Arc::new(provider))?);
-    }
-    Ok(())
 }
 
 /// Every view under its layer: its Parquet files, or an empty table before the first refresh.
@@ -122,10 +96,7 @@ pub(super) fn views(context: &SessionContext, store: &Store, views: &[View]) -> 
 }
 
 /// `system.projections` and `system.columns`.
-pub(super) fn system(
-    context: &SessionContext,
-    status: &[ViewStatus],
-) -> Result<(), DataFusionError> {
+pub(super) fn system(status: &[ViewStatus]) -> Result<Arc<dyn SchemaProvider>, DataFusionError> {
     let rows: Vec<ProjectionRow> = status
         .iter()
         .map(|view| ProjectionRow {
@@ -139,6 +110,8 @@ pub(super) fn system(
             lag: int(view.lag),
             windows: int(view.windows),
             dirty_windows: int(view.dirty_windows),
+            final_until: view.final_until,
+            provisional_windows: int(view.provisional_windows),
             files: int(view.files),
             rows: int(view.rows),
             rows_in: int(view.rows_in),
@@ -146,6 +119,8 @@ pub(super) fn system(
             bytes: int(view.bytes),
             last_error: view.last_error.clone(),
             note: view.note.clone(),
+            stored_at: view.stored_at.map(int),
+            store_error: view.store_error.clone(),
         })
         .collect();
     let columns: Vec<ColumnRow> = REFERENCE
@@ -158,8 +133,8 @@ pub(super) fn system(
             })
         })
         .collect();
-    let schema = schema(context, "system")?;
+    let schema = Arc::new(MemorySchemaProvider::new());
     drop(schema.register_table(ProjectionRow::TABLE.to_owned(), table(&rows)?)?);
     drop(schema.register_table(ColumnRow::TABLE.to_owned(), table(&columns)?)?);
-    Ok(())
+    Ok(schema)
 }

@@ -3,29 +3,39 @@
 //! In: SQL files with a head. Out: questions with their parameters; one below `queries/kpi/` is a
 //! KPI and says what it divides by what. Read from disk in a debug build, part of the program in
 //! a release build. Invariants: a name stands once and is its file's; parameters are bound by the
-//! engine, never pasted into the text. Deliberately absent: running them.
+//! engine, never pasted into the text; what a head declares of columns, inputs and parameters is
+//! what the query has (see `saved/check.rs`). Deliberately absent: running them.
+
+mod check;
 
 use std::collections::BTreeMap;
 
 use rust_embed::RustEmbed;
 
+pub use self::check::check_queries;
 use super::Error;
 use crate::base::Timestamp;
-use crate::projection::front_matter::{FrontMatter, FrontMatterError, Mistake};
+use crate::projection::front_matter::{FrontMatter, FrontMatterError, Located, Mistake};
+use crate::projection::sql::{Column, DataTest, columns, data_tests};
 
-const KEYS: &[&str] = &["name", "description", "question", "params", "example"];
+const KEYS: &[&str] =
+    &["name", "question", "grain", "key", "inputs", "params", "columns", "tests", "example"];
 
 /// What a KPI says besides.
 const KPI_KEYS: &[&str] = &[
     "name",
-    "description",
     "question",
     "numerator",
     "denominator",
     "exclusions",
     "unit",
     "source",
+    "grain",
+    "key",
+    "inputs",
     "params",
+    "columns",
+    "tests",
     "example",
 ];
 
@@ -74,8 +84,20 @@ impl Kpi {
 pub struct SavedQuery {
     /// Its name.
     pub name: String,
+    /// Its file below `queries/`.
+    pub file: String,
     /// What it answers.
     pub description: String,
+    /// What one row stands for, in words.
+    pub grain: String,
+    /// The columns that tell one row from another; empty where there is one row.
+    pub key: Vec<String>,
+    /// Every column, in the query's order.
+    pub columns: Vec<Column>,
+    /// What must hold for its rows, each with its line.
+    pub(crate) tests: Vec<Located<DataTest>>,
+    /// Each table it reads: a base table, or `schema.name`.
+    inputs: Vec<Located<String>>,
     /// What it takes.
     pub params: Vec<Param>,
     /// A command line that runs it.
@@ -84,6 +106,10 @@ pub struct SavedQuery {
     pub kpi: Option<Kpi>,
     /// The query.
     pub sql: String,
+    /// The line of the file that the query begins on.
+    body_line: usize,
+    /// The line of `params`; the first one where it takes none.
+    params_line: usize,
 }
 
 impl SavedQuery {
@@ -103,13 +129,23 @@ impl SavedQuery {
             }
             None => Param { name: param, default: None },
         });
-        let older = head.optional("description");
+        let params = params.collect();
+        let columns = columns(&mut head);
+        let key = read_key(&mut head, &columns);
         let saved = Self {
-            params: params.collect(),
-            description: if older.is_empty() { head.required("question") } else { older },
+            file: file.to_owned(),
+            params,
+            description: head.required("question"),
+            grain: head.required("grain"),
+            key,
+            tests: data_tests(&mut head, &columns),
+            columns,
+            inputs: head.required_items("inputs", ','),
             example: head.required("example"),
             kpi,
             sql: head.body.clone(),
+            body_line: head.body_line,
+            params_line: head.line("params"),
             name,
         };
         head.finish(file)?;
@@ -127,6 +163,11 @@ impl SavedQuery {
             .find(|query| query.name == name)
             .cloned()
             .ok_or_else(|| Error::UnknownQuery { name: name.to_owned(), known: known() })
+    }
+
+    /// The question that gives some of the rows that a test does not hold for.
+    pub(super) fn test_sql(&self, test: &DataTest) -> String {
+        format!("with answer as (\n{}\n)\n{}", self.sql, test.sql("answer"))
     }
 
     /// A value for every parameter.
@@ -161,6 +202,21 @@ impl SavedQuery {
     }
 }
 
+/// The columns of `key`; none for `none`, which says that there is one row.
+fn read_key(head: &mut FrontMatter, columns: &[Column]) -> Vec<String> {
+    let items = head.required_items("key", ',');
+    if items.len() == 1 && items.iter().all(|item| item.value == "none") {
+        return Vec::new();
+    }
+    for item in items.iter().filter(|_| !columns.is_empty()) {
+        if !columns.iter().any(|column| column.name == item.value) {
+            let problem = format!("key {:?} is not one of the columns", item.value);
+            head.wrong(item.line, problem);
+        }
+    }
+    items.into_iter().map(|item| item.value).collect()
+}
+
 /// Whether text can be the edge of a span: nothing, a date, or RFC 3339.
 fn is_moment(text: &str) -> bool {
     let is = |text: &str| text.parse::<Timestamp>().is_ok();
@@ -172,12 +228,17 @@ fn is_moment(text: &str) -> bool {
 /// # Errors
 /// [`FrontMatterError`] for the first file that cannot be used.
 pub fn saved_queries() -> Result<Vec<SavedQuery>, FrontMatterError> {
+    by_name(&texts())
+}
+
+/// Every file with its text.
+fn texts() -> Vec<(String, String)> {
     let mut texts = Vec::new();
     for file in Files::iter().filter(|file| file.ends_with(".sql")) {
         let Some(content) = Files::get(&file) else { continue };
         texts.push((file.to_string(), String::from_utf8_lossy(&content.data).into_owned()));
     }
-    by_name(&texts)
+    texts
 }
 
 /// The questions of these files, by name. A name that stands twice is a mistake of the second.

@@ -22,7 +22,7 @@ use futures::StreamExt as _;
 use super::as_of::AsOf;
 use super::limits::Rows;
 use super::params::Params;
-use super::snapshot::Wanted;
+use super::snapshot::{Need, Wanted};
 use super::{Answer, Engine, Error};
 
 /// A caller's settings.
@@ -146,7 +146,7 @@ impl Session {
                 engine.ready(settings.timeout).await?;
                 engine.every_table(environment).await?
             }
-            as_of => Box::pin(engine.past(as_of, false)).await?,
+            as_of => Box::pin(engine.past(as_of, &Need::default(), environment)).await?,
         };
         Ok(snapshot.context)
     }
@@ -268,8 +268,8 @@ impl Engine {
                 Box::pin(self.head(&statement, environment)).await?
             }
             as_of => {
-                let with_live = self.names_live(&statement)?;
-                Box::pin(self.past(as_of, with_live)).await?.within(environment)
+                let need = self.need(&statement)?;
+                Box::pin(self.past(as_of, &need, environment)).await?
             }
         };
         let context = snapshot.context;
@@ -283,7 +283,7 @@ impl Engine {
                 Ok(plan) => break plan,
                 // A table as of another moment is made, and the question understood anew.
                 Err(error) => match Wanted::of(&error) {
-                    Some(it) => drop(Box::pin(self.past(it.as_of, it.with_live)).await?),
+                    Some(it) => drop(Box::pin(self.make(it.as_of, &it.need)).await?),
                     None => return Err(error.into()),
                 },
             }

@@ -12,7 +12,7 @@ use super::figure::{DEFINITIONS, Figure, Value};
 use super::period::{Period, Width};
 use crate::base::{Timestamp, UtcOffset};
 use crate::event::ReportKind;
-use crate::query::{Answer, AsOf, Engine, Params, SavedQuery, Session};
+use crate::query::{Answer, AsOf, Engine, Params, Pin, SavedQuery, Session};
 
 /// Days that the heat map shows.
 const HEAT_DAYS: i64 = 7;
@@ -59,23 +59,30 @@ pub(super) fn span(from: Period, until: Period) -> Vec<(String, String)> {
 /// Asks at one position.
 pub(super) struct Asking {
     session: Session,
+    /// Holds what is stored at the position, where that was the head.
+    _pin: Option<Pin>,
     /// The position, and nothing where the log is empty.
     pub(super) position: Option<u64>,
 }
 
 impl Asking {
-    /// At a moment of the log; the head is held where it is now.
+    /// At a moment of the log; the head is held where it is now, whatever comes meanwhile.
     ///
     /// # Errors
     /// Where the log does not go so far.
     pub(super) async fn at(engine: Arc<Engine>, as_of: AsOf) -> Result<Self, Error> {
-        let mut session = Session::new(engine);
+        let mut session = Session::new(engine.clone());
+        let pin = match as_of {
+            AsOf::Head => Some(Box::pin(engine.pin()).await?),
+            AsOf::Position(_) | AsOf::Time(_) => None,
+        };
         session.set("as_of", &as_of.to_string())?;
-        let prepared = Box::pin(session.prepare("select 1 as one")).await?;
-        let mut asking = Self { session, position: prepared.position };
-        if as_of != AsOf::Head {
-            asking.hold()?;
-        }
+        let position = match &pin {
+            Some(pin) => pin.position,
+            None => Box::pin(session.prepare("select 1 as one")).await?.position,
+        };
+        let mut asking = Self { session, _pin: pin, position };
+        asking.hold()?;
         Ok(asking)
     }
 

@@ -36,7 +36,7 @@ const PAGE: usize = 1_000;
 /// What process and connection can end with, in the words of the log.
 const BROKEN_OFF: &str = "the process ended before the mail server's reply was recorded";
 
-/// Opens an engine over the same log.
+/// Gives an engine over the same log: the one that follows it, or a new one.
 pub type OpenEngine =
     Box<dyn Fn() -> BoxFuture<'static, Result<Arc<Engine>, query::Error>> + Send + Sync>;
 

@@ -2,7 +2,10 @@ use std::path::PathBuf;
 
 use super::words::WORDS;
 use super::*;
-use crate::projection::history::{append, campaign};
+use crate::base::{Clock, EventId, Rng, Timestamp};
+use crate::event::{Actor, ExpectedRevision, NewEvent, StreamName};
+use crate::event_log::{EmbeddedLog, EventLog, LogOptions};
+use crate::projection::history::{Dated, append, campaign, moment};
 
 /// Compares with a file; `UPDATE_GOLDEN=1` writes it.
 fn check_golden(name: &str, got: &str) {
@@ -104,6 +107,64 @@ async fn a_report_is_true_at_its_position_for_good() {
         Thresholds { count_min: 5, ..Thresholds::default() },
     );
     assert_eq!(Box::pin(again).await.expect("answers").json(), before.json());
+}
+
+/// A clock that stands still.
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        moment(0)
+    }
+}
+
+/// Appends facts to a log that is open.
+async fn add(log: &Arc<dyn EventLog>, first: u64, facts: &[Dated]) {
+    let new = facts.iter().zip(first..).map(|((at, event), number)| {
+        let id = EventId::generate(moment(*at), &mut Rng::from_seed(number));
+        NewEvent::of(event, id, moment(*at), Actor::part("test"))
+    });
+    let new = new.collect();
+    let stream = StreamName::of("test", &1);
+    log.append(stream, ExpectedRevision::Any, new).await.expect("appended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_of_a_log_that_goes_on_is_of_one_position() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let facts = campaign(42, 40);
+    let options = LogOptions::default();
+    let opened = EmbeddedLog::open(&folder.path().join("log"), options, Arc::new(Still));
+    let log: Arc<dyn EventLog> = Arc::new(opened.expect("a log").0);
+    let (before, after) = facts.split_at(400);
+    add(&log, 0, before).await;
+    let engine = Engine::follow(log.clone(), folder.path(), query::Limits::default());
+    let engine = engine.expect("follows");
+    // Facts come for as long as it is made.
+    let (writer, rest) = (log.clone(), after.to_vec());
+    let writing = tokio::spawn(async move {
+        for (number, facts) in rest.chunks(3).enumerate() {
+            add(&writer, 400 + 3 * number as u64, facts).await;
+            tokio::task::yield_now().await;
+        }
+    });
+    let report = make(&engine, ReportKind::Daily, "2026-11-21", "Z").await;
+    writing.await.expect("writes");
+    let position = report.position().expect("a position");
+    assert!(position >= 399);
+    let other = Arc::new(Box::pin(Engine::open(folder.path())).await.expect("opens"));
+    let again = Report::make(
+        other,
+        AsOf::Position(position),
+        ReportKind::Daily,
+        report.period(),
+        Thresholds { count_min: 5, ..Thresholds::default() },
+    );
+    assert_eq!(Box::pin(again).await.expect("answers").json(), report.json());
+    // Views go on afterwards.
+    drop(engine.refresh().await.expect("refreshes"));
+    let after = make(&engine, ReportKind::Daily, "2026-11-21", "Z").await;
+    assert_eq!(after.position(), Some(facts.len() as u64 - 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@
 mod check;
 mod kurrentdb;
 mod log_address;
+mod projections;
 mod reports;
 mod secret;
 mod served;
@@ -24,6 +25,7 @@ use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
 
 pub use kurrentdb::KurrentdbConfig;
 pub use log_address::{LogAddress, LogAddressError};
+pub use projections::{ProjectionsConfig, StorePlace};
 pub use reports::{
     ReportForm, ReportLanguage, ReportPlanConfig, ReportsConfig, ReviewConfig, SMTP_PASSWORD,
     SmtpConfig, SmtpTls,
@@ -82,6 +84,9 @@ pub struct Config {
     /// What questions in SQL may take, and the servers for them.
     #[serde(default)]
     pub sql: SqlConfig,
+    /// Where views are kept besides the data folder.
+    #[serde(default)]
+    pub projections: ProjectionsConfig,
     /// The console's server.
     #[serde(default)]
     pub http: HttpConfig,
@@ -312,6 +317,7 @@ impl Default for Config {
             sealing: SealingConfig::default(),
             kurrentdb: None,
             sql: SqlConfig::default(),
+            projections: ProjectionsConfig::default(),
             http: HttpConfig::default(),
             sip: SipConfig::default(),
             reports: ReportsConfig::default(),

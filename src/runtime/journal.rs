@@ -221,6 +221,7 @@ pub(crate) fn stream_of(node: &str, event: &Event) -> StreamName {
         Family::Agent => "agent",
         Family::Carrier => "carrier",
         Family::Report => "report",
+        Family::Message => "message",
     };
     match event {
         Event::CampaignCreated(fact) => StreamName::of(category, &fact.campaign_id),
@@ -246,6 +247,10 @@ pub(crate) fn stream_of(node: &str, event: &Event) -> StreamName {
         Event::ReportSent(fact) => StreamName::report(&fact.plan, &fact.period),
         Event::ReportSendFailed(fact) => StreamName::report(&fact.plan, &fact.period),
         Event::ReportSendUnknown(fact) => StreamName::report(&fact.plan, &fact.period),
+        Event::MessageSent(fact) => StreamName::of(category, &fact.message_id),
+        Event::MessageDelivered(fact) => StreamName::of(category, &fact.message_id),
+        Event::MessageFailed(fact) => StreamName::of(category, &fact.message_id),
+        Event::MessageReceived(fact) => StreamName::of(category, &fact.message_id),
         other => {
             other.call_id().map_or_else(|| StreamName::of("platform", &node), StreamName::call)
         }

@@ -123,24 +123,9 @@ pub async fn open_embedded(
 pub fn log_folder(config: &Config) -> Result<LogFolder, LogError> {
     let path = config.data_dir.join("log");
     #[cfg(feature = "s3")]
-    if let Some(url) = &config.sealing.store {
-        use crate::event_log::{Objects, S3Options, StoreUnavailable};
-
-        let sealing = &config.sealing;
-        let options = S3Options::parse(url).map_err(|wanted| {
-            LogError::Store(StoreUnavailable {
-                server: url.clone(),
-                what: wanted.to_owned(),
-                is_down: false,
-            })
-        })?;
-        let options = S3Options {
-            endpoint: sealing.endpoint.clone(),
-            region: sealing.region.clone(),
-            is_virtual_hosted: sealing.virtual_hosted,
-            ..options
-        };
-        let folder = LogFolder::with_store(&path, Objects::s3(&options)?, sealing.cache_mib << 20);
+    if let Some(place) = config.sealing.place() {
+        let cache = config.sealing.cache_mib << 20;
+        let folder = LogFolder::with_store(&path, place.objects()?, cache);
         return folder.map_err(|source| LogError::Folder { path, source });
     }
     Ok(LogFolder::local(&path))

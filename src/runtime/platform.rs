@@ -96,6 +96,7 @@ impl Platform {
     ///
     /// # Errors
     /// See [`StartError`].
+    #[expect(clippy::too_many_lines, reason = "one part after the other, each once")]
     pub async fn open(
         config: Config,
         voices: Voices,

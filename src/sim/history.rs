@@ -19,6 +19,7 @@ mod draw;
 mod feed;
 mod journal;
 mod lines;
+mod messages;
 mod offers;
 mod outcomes;
 mod queue;
@@ -90,6 +91,8 @@ pub struct HistoryReport {
     pub appointments: u64,
     /// Meetings that became sales.
     pub sales: u64,
+    /// Messages people were sent.
+    pub messages: u64,
     /// People who do not want to be called again.
     pub opt_outs: u64,
     /// Dials that a rule forbade.

@@ -2,6 +2,8 @@
 //! signature on every request.
 
 mod store;
+#[cfg(feature = "analytics")]
+mod views;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -44,7 +46,7 @@ pub(crate) async fn serve(folder: &Path) -> Server {
     serve_at(folder, "127.0.0.1:0").await
 }
 
-async fn serve_at(folder: &Path, address: &str) -> Server {
+pub(crate) async fn serve_at(folder: &Path, address: &str) -> Server {
     let mut builder = S3ServiceBuilder::new(Store::new(folder));
     builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
     let service = builder.build();

@@ -7,6 +7,8 @@ mod board;
 #[cfg(feature = "analytics")]
 mod campaign;
 mod examples;
+#[cfg(feature = "analytics")]
+mod facts;
 #[cfg(all(feature = "sql-servers", feature = "kurrentdb"))]
 mod flight;
 #[cfg(feature = "analytics")]

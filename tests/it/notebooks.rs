@@ -19,6 +19,12 @@ fn expect_script(platform: &Platform, script: &str, args: &[&Path]) -> String {
     Program::spawn(command).finish().expect_success().stdout
 }
 
+/// The snippets of a page in one language.
+fn snippets<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("```{language}\n");
+    page.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
 #[cfg(feature = "sql-servers")]
 #[test]
 fn notebooks_run_without_an_error_and_their_pictures_show_something() {
@@ -50,8 +56,7 @@ fn duckdb_and_polars_read_the_lake_on_disk_as_sql_does() {
 
     // And so do the snippets of the page, word for word
     let page = fs::read_to_string(tree_file("docs/lake.md")).expect("the page");
-    let snippets: Vec<_> =
-        page.split("```python\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let snippets = snippets(&page, "python");
     assert!(snippets.len() >= 4, "{}", snippets.len());
     let mut command = python();
     command.arg("-c").arg(snippets.concat()).current_dir(platform.home());

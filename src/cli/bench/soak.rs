@@ -277,14 +277,23 @@ fn write(folder: &Path, events: u64, seal: bool) -> anyhow::Result<ExitCode> {
 
 /// What this process holds in memory.
 fn resident_bytes() -> u64 {
+    bytes_of("VmRSS:")
+}
+
+/// The most that it held so far.
+pub(super) fn peak_resident_bytes() -> u64 {
+    bytes_of("VmHWM:")
+}
+
+fn bytes_of(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1_024
 }
 
 /// Bytes of all files below a folder.
-fn bytes_in(folder: &Path) -> anyhow::Result<u64> {
+pub(super) fn bytes_in(folder: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

@@ -103,7 +103,15 @@ fn server(smtp: &SmtpConfig) -> anyhow::Result<Server> {
     Ok(server.with_login(user, password.trim_end_matches(['\r', '\n'])))
 }
 
-/// Opens engines over a log, one for each time that something is due.
+/// The engine that follows the log of a running platform: what is due costs no fold.
+fn shared(engine: Arc<Engine>) -> OpenEngine {
+    Box::new(move || -> BoxFuture<'static, Result<Arc<Engine>, query::Error>> {
+        let engine = engine.clone();
+        Box::pin(async move { Ok(engine) })
+    })
+}
+
+/// Opens engines over a log that no platform follows, one for each time that something is due.
 fn engines(log: Arc<dyn EventLog>, data_dir: PathBuf) -> OpenEngine {
     Box::new(move || -> BoxFuture<'static, Result<Arc<Engine>, query::Error>> {
         let (reader, data_dir) = (LogReader::over(log.clone()), data_dir.clone());
@@ -135,18 +143,22 @@ impl Plans {
         Ok(Some(Self { settings: settings(config)?, data_dir: config.data_dir.clone() }))
     }
 
-    /// Begins to make reports, on a thread of their own: folding a long log takes a while, and
-    /// no call waits for it.
+    /// Begins to make reports, on a thread of their own: a page takes a while, and no call waits
+    /// for it.
     ///
     /// # Errors
     /// Where there is no thread to be had.
-    pub(crate) fn start(self, log: Arc<dyn EventLog>) -> anyhow::Result<Making> {
+    pub(crate) fn start(
+        self,
+        log: Arc<dyn EventLog>,
+        engine: Arc<Engine>,
+    ) -> anyhow::Result<Making> {
         let (stop, stopped) = oneshot::channel();
         let (done, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("start the thread of reports")?;
         let work = move || {
-            runtime.block_on(work(log, self.settings, self.data_dir, stopped));
+            runtime.block_on(work(log, shared(engine), self.settings, self.data_dir, stopped));
             // Whoever waited may be gone.
             let _ = done.send(());
         };
@@ -170,12 +182,12 @@ impl Making {
 
 async fn work(
     log: Arc<dyn EventLog>,
+    engines: OpenEngine,
     settings: Settings,
     data_dir: PathBuf,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let clock = Arc::new(SystemClock::new());
-    let engines = engines(log.clone(), data_dir.clone());
     let opened =
         Desk::open(log, clock.clone(), system_rng().fork("reports"), settings, &data_dir, engines);
     let mut desk = match opened.await {

@@ -1,5 +1,10 @@
 //! Everything that answers SQL beside a platform that runs: one engine, several doors.
 
+#[cfg(feature = "analytics")]
+use std::sync::Arc;
+
+#[cfg(all(feature = "analytics", feature = "s3"))]
+use anyhow::Context as _;
 use axum::Router;
 
 use crate::runtime::{Config, Platform};
@@ -23,6 +28,10 @@ pub(super) struct Questions {
 
 /// Answers as long as this lives.
 pub(super) struct Answering {
+    #[cfg(all(feature = "analytics", feature = "s3"))]
+    _mirroring: Option<crate::query::Mirroring>,
+    #[cfg(feature = "analytics")]
+    engine: Arc<crate::query::Engine>,
     #[cfg(feature = "sql-servers")]
     serving: crate::runtime::sql::SqlServing,
 }
@@ -67,8 +76,13 @@ impl Questions {
     pub(super) fn start(self, platform: &Platform) -> anyhow::Result<(Router, Answering)> {
         let (log, limits) = (platform.log(), limits(&self.config));
         let engine = crate::query::Engine::follow(log.clone(), &self.config.data_dir, limits)?;
-        let door = crate::api::SqlDoor::new(engine, log);
+        #[cfg(feature = "s3")]
+        let mirroring = mirror(&self.config, &engine)?;
+        let door = crate::api::SqlDoor::new(engine.clone(), log);
         let answering = Answering {
+            engine,
+            #[cfg(feature = "s3")]
+            _mirroring: mirroring,
             #[cfg(feature = "sql-servers")]
             serving: self.front.start(&door.sessions()),
         };
@@ -84,15 +98,38 @@ impl Questions {
 }
 
 impl Answering {
-    /// Lets clients go.
+    /// What everything here asks.
+    #[cfg(feature = "analytics")]
+    pub(super) fn engine(&self) -> Arc<crate::query::Engine> {
+        self.engine.clone()
+    }
+
+    /// Lets clients go, and leaves the base tables on disk for the next start.
     #[cfg_attr(
-        not(feature = "sql-servers"),
+        not(feature = "analytics"),
         expect(clippy::unused_async, reason = "there is nobody to wait for")
     )]
     pub(super) async fn stop(self) {
         #[cfg(feature = "sql-servers")]
         self.serving.stop().await;
+        #[cfg(feature = "analytics")]
+        if let Err(error) = Box::pin(self.engine.rest()).await {
+            tracing::warn!(%error, "the next start folds what is not on disk");
+        }
     }
+}
+
+/// Keeps a copy of the views in a store, where one is configured.
+#[cfg(all(feature = "analytics", feature = "s3"))]
+fn mirror(
+    config: &Config,
+    engine: &crate::query::Engine,
+) -> anyhow::Result<Option<crate::query::Mirroring>> {
+    let Some(place) = config.projections.place() else { return Ok(None) };
+    let objects = place.objects().context("use projections.store")?;
+    let every = std::time::Duration::from_secs(config.projections.upload_every_s);
+    let clock = Arc::new(crate::runtime::clock::SystemClock::new());
+    Ok(Some(engine.mirror(objects, every, clock)?))
 }
 
 #[cfg(feature = "analytics")]
@@ -104,6 +141,7 @@ fn limits(config: &Config) -> crate::query::Limits {
         spill_bytes: sql.spill_mib << 20,
         timeout: std::time::Duration::from_millis(sql.statement_timeout_ms.0),
         running: sql.running,
+        checkpoint_events: sql.checkpoint_events,
         ..default
     }
 }

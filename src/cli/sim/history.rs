@@ -118,8 +118,13 @@ fn print(format: Format, report: &HistoryReport) -> anyhow::Result<()> {
     let HistoryReport { events, calls, subjects, leads, .. } = report;
     output::line(format!("{calls} calls of {leads} leads, {subjects} people: {events} events"))?;
     output::line(format!(
-        "{} answered by a person, {} meetings agreed to, {} sales, {} opted out, {} dials refused",
-        report.contacts, report.appointments, report.sales, report.opt_outs, report.refusals
+        "{} answered by a person, {} meetings agreed to, {} sales, {} messages, {} opted out, {} dials refused",
+        report.contacts,
+        report.appointments,
+        report.sales,
+        report.messages,
+        report.opt_outs,
+        report.refusals
     ))?;
     output::line(format!(
         "{} times a carrier taken out, {} facts late, {} twice; ends at {}",

@@ -3,13 +3,13 @@
 //! In: names and bytes. Out: the same bytes, later. Invariants: what is stored is read back and
 //! compared before it counts; no message has a credential, nor what a server answered, since
 //! that may repeat one.
-//! Deliberately absent: listing, which nothing here needs.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::TryStreamExt as _;
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, RetryConfig};
@@ -36,6 +36,17 @@ pub struct Objects {
     pub store: Arc<dyn ObjectStore>,
     /// What every key begins with; may be empty.
     pub prefix: Path,
+}
+
+/// What a store says of an object without giving its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its path below the prefix.
+    pub path: String,
+    /// Its length. Units: bytes.
+    pub bytes: u64,
+    /// Changes whenever the object is written.
+    pub stamp: String,
 }
 
 /// Where an S3-compatible store is. The credentials are not part of it.
@@ -169,6 +180,23 @@ impl Objects {
         answer.bytes().await.map_err(failed)
     }
 
+    /// Everything below the prefix, in no order.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    pub async fn list(&self) -> Result<Vec<Listed>, StoreUnavailable> {
+        let below = (!self.prefix.as_ref().is_empty()).then_some(&self.prefix);
+        let listed = self.store.list(below).try_collect::<Vec<_>>().await;
+        let listed = listed.map_err(|error| self.unavailable("list", "", &error))?;
+        let objects = listed.into_iter().filter_map(|object| {
+            let path: Path = object.location.prefix_match(&self.prefix)?.collect();
+            let changed = object.last_modified.timestamp_micros();
+            let stamp = format!("{changed} {}", object.e_tag.unwrap_or_default());
+            Some(Listed { path: path.to_string(), bytes: object.size, stamp })
+        });
+        Ok(objects.collect())
+    }
+
     /// Removes an object; one that is not there is no error.
     ///
     /// # Errors
@@ -186,8 +214,12 @@ impl Objects {
         path: &str,
         error: &object_store::Error,
     ) -> StoreUnavailable {
-        let (why, is_down) = why(error);
-        self.says(format!("cannot {action} {}: {why}", self.key(path)), is_down)
+        let (mut why, is_down) = why(error);
+        if action != "read" && matches!(error, object_store::Error::NotFound { .. }) {
+            "there is no such bucket".clone_into(&mut why);
+        }
+        let key = if path.is_empty() { self.prefix.clone() } else { self.key(path) };
+        self.says(format!("cannot {action} {key}: {why}"), is_down)
     }
 
     pub(super) fn says(&self, what: String, is_down: bool) -> StoreUnavailable {

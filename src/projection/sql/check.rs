@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
-use datafusion::arrow::datatypes::Schema;
+use datafusion::arrow::datatypes::{Fields, Schema};
 use datafusion::common::{Diagnostic, TableReference};
 use datafusion::config::Dialect;
 use datafusion::datasource::MemTable;
@@ -25,9 +25,12 @@ use futures::FutureExt as _;
 
 use super::compute::{normalised_type, stored_schema};
 use super::{one_line, session_of};
+use crate::projection::front_matter::Mistake;
 use crate::projection::graph;
 use crate::projection::tables::Tables;
-use crate::projection::view::{ColumnKind, DataTest, View, Width, definition_with, parse_all};
+use crate::projection::view::{
+    Column, ColumnKind, DataTest, View, Width, definition_with, parse_all,
+};
 
 /// The files that were checked last, and what came of it: planning all of them takes a while.
 static CHECKED: Mutex<Vec<(View, View)>> = Mutex::new(Vec::new());
@@ -268,7 +271,7 @@ fn check_inputs(context: &SessionContext, view: &mut View, inputs: &BTreeMap<Str
         };
         for column in std::iter::once(&input.from).chain(&input.until) {
             let wanted = match view.width {
-                Width::Minute | Width::Hour | Width::Day => Some(ColumnKind::Moment),
+                Width::Minute | Width::Hour | Width::Day | Width::Week => Some(ColumnKind::Moment),
                 Width::Bucket => Some(ColumnKind::Text),
                 Width::Whole => None,
             };
@@ -321,32 +324,34 @@ fn check_plan(context: &SessionContext, view: &mut View, statement: Statement) {
         Some(Err(error)) => return refuse_error(view, &error),
         None => return view.refuse(view.body_line, "its tables are not in memory".to_owned()),
     };
-    let fields = plan.schema().fields().clone();
+    for mistake in column_mistakes(&view.columns, plan.schema().fields()) {
+        view.refuse(mistake.line, mistake.problem);
+    }
+    if view.refusal.is_empty() {
+        check_tests(context, view);
+    }
+}
+
+/// Where what a query gives is not what its head declares.
+pub(crate) fn column_mistakes(columns: &[Column], fields: &Fields) -> Vec<Mistake> {
     let told: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
-    let said: Vec<&str> = view.columns.iter().map(|column| column.name.as_str()).collect();
-    if let Some(column) = view.columns.iter().find(|it| !told.contains(&it.name.as_str())) {
-        let (line, name) = (column.line, column.name.clone());
-        view.refuse(
-            line,
-            format!("column {name:?} is not in the query; it has {}", told.join(", ")),
-        );
-        return;
+    let said: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let first = columns.first().map_or(1, |column| column.line);
+    let one = |line, problem| vec![Mistake { line, problem }];
+    if let Some(column) = columns.iter().find(|it| !told.contains(&it.name.as_str())) {
+        let (name, told) = (&column.name, told.join(", "));
+        return one(column.line, format!("column {name:?} is not in the query; it has {told}"));
     }
     if let Some(name) = told.iter().find(|name| !said.contains(name)) {
-        let line = view.columns.first().map_or(1, |column| column.line);
         let problem = format!("the query gives {name:?}, which `columns` does not name");
-        view.refuse(line, problem);
-        return;
+        return one(first, problem);
     }
     if told != said {
-        let line = view.columns.first().map_or(1, |column| column.line);
-        view.refuse(
-            line,
-            format!("columns stand in another order than in the query: {}", told.join(", ")),
-        );
-        return;
+        let told = told.join(", ");
+        return one(first, format!("columns stand in another order than in the query: {told}"));
     }
-    for (column, field) in view.columns.clone().iter().zip(&fields) {
+    let mut mistakes = Vec::new();
+    for (column, field) in columns.iter().zip(fields) {
         let is = kind(field.data_type());
         if is != Some(column.kind) {
             let is = is.map_or_else(|| field.data_type().to_string(), |it| it.as_str().to_owned());
@@ -355,12 +360,10 @@ fn check_plan(context: &SessionContext, view: &mut View, statement: Statement) {
                 column.name,
                 column.kind.as_str()
             );
-            view.refuse(column.line, problem);
+            mistakes.push(Mistake { line: column.line, problem });
         }
     }
-    if view.refusal.is_empty() {
-        check_tests(context, view);
-    }
+    mistakes
 }
 
 /// Makes the view known, and plans what must hold for it.
@@ -387,15 +390,23 @@ fn check_tests(context: &SessionContext, view: &mut View) {
 
 /// Refuses a view for what the engine says, at the lines it says it of.
 fn refuse_error(view: &mut View, error: &DataFusionError) {
-    for error in error.iter() {
+    for mistake in engine_mistakes(error, view.body_line) {
+        view.refuse(mistake.line, mistake.problem);
+    }
+}
+
+/// What the engine says of a query that begins on a line of its file.
+pub(crate) fn engine_mistakes(error: &DataFusionError, body_line: usize) -> Vec<Mistake> {
+    let mistake = |error: &DataFusionError| {
         let problem = one_line(error);
         let line = match error.diagnostic() {
             Some(Diagnostic { span: Some(span), .. }) => span.start.line,
             _ => told_line(&problem),
         };
-        let line = file_line(view, line);
-        view.refuse(line, problem);
-    }
+        let line = body_line + usize::try_from(line).unwrap_or_default().saturating_sub(1);
+        Mistake { line, problem }
+    };
+    error.iter().map(mistake).collect()
 }
 
 /// The line that the parser names in its text; 0 where it names none.

@@ -150,7 +150,7 @@ pub(super) async fn dirty(
         );
         let (from, what) = (&input.from, view.width.as_str());
         let columns = match view.width {
-            Width::Minute | Width::Hour | Width::Day => {
+            Width::Minute | Width::Hour | Width::Day | Width::Week => {
                 format!(
                     "date_trunc('{what}', {from}) as first, date_trunc('{what}', {until}) as last"
                 )
@@ -200,7 +200,7 @@ fn lies_in(wanted: &DirtySet, from: &str, until: Option<&str>) -> Option<Expr> {
             let buckets = wanted.windows().iter().map(|bucket| lit(*bucket)).collect();
             Some(window_bucket().call(vec![col(from)]).in_list(buckets, false))
         }
-        Width::Minute | Width::Hour | Width::Day => {
+        Width::Minute | Width::Hour | Width::Day | Width::Week => {
             let ranges = wanted.ranges(RANGES).into_iter().map(|(first, end)| {
                 let begins = col(from).lt(moment(end));
                 match until {

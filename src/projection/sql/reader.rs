@@ -3,24 +3,42 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use futures::stream::{self, Stream, TryStreamExt as _};
+use tokio::task::JoinHandle;
+
 use super::Error;
 use crate::base::Timestamp;
-use crate::event::Recorded;
-use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog};
+use crate::event::{Event, Recorded};
+use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog, ReadError};
 use crate::projection::tables::Tables;
 
 /// Events of one read.
 const PAGE: usize = 2_048;
+/// Pages that are decoded ahead of the one that is taken in.
+const AHEAD: usize = 4;
 
 /// A log that is read while another process may write it.
 pub struct LogReader {
     log: Arc<dyn EventLog>,
+    /// Events that were given, for tests of what is not folded again.
+    #[cfg(test)]
+    given: std::sync::atomic::AtomicU64,
 }
 
 impl LogReader {
     /// Reads any log.
     pub fn over(log: Arc<dyn EventLog>) -> Self {
-        Self { log }
+        Self {
+            log,
+            #[cfg(test)]
+            given: Default::default(),
+        }
+    }
+
+    /// How many events were given so far.
+    #[cfg(test)]
+    pub(crate) fn given(&self) -> u64 {
+        self.given.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Opens the embedded log below a data folder for reading.
@@ -75,30 +93,80 @@ impl LogReader {
         until: Option<u64>,
         mut also: impl FnMut(&Recorded),
     ) -> Result<(), Error> {
-        let next = tables.next();
-        let take = |recorded: &Recorded| {
-            tables.apply(recorded);
-            also(recorded);
-        };
-        self.each(next, until, take).await
+        let Some(end) = self.end(until) else { return Ok(()) };
+        // Read, decoded and taken in at the same time, each a page further than the next.
+        let decoded = self.pages(tables.next(), end).map_ok(|page| async move {
+            let work = move || {
+                let decoded = page.into_iter().map(|recorded| {
+                    let event = (!recorded.is_system()).then(|| recorded.event().ok()).flatten();
+                    (recorded, event)
+                });
+                decoded.collect::<Vec<(Recorded, Option<Event>)>>()
+            };
+            Ok(done(tokio::task::spawn_blocking(work).await))
+        });
+        let mut decoded = std::pin::pin!(decoded.try_buffered(AHEAD));
+        while let Some(page) = decoded.try_next().await? {
+            for (recorded, event) in &page {
+                #[cfg(test)]
+                self.given.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                tables.take(recorded, event.as_ref());
+                also(recorded);
+            }
+        }
+        Ok(())
     }
 
     /// Shows every event from one position to another (or the head).
     pub(crate) async fn each(
         &self,
-        mut next: u64,
+        next: u64,
         until: Option<u64>,
         mut take: impl FnMut(&Recorded),
     ) -> Result<(), Error> {
-        let Some(head) = self.log.head() else { return Ok(()) };
-        let end = until.unwrap_or(head).min(head);
-        while next <= end {
-            let page =
-                self.log.read_all(AllRead::Position(next), Direction::Forwards, PAGE).await?;
-            let Some(last) = page.last().map(|recorded| recorded.position) else { break };
-            page.iter().filter(|recorded| recorded.position <= end).for_each(&mut take);
-            next = last.saturating_add(1);
+        let Some(end) = self.end(until) else { return Ok(()) };
+        let mut pages = std::pin::pin!(self.pages(next, end));
+        while let Some(page) = pages.try_next().await? {
+            page.iter().for_each(|recorded| {
+                #[cfg(test)]
+                self.given.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                take(recorded);
+            });
         }
         Ok(())
     }
+
+    /// The last position to be read; nothing where the log is empty.
+    fn end(&self, until: Option<u64>) -> Option<u64> {
+        let head = self.log.head()?;
+        Some(until.unwrap_or(head).min(head))
+    }
+
+    /// Pages of events from one position to another; each is read while the one before it is
+    /// worked on.
+    fn pages(&self, next: u64, end: u64) -> impl Stream<Item = Result<Vec<Recorded>, Error>> {
+        let read = |next: u64| {
+            let log = self.log.clone();
+            tokio::spawn(async move {
+                log.read_all(AllRead::Position(next), Direction::Forwards, PAGE).await
+            })
+        };
+        let first: Option<Page> = (next <= end).then(|| read(next));
+        stream::try_unfold(first, move |page| async move {
+            let Some(page) = page else { return Ok(None) };
+            let mut page = done(page.await)?;
+            let Some(last) = page.last().map(|recorded| recorded.position) else { return Ok(None) };
+            let next = last.saturating_add(1);
+            page.retain(|recorded| recorded.position <= end);
+            Ok(Some((page, (next <= end).then(|| read(next)))))
+        })
+    }
+}
+
+/// A page that is being read.
+type Page = JoinHandle<Result<Vec<Recorded>, ReadError>>;
+
+/// What a task came to. One that failed is our own mistake, and goes on here.
+fn done<T>(joined: Result<T, tokio::task::JoinError>) -> T {
+    joined.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
 }

@@ -17,7 +17,7 @@ use super::compute::{compute, dirty, split, stored_schema, table_of};
 use super::stored::{provider, served};
 use super::{Error, View, session_of};
 use crate::base::Timestamp;
-use crate::projection::store::{Manifest, Store, StoredFile, StoredWindow};
+use crate::projection::store::{Manifest, Store, StoredColumn, StoredFile, StoredWindow};
 use crate::projection::tables::Tables;
 use crate::projection::view::Width;
 use crate::projection::window::DirtySet;
@@ -150,7 +150,7 @@ fn failed(view: &View, store: &Store, error: &Error) -> Refreshed {
 }
 
 /// Whether what is stored can be built upon.
-pub(super) fn is_usable(manifest: &Manifest, view: &View, tables: &Tables) -> bool {
+pub(crate) fn is_usable(manifest: &Manifest, view: &View, tables: &Tables) -> bool {
     manifest.definition == view.definition
         && match manifest.position {
             None => manifest.files.is_empty(),
@@ -319,6 +319,7 @@ impl Pass<'_> {
         next.position = position;
         next.event_id = position.and_then(|at| self.tables.event_id(at)).map(str::to_owned);
         next.rows_in = rows_in(view, &self.rows);
+        next.columns = columns(view);
         for window in dirty.windows() {
             let rows = pieces.get(window).map_or(0, RecordBatch::num_rows) as u64;
             // One that had rows and has none is remembered for the views that read it.
@@ -372,6 +373,15 @@ impl Pass<'_> {
         self.manifests.insert(view.table(), manifest.clone());
         Ok(())
     }
+}
+
+fn columns(view: &View) -> Vec<StoredColumn> {
+    let columns = view.columns.iter().map(|column| StoredColumn {
+        name: column.name.clone(),
+        kind: column.kind.as_str().to_owned(),
+        unit: column.unit.clone(),
+    });
+    columns.collect()
 }
 
 /// Drops windows that began too long before the last one that has rows.

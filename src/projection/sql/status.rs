@@ -8,7 +8,8 @@ use super::compute::dirty;
 use super::refresh::is_usable;
 use super::stored::served;
 use super::{Error, View};
-use crate::projection::store::{Manifest, Store};
+use crate::base::Timestamp;
+use crate::projection::store::{Copies, Manifest, Store};
 use crate::projection::tables::Tables;
 
 /// A view that keeps more than this share of the rows it reads is no summary.
@@ -63,6 +64,10 @@ pub struct ViewStatus {
     pub windows: u64,
     /// Windows that the next refresh computes.
     pub dirty_windows: u64,
+    /// Windows that end by this moment are final; see [`View::final_until`].
+    pub final_until: Option<Timestamp>,
+    /// Windows that may still change by events within the view's lateness.
+    pub provisional_windows: u64,
     /// Files it has.
     pub files: u64,
     /// Rows in them.
@@ -75,11 +80,15 @@ pub struct ViewStatus {
     pub last_error: Option<String>,
     /// What people should know of it besides.
     pub note: Option<String>,
+    /// The last log position in its copy in an object store.
+    pub stored_at: Option<u64>,
+    /// Why that copy is not what is on the disk.
+    pub store_error: Option<String>,
 }
 
 impl ViewStatus {
     /// A view that is computed when it is asked for, at a position.
-    pub(crate) fn at(view: &View, position: Option<u64>) -> Self {
+    pub(crate) fn at(view: &View, position: Option<u64>, clock: Option<Timestamp>) -> Self {
         Self {
             name: view.name.clone(),
             layer: view.layer.as_str(),
@@ -90,13 +99,27 @@ impl ViewStatus {
             lag: 0,
             windows: 0,
             dirty_windows: 0,
+            final_until: clock.and_then(|clock| view.final_until(clock)),
+            provisional_windows: 0,
             files: 0,
             rows: 0,
             rows_in: 0,
             bytes: 0,
             last_error: None,
             note: None,
+            stored_at: None,
+            store_error: None,
         }
+    }
+
+    /// The same, with how far its copy is by now.
+    pub(crate) fn with_copy(self, copies: &Copies) -> Self {
+        let copy = copies.of(&format!("{}.{}", self.layer, self.name));
+        let note = match (self.note, copy.note) {
+            (Some(note), Some(more)) => Some(format!("{note}; {more}")),
+            (note, more) => note.or(more),
+        };
+        Self { note, stored_at: copy.position, store_error: copy.error, ..self }
     }
 
     /// Its rows as a share of those it reads; nothing where it reads none. Units: ppm.
@@ -123,6 +146,7 @@ pub(crate) async fn status(
     views: &[View],
     tables: &Tables,
 ) -> Result<Vec<ViewStatus>, Error> {
+    store.look_at_copies();
     let views = served(store, views);
     let widths = views.iter().map(|view| (view.table(), view.width)).collect();
     let mut manifests = BTreeMap::new();
@@ -175,6 +199,14 @@ fn one(
         (None, None) if !is_usable => ViewState::Rebuilding,
         (None, None) => ViewState::Serving,
     };
+    let clock = stored.position.filter(|_| is_usable).and_then(|at| tables.recorded_at(at));
+    let final_until = clock.and_then(|clock| view.final_until(clock));
+    let windows = stored.windows.iter().filter(|(_, window)| window.rows > 0);
+    let is_final = |window: i64| match (view.width.micros(), final_until) {
+        (Some(micros), Some(until)) => window.saturating_add(micros) <= until.as_micros(),
+        _ => false,
+    };
+    let provisional_windows = windows.filter(|(window, _)| !is_final(**window)).count() as u64;
     let mut status = ViewStatus {
         state,
         since: stored.since,
@@ -189,7 +221,9 @@ fn one(
         bytes: stored.files.values().map(|file| file.bytes).sum(),
         last_error: refused.or(failure),
         note: stored.note.clone(),
-        ..ViewStatus::at(view, None)
+        final_until,
+        provisional_windows,
+        ..ViewStatus::at(view, None, None)
     };
     if let Some(guard) = status.guard() {
         let note = status.note.take().map(|note| format!("{note}; {guard}"));

@@ -1,5 +1,6 @@
 mod check;
 mod damage;
+mod status;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -126,7 +127,7 @@ async fn some_windows_alone_are_what_they_are_among_all() {
     reader.advance(&mut tables, None, |_| {}).await.expect("reads");
     let context = session_of(&tables).expect("a session");
     let views = views();
-    replay_all(&context, &views).await.expect("computes");
+    replay::replay_all(&context, &views).await.expect("computes");
     let mut rng = Rng::from_seed(17);
     for view in &views {
         let all = Box::pin(compute::compute(&context, view, None)).await.expect("computes");

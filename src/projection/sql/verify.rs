@@ -1,6 +1,7 @@
 //! What is stored against what position zero gives, byte for byte.
 //!
-//! In: a log and a store. Out: for each view the first difference, or none. Invariants: every
+//! In: a log, a store, and base tables on disk. Out: for each view and each base table the first
+//! difference, or none. Invariants: every
 //! view is made from the log alone, at the position it is stored at, also those that other views
 //! read; each file is written again in memory and its BLAKE3 compared with the manifest's and
 //! with that of the bytes on disk. Deliberately absent: mending anything.
@@ -17,19 +18,22 @@ use super::replay::{replay, replay_all};
 use super::stored::served;
 use super::{Error, LogReader, View, session_of};
 use crate::projection::store::{Manifest, Store, StoredFile, encode};
-use crate::projection::tables::Tables;
+use crate::projection::tables::{FactCheck, Kept, Tables};
 
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyReport {
     /// One for each view.
     pub views: Vec<ViewCheck>,
+    /// One for each base table, where they are on disk.
+    pub facts: Vec<FactCheck>,
 }
 
 impl VerifyReport {
-    /// Whether every view is what the log says.
+    /// Whether every view and every base table on disk is what the log says.
     pub fn is_equal(&self) -> bool {
         self.views.iter().all(|view| view.difference.is_none())
+            && self.facts.iter().all(|table| table.difference.is_none())
     }
 }
 
@@ -53,6 +57,7 @@ pub struct ViewCheck {
 pub(super) async fn verify(
     reader: &LogReader,
     store: &Store,
+    kept: &Kept,
     views: &[View],
 ) -> Result<VerifyReport, Error> {
     let views = served(store, views);
@@ -87,7 +92,15 @@ pub(super) async fn verify(
         }
     }
     checks.sort_by(|a, b| a.view.cmp(&b.view));
-    Ok(VerifyReport { views: checks })
+    let facts = match kept.seen() {
+        Some(seen) => {
+            let mut tables = Tables::default();
+            reader.advance(&mut tables, Some(seen), |_| {}).await?;
+            kept.check(&tables)
+        }
+        None => Vec::new(),
+    };
+    Ok(VerifyReport { views: checks, facts })
 }
 
 fn differs(view: &View, position: Option<u64>, difference: String) -> ViewCheck {

@@ -26,6 +26,9 @@ pub(crate) struct Manifest {
     pub(crate) definition: String,
     /// The SQL file it was made by: it serves on where a newer one is refused.
     pub(crate) text: String,
+    /// The columns of its files, for readers of a view that has none yet.
+    #[serde(default)]
+    pub(crate) columns: Vec<StoredColumn>,
     /// The position this definition was built at.
     pub(crate) since: Option<u64>,
     /// The last log position that is in it; nothing where the log was empty.
@@ -44,6 +47,17 @@ pub(crate) struct Manifest {
     pub(crate) previous: Vec<BTreeSet<String>>,
     /// What people should know of it.
     pub(crate) note: Option<String>,
+}
+
+/// One column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredColumn {
+    /// Its name.
+    pub(crate) name: String,
+    /// `int64`, `text`, `moment` (µs, UTC), `bool` or `binary`.
+    pub(crate) kind: String,
+    /// Its unit; empty where it has none.
+    pub(crate) unit: String,
 }
 
 /// One window.
@@ -101,12 +115,17 @@ pub(super) fn read(path: &Path) -> Result<Option<Manifest>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error("read", path)(error)),
     };
-    let manifest: Result<Manifest, _> = serde_json::from_slice(&text);
+    parse(path, &text).map(Some)
+}
+
+/// Reads the text of a manifest.
+pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Manifest, StoreError> {
+    let manifest: Result<Manifest, _> = serde_json::from_slice(text);
     let manifest =
         manifest.map_err(|source| StoreError::Manifest { path: path.to_owned(), source })?;
     if manifest.format != FORMAT {
         let (path, format) = (path.to_owned(), manifest.format);
         return Err(StoreError::Format { path, format });
     }
-    Ok(Some(manifest))
+    Ok(manifest)
 }

@@ -122,6 +122,22 @@ pub(crate) fn write(
     span: Span,
     batches: &[RecordBatch],
 ) -> io::Result<FileEntry> {
+    let bytes = encode(batches)?;
+    replace(&folder.join(&name), &bytes)?;
+    Ok(FileEntry {
+        file: name,
+        rows: batches.iter().map(RecordBatch::num_rows).sum(),
+        bytes: bytes.len() as u64,
+        blake3: blake3::hash(&bytes).to_hex().to_string(),
+        span,
+    })
+}
+
+/// A group's rows as they are written: the same rows give the same bytes.
+///
+/// # Errors
+/// Where they cannot be.
+pub(crate) fn encode(batches: &[RecordBatch]) -> io::Result<Vec<u8>> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP))
@@ -136,14 +152,7 @@ pub(crate) fn write(
         }
         writer.close().map_err(io::Error::other)?;
     }
-    replace(&folder.join(&name), &bytes)?;
-    Ok(FileEntry {
-        file: name,
-        rows: batches.iter().map(RecordBatch::num_rows).sum(),
-        bytes: bytes.len() as u64,
-        blake3: blake3::hash(&bytes).to_hex().to_string(),
-        span,
-    })
+    Ok(bytes)
 }
 
 /// Puts a file in its place: beside, synced, renamed, the folder synced.

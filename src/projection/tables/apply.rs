@@ -6,6 +6,7 @@ use super::choice::{Asked, Candidate, ComplianceCheck, Decision, DoNotCall};
 use super::cost::Cost;
 use super::joined::Call;
 use super::list::{Campaign, Lead};
+use super::message::Message;
 use super::state::LineSample;
 use super::talk::{Commitment, IntentTag, Turn};
 use crate::base::Timestamp;
@@ -61,6 +62,10 @@ impl Tables {
             Event::CostBooked(fact) => {
                 self.costs.push(Cost::of(fact, position));
             }
+            Event::MessageSent(_)
+            | Event::MessageDelivered(_)
+            | Event::MessageFailed(_)
+            | Event::MessageReceived(_) => self.apply_to_messages(event, at, position),
             // In `events` only.
             Event::ConfigurationLoaded(_)
             | Event::LeadRowRejected(_)
@@ -194,7 +199,8 @@ impl Tables {
                     self.attempt(fact.call_id, position, |row| row.started_again(fact));
                     return;
                 }
-                let place = self.attempts.push(Attempt::started(fact, at, position));
+                let origin = self.origin(fact.lead_id);
+                let place = self.attempts.push(Attempt::started(fact, origin, at, position));
                 self.places.attempts.insert(fact.call_id, place);
                 self.places.call_leads.insert(fact.call_id, fact.lead_id);
                 self.lead(fact.lead_id, position, |row| {
@@ -310,7 +316,8 @@ impl Tables {
                 }
             }
             Event::CommitmentMade(fact) => {
-                self.put_commitment(fact.call_id, Commitment::of(fact, at, position));
+                let lead_at = self.origin(fact.lead_id).imported_at;
+                self.put_commitment(fact.call_id, Commitment::of(fact, lead_at, at, position));
                 self.attempt(fact.call_id, position, |row| {
                     row.commitment = Some(fact.kind.clone());
                     row.is_committed = true;
@@ -320,6 +327,31 @@ impl Tables {
             Event::IntentionLevelSet(fact) => {
                 self.attempt(fact.call_id, position, |row| row.level_set(fact));
                 self.lead(fact.lead_id, position, |row| row.level = Some(fact.level.as_str()));
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_to_messages(&mut self, event: &Event, at: Timestamp, position: i64) {
+        match event {
+            Event::MessageSent(fact) => {
+                self.put_message(fact.message_id, Message::sent(fact, at, position));
+            }
+            Event::MessageDelivered(fact) => {
+                self.message(fact.message_id, position, |row| row.delivered(fact, at));
+            }
+            Event::MessageFailed(fact) => {
+                self.message(fact.message_id, position, |row| row.failed(fact, at));
+            }
+            Event::MessageReceived(fact) => {
+                let row = Message::received(fact, at, position);
+                if let Some(lead_id) = fact.lead_id.filter(|_| row.is_opted_out) {
+                    self.lead(lead_id, position, |row| row.is_opted_out = true);
+                }
+                self.put_message(fact.message_id, row);
+                if let Some(answered) = fact.in_reply_to {
+                    self.message(answered, position, |row| row.answered(at));
+                }
             }
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! Attempts and their legs.
 
+use super::list::Origin;
 use crate::base::Timestamp;
 use crate::event::{
     AnswerClassified, AttemptEnded, AttemptStarted, CallAnswered, CallBridged, CallEnded, Handler,
@@ -20,6 +21,12 @@ row! {
         subject_id: String,
         /// 1 for the first dial of this lead.
         attempt_number: i64,
+        /// The customer's region, as the list said it when the attempt began.
+        region: Option<String>,
+        /// The customer's trade, as the list said it when the attempt began.
+        industry: Option<String>,
+        /// When the lead came in.
+        lead_imported_at: Option<Timestamp>,
         /// When the attempt began.
         started_at: Timestamp,
         /// When the customer's side was answered.
@@ -178,13 +185,21 @@ fn party(kind: &LegKind) -> (&'static str, Option<String>, Option<String>) {
 }
 
 impl Attempt {
-    pub(super) fn started(fact: &AttemptStarted, at: Timestamp, position: i64) -> Self {
+    pub(super) fn started(
+        fact: &AttemptStarted,
+        origin: Origin,
+        at: Timestamp,
+        position: i64,
+    ) -> Self {
         Self {
             call_id: fact.call_id.to_string(),
             campaign_id: fact.campaign_id.to_string(),
             lead_id: fact.lead_id.to_string(),
             subject_id: fact.subject_id.to_string(),
             attempt_number: i64::from(fact.attempt_number),
+            region: origin.region,
+            industry: origin.industry,
+            lead_imported_at: origin.imported_at,
             started_at: at,
             answered_at: None,
             ended_at: None,

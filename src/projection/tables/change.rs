@@ -4,10 +4,11 @@ use super::Tables;
 use super::call::{Attempt, Leg};
 use super::joined::Call;
 use super::known::Part;
-use super::list::{Campaign, Lead};
+use super::list::{Campaign, Lead, Origin};
+use super::message::Message;
 use super::state::{AgentInterval, CarrierInterval};
 use super::talk::{Commitment, IntentTag, Place, Turn};
-use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
+use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, MessageId, Timestamp};
 use crate::projection::table::{Fact, Table, int};
 
 /// Which of some rows says the same.
@@ -74,7 +75,7 @@ impl Tables {
             self.known.add(call_id, Part::Commitment, place);
             return;
         };
-        *old = Commitment { made_at: old.made_at, ..made };
+        *old = Commitment { made_at: old.made_at, lead_imported_at: old.lead_imported_at, ..made };
     }
 
     pub(super) fn campaign(
@@ -120,6 +121,37 @@ impl Tables {
             row.last_position = position;
             change(row);
         }
+    }
+
+    pub(super) fn message(
+        &mut self,
+        id: MessageId,
+        position: i64,
+        change: impl FnOnce(&mut Message),
+    ) {
+        let place = self.places.messages.get(&id);
+        if let Some(row) = place.and_then(|place| self.messages.change(*place)) {
+            row.last_position = position;
+            change(row);
+        }
+    }
+
+    /// Adds a message, or changes the one with this id.
+    pub(super) fn put_message(&mut self, id: MessageId, message: Message) {
+        if let Some(place) = self.places.messages.get(&id) {
+            if let Some(old) = self.messages.change(*place) {
+                *old = message.instead_of(old);
+            }
+            return;
+        }
+        let place = self.messages.push(message);
+        self.places.messages.insert(id, place);
+    }
+
+    /// What an attempt keeps of its lead as it was when the attempt began.
+    pub(super) fn origin(&self, id: LeadId) -> Origin {
+        let lead = self.places.leads.get(&id).and_then(|place| self.leads.get(*place));
+        lead.map(Origin::of).unwrap_or_default()
     }
 
     /// An agent leaves a state: what was work after a call is over.

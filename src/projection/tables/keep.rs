@@ -6,8 +6,12 @@
 //!
 //! Invariants: the manifest is replaced last, in one step, so that a kill at any moment leaves
 //! the one before with all of its files; a name never has two contents; what is not as it was
-//! written counts for nothing, and the log is folded from its beginning. One process writes: who
-//! holds the lock of the folder. Deliberately absent: anything the log does not have.
+//! written counts for nothing: it is named and set aside, and folded and written anew, from the
+//! newest earlier day that is whole, else from the log's beginning. One process writes: who holds
+//! the lock of the folder. Deliberately absent: anything the log does not have.
+
+mod aside;
+mod check;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,13 +21,15 @@ use datafusion::arrow::array::{Array as _, AsArray as _};
 use datafusion::arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 
+use self::aside::{is_earlier, is_ours};
+pub use self::check::FactCheck;
 use super::known::Known;
 use super::{Last, Tables, VERSION};
-use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Timestamp};
+use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, MessageId, Timestamp};
 use crate::projection::table::{ColdFile, FactTable, FileEntry, Piece, replace, write};
 
 /// The format of the manifest.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const MANIFEST: &str = "manifest.json";
 /// Earlier manifests that are kept, one a day, for questions as of a moment.
 const DAYS: usize = 31;
@@ -41,6 +47,7 @@ struct Manifest {
     /// The last fact, by which a log is known again.
     position: u64,
     event_id: String,
+    recorded_at: Timestamp,
     last_at: Timestamp,
     /// What was there lately.
     known: FileEntry,
@@ -54,6 +61,22 @@ impl Manifest {
         let files = self.tables.values().flatten().map(|entry| entry.file.clone());
         files.chain([self.known.file.clone()]).collect()
     }
+}
+
+/// The head of a manifest, whatever its format.
+#[derive(Deserialize)]
+struct Made {
+    format: u32,
+    fold: String,
+}
+
+/// Tables on disk, at one position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Checkpoint {
+    /// The last position looked at.
+    pub(crate) seen: u64,
+    /// The manifest's name.
+    name: String,
 }
 
 /// Where base tables are kept.
@@ -90,10 +113,29 @@ impl Kept {
         self.manifest_of(MANIFEST)
     }
 
+    /// A manifest of this program. One that is no manifest at all is set aside.
     fn manifest_of(&self, name: &str) -> Option<Manifest> {
         let text = std::fs::read(self.folder.join(name)).ok()?;
-        let manifest: Manifest = serde_json::from_slice(&text).ok()?;
-        (manifest.format == FORMAT && manifest.fold == fold_name()).then_some(manifest)
+        let made: Result<Made, _> = serde_json::from_slice(&text);
+        match made {
+            Ok(made) if made.format != FORMAT || made.fold != fold_name() => return None,
+            Ok(_) => {}
+            Err(error) => {
+                self.set_aside(name, &format!("it is no manifest: {error}"));
+                return None;
+            }
+        }
+        let manifest = serde_json::from_slice(&text);
+        if let Err(error) = &manifest {
+            self.set_aside(name, &format!("it is no manifest: {error}"));
+        }
+        manifest.ok()
+    }
+
+    /// Whether a file is there as long as a manifest says.
+    fn is_there(&self, entry: &FileEntry) -> bool {
+        let there = std::fs::metadata(self.folder.join(&entry.file));
+        there.is_ok_and(|there| there.len() == entry.bytes)
     }
 
     /// Puts tables on disk; `known` belongs to them. Gives the files of each table.
@@ -104,10 +146,15 @@ impl Kept {
         let (Some(seen), Some(last)) = (tables.seen, &tables.last) else {
             return Ok(BTreeMap::new());
         };
-        let before = self.manifest();
+        // Files of another log may have the names of ours.
+        let is_ours =
+            |before: &Manifest| tables.event_id(before.position) == Some(before.event_id.as_str());
+        let before = self.manifest().filter(is_ours);
         let stored = before.iter().flat_map(|before| before.tables.values().flatten());
-        let stored: BTreeMap<&str, &FileEntry> =
-            stored.map(|entry| (entry.file.as_str(), entry)).collect();
+        let stored: BTreeMap<&str, &FileEntry> = stored
+            .filter(|entry| self.is_there(entry))
+            .map(|entry| (entry.file.as_str(), entry))
+            .collect();
         let mut files = BTreeMap::new();
         for table in tables.all() {
             let mut entries = Vec::new();
@@ -131,6 +178,7 @@ impl Kept {
             seen,
             position: last.position,
             event_id: last.event_id.clone(),
+            recorded_at: last.recorded_at,
             last_at: tables.last_at,
             known: FileEntry {
                 file: name,
@@ -157,12 +205,7 @@ impl Kept {
     fn earlier(&self) -> Vec<(u64, String)> {
         let names = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut found: Vec<_> = names
-            .filter_map(|name| {
-                let seen = name.strip_prefix("manifest-")?.strip_suffix(".json")?.parse().ok()?;
-                Some((seen, name))
-            })
-            .collect();
+        let mut found: Vec<_> = names.filter_map(|name| Some((is_earlier(&name)?, name))).collect();
         found.sort();
         found
     }
@@ -184,51 +227,86 @@ impl Kept {
             let Ok(entries) = std::fs::read_dir(self.folder.join(&below)) else { continue };
             for entry in entries.flatten() {
                 let name = format!("{below}{}", entry.file_name().to_string_lossy());
-                let is_ours = [".parquet", ".bin", ".tmp"].iter().any(|end| name.ends_with(end));
-                if is_ours && !is_named(&name) {
+                if is_named(&name) || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                    continue;
+                }
+                if is_ours(&name) {
                     drop(std::fs::remove_file(entry.path()));
+                } else if !name.starts_with("manifest") {
+                    self.set_aside(&name, "it is none of ours");
                 }
             }
         }
     }
 
-    /// The tables on disk; nothing where there are none, or they are not whole.
-    pub(crate) fn load(&self) -> Option<Tables> {
-        let manifest = self.manifest()?;
-        let tables = self.tables(&manifest);
-        if tables.is_none() {
-            tracing::warn!(folder = %self.folder.display(), "damaged; the log is folded anew");
-        }
-        tables
+    /// Where a fold up to a position may go on from, the nearest first: what was put on disk last,
+    /// and the last of each earlier day, whose files stay for weeks.
+    pub(crate) fn checkpoints(&self, position: u64) -> Vec<Checkpoint> {
+        let last = self.manifest().map(|manifest| (manifest.seen, MANIFEST.to_owned()));
+        let known = last.into_iter().chain(self.earlier().into_iter().rev());
+        let known = known.filter(|(seen, _)| *seen <= position);
+        known.map(|(seen, name)| Checkpoint { seen, name }).collect()
     }
 
-    /// The tables of the last day that was over at a position. Their files stay for weeks, so
-    /// that who asks about that moment again finds them.
-    pub(crate) fn load_by(&self, position: u64) -> Option<Tables> {
-        let mut earlier = self.earlier().into_iter().rev();
-        let (_, name) = earlier.find(|(seen, _)| *seen <= position)?;
-        self.tables(&self.manifest_of(&name)?)
+    /// The newest tables on disk; nothing where there are none.
+    #[cfg(test)]
+    pub(crate) fn load(&self) -> Option<Tables> {
+        let mut checkpoints = self.checkpoints(u64::MAX).into_iter();
+        checkpoints.find_map(|checkpoint| self.load_at(&checkpoint))
+    }
+
+    /// The tables of a checkpoint; nothing where they are not whole. What is damaged is named and
+    /// set aside, so that it is written anew.
+    pub(crate) fn load_at(&self, checkpoint: &Checkpoint) -> Option<Tables> {
+        let manifest = self.manifest_of(&checkpoint.name)?;
+        let damaged = self.damaged(&manifest);
+        if damaged.is_empty() {
+            let tables = self.tables(&manifest);
+            if tables.is_none() {
+                self.set_aside(&checkpoint.name, "its files do not go together");
+            }
+            return tables;
+        }
+        for file in damaged {
+            self.set_aside(&file, "it is not as it was written");
+        }
+        if checkpoint.name != MANIFEST {
+            self.set_aside(&checkpoint.name, "files that it names are damaged");
+        }
+        None
+    }
+
+    /// Sets a checkpoint aside that was made from another log. Its files go when the next one is
+    /// written.
+    pub(crate) fn disown(&self, checkpoint: &Checkpoint) {
+        self.set_aside(&checkpoint.name, "it was made from another log");
+    }
+
+    /// Files that a manifest names and that are not there as they were written.
+    fn damaged(&self, manifest: &Manifest) -> Vec<String> {
+        let entries = manifest.tables.values().flatten().chain([&manifest.known]);
+        let is_damaged =
+            |entry: &&FileEntry| !ColdFile::new(&self.folder, (*entry).clone()).is_whole();
+        entries.filter(is_damaged).map(|entry| entry.file.clone()).collect()
     }
 
     fn tables(&self, manifest: &Manifest) -> Option<Tables> {
         let known = std::fs::read(self.folder.join(&manifest.known.file)).ok()?;
-        if blake3::hash(&known).to_hex().as_str() != manifest.known.blake3 {
-            return None;
-        }
         let mut tables = Tables {
             seen: Some(manifest.seen),
-            last: Some(Last { position: manifest.position, event_id: manifest.event_id.clone() }),
+            last: Some(Last {
+                position: manifest.position,
+                event_id: manifest.event_id.clone(),
+                recorded_at: manifest.recorded_at,
+            }),
             last_at: manifest.last_at,
             known: Known::decode(&known).ok()?,
             ..Tables::default()
         };
         for table in tables.all_mut() {
             let entries = manifest.tables.get(table.name())?;
-            let cold = |entry: &FileEntry| {
-                let file = ColdFile::new(&self.folder, entry.clone());
-                file.is_whole().then_some(file)
-            };
-            table.adopt(entries.iter().map(cold).collect::<Option<Vec<_>>>()?);
+            let cold = |entry: &FileEntry| ColdFile::new(&self.folder, entry.clone());
+            table.adopt(entries.iter().map(cold).collect());
         }
         tables.find_places()?;
         Some(tables)
@@ -302,6 +380,10 @@ impl Tables {
         })?;
         each(&self.calls, &["call_id"], |place, key| {
             places.calls.insert(CallId(id(key.first()?)?), place);
+            Some(())
+        })?;
+        each(&self.messages, &["message_id"], |place, key| {
+            places.messages.insert(MessageId(id(key.first()?)?), place);
             Some(())
         })?;
         // An agent whose last interval ended has left.

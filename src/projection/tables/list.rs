@@ -160,6 +160,24 @@ impl Campaign {
     }
 }
 
+/// What an attempt keeps of its lead: later words on the lead do not change it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) region: Option<String>,
+    pub(super) industry: Option<String>,
+    pub(super) imported_at: Option<Timestamp>,
+}
+
+impl Origin {
+    pub(super) fn of(lead: &Lead) -> Self {
+        Self {
+            region: lead.region.clone(),
+            industry: lead.industry.clone(),
+            imported_at: Some(lead.imported_at),
+        }
+    }
+}
+
 impl Lead {
     /// What is said now, with what came of it before.
     pub(super) fn instead_of(self, old: &Self) -> Self {

@@ -85,6 +85,8 @@ row! {
         amount_minor: Option<i64>,
         /// The currency, by ISO 4217.
         currency: Option<String>,
+        /// When the lead came in.
+        lead_imported_at: Option<Timestamp>,
         /// When.
         made_at: Timestamp,
         /// The event.
@@ -159,7 +161,12 @@ impl IntentTag {
 }
 
 impl Commitment {
-    pub(super) fn of(fact: &CommitmentMade, at: Timestamp, position: i64) -> Self {
+    pub(super) fn of(
+        fact: &CommitmentMade,
+        lead_imported_at: Option<Timestamp>,
+        at: Timestamp,
+        position: i64,
+    ) -> Self {
         Self {
             call_id: fact.call_id.to_string(),
             campaign_id: fact.campaign_id.to_string(),
@@ -169,6 +176,7 @@ impl Commitment {
             made_with_kind: if fact.made_with == "robot" { "robot" } else { "agent" },
             amount_minor: fact.amount_minor.map(int),
             currency: fact.currency.clone(),
+            lead_imported_at,
             made_at: at,
             last_position: position,
         }

@@ -301,3 +301,5 @@ fn every_column_says_what_it_means() {
         assert_eq!(*last, "last_position", "{}", table.name);
     }
 }
+
+mod messages;

@@ -105,7 +105,7 @@ pub struct Measure {
 }
 
 /// Reads `name type unit | …`.
-pub(super) fn columns(head: &mut FrontMatter) -> Vec<Column> {
+pub(crate) fn columns(head: &mut FrontMatter) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
     for item in head.required_items("columns", '|') {
         let mut words = item.value.splitn(3, ' ');

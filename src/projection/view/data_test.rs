@@ -98,7 +98,7 @@ impl DataTest {
 }
 
 /// Reads `not_null(a); unique(a, b)`.
-pub(super) fn data_tests(head: &mut FrontMatter, columns: &[Column]) -> Vec<Located<DataTest>> {
+pub(crate) fn data_tests(head: &mut FrontMatter, columns: &[Column]) -> Vec<Located<DataTest>> {
     let mut tests = Vec::new();
     for item in head.required_items("tests", ';') {
         let Some(test) = DataTest::parse(&item.value) else {

@@ -74,9 +74,9 @@ fn every_mistake_stands_with_its_line() {
     );
     check(
         "window: day day",
-        "window: week day",
+        "window: month day",
         &[
-            "6: window \"week day\" is none; say `minute COLUMN`, `hour COLUMN`, `day COLUMN`, `bucket COLUMN` or `whole`",
+            "6: window \"month day\" is none; say `minute COLUMN`, `hour COLUMN`, `day COLUMN`, `week COLUMN`, `bucket COLUMN` or `whole`",
         ],
     );
     check(

@@ -6,7 +6,7 @@ use super::*;
 const NOON: i64 = 1_795_262_400_000_000 / DAY * DAY + 12 * HOUR;
 
 fn time_width() -> impl Strategy<Value = Width> {
-    prop_oneof![Just(Width::Minute), Just(Width::Hour), Just(Width::Day)]
+    prop_oneof![Just(Width::Minute), Just(Width::Hour), Just(Width::Day), Just(Width::Week)]
 }
 
 #[test]
@@ -20,6 +20,22 @@ fn windows_have_names() {
     check(Width::Bucket, "bucket-00");
     check(Width::Whole, "whole");
     assert_eq!(Width::Day.label(Width::Day.start(NOON)).len(), 10);
+}
+
+#[test]
+fn a_week_begins_on_monday() {
+    let start = |text: &str| {
+        let at: Timestamp = text.parse().expect("a moment");
+        Width::Week.label(Width::Week.start(at.as_micros()))
+    };
+    assert_eq!(start("2026-11-21T09:00:00Z"), "2026-11-16");
+    assert_eq!(start("2026-11-16T00:00:00Z"), "2026-11-16");
+    assert_eq!(start("2026-11-15T23:59:59Z"), "2026-11-09");
+    assert_eq!(start("1969-12-31T00:00:00Z"), "1969-12-29");
+    let mut dirty = DirtySet::new(Width::Week);
+    dirty.touch_window_of(Width::Day, Width::Day.start(NOON));
+    assert_eq!(dirty.windows().len(), 1);
+    assert!(Width::Week.can_read(Width::Day) && !Width::Day.can_read(Width::Week));
 }
 
 #[test]

@@ -6,9 +6,36 @@ fn files(files: &[(&str, &str)]) -> Result<Vec<SavedQuery>, String> {
     by_name(&texts).map_err(|error| error.to_string())
 }
 
-const PLAIN: &str =
-    "-- name: calls\n-- description: Calls.\n-- example: ledgerline query calls\nselect 1";
-const KPI: &str = "-- name: kpi_calls\n-- description: Calls.\n-- numerator: calls\n-- denominator: dials\n-- exclusions: none\n-- unit: parts per million\n-- source: practice\n-- params: from =, until\n-- example: ledgerline query kpi_calls\nselect 1";
+const PLAIN: &str = "-- name: calls
+-- question: Calls.
+-- grain: one row per campaign_id
+-- key: campaign_id
+-- inputs: attempts
+-- params: from =
+-- columns: campaign_id text | calls int64
+-- tests: unique(campaign_id)
+-- example: ledgerline query calls
+select campaign_id, count(*) as calls
+from attempts
+where $from = '' or started_at >= cast(nullif($from, '') as timestamptz)
+group by campaign_id";
+const KPI: &str = "-- name: kpi_calls
+-- question: Calls.
+-- numerator: calls
+-- denominator: dials
+-- exclusions: none
+-- unit: parts per million
+-- source: practice
+-- grain: one row
+-- key: none
+-- inputs: attempts
+-- params: from =, until
+-- columns: calls int64
+-- tests: expr(calls >= 0)
+-- example: ledgerline query kpi_calls
+select count(*) as calls
+from attempts
+where $from = $until";
 
 #[test]
 fn a_kpi_says_what_it_divides_by_what() {
@@ -37,7 +64,7 @@ fn mistakes_name_the_file() {
     );
     check(
         &[("kpi_calls.sql", KPI), ("kpi/kpi_calls.sql", KPI)],
-        "read kpi_calls.sql, line 3: key \"numerator\" is unknown; known: name, description, question, params, example; line 4: key \"denominator\" is unknown; line 5: key \"exclusions\" is unknown; line 6: key \"unit\" is unknown; line 7: key \"source\" is unknown",
+        "read kpi_calls.sql, line 3: key \"numerator\" is unknown; known: name, question, grain, key, inputs, params, columns, tests, example; line 4: key \"denominator\" is unknown; line 5: key \"exclusions\" is unknown; line 6: key \"unit\" is unknown; line 7: key \"source\" is unknown",
     );
     let plain = PLAIN.replace("calls", "kpi_calls");
     check(
@@ -59,4 +86,52 @@ fn a_span_has_moments_at_its_edges() {
         let expected = "run saved question kpi_calls: parameter until is no moment; such as 2026-11-21 or 2026-11-21T09:00:00Z";
         assert_eq!(error, expected);
     }
+}
+
+#[test]
+fn every_saved_question_is_what_its_head_says() {
+    let (questions, wrong) = check_queries();
+    let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(questions > 45, "{questions}");
+}
+
+#[test]
+fn a_question_that_is_not_what_its_head_says_is_told_with_file_and_line() {
+    let check = |from: &str, to: &str, expected: &str| {
+        let texts = [("calls.sql".to_owned(), PLAIN.replace(from, to))];
+        let found = check::check(&texts);
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, [format!("read queries/calls.sql, {expected}")]);
+    };
+    check(
+        "columns: campaign_id text | calls int64",
+        "columns: campaign_id text |\n--   dials int64",
+        "line 8: column \"dials\" is not in the query; it has campaign_id, calls",
+    );
+    check(
+        "calls int64",
+        "calls text",
+        "line 7: column \"calls\" is declared text, but the query gives int64",
+    );
+    check(
+        "inputs: attempts",
+        "inputs: legs",
+        "line 5: `inputs` names legs, which the query does not read; line 5: the query reads attempts, which `inputs` does not name",
+    );
+    check(
+        "params: from =",
+        "params: day =",
+        "line 6: `params` names day, which the query does not take; line 6: the query takes $from, which `params` does not name",
+    );
+    check("key: campaign_id", "key: call_id", "line 4: key \"call_id\" is not one of the columns");
+    let lacking = PLAIN.replace("-- grain: one row per campaign_id\n", "");
+    assert_eq!(
+        files(&[("calls.sql", &lacking)]).expect_err("wrong"),
+        "read calls.sql, line 1: key \"grain\" is missing"
+    );
+    let texts = [("calls.sql".to_owned(), PLAIN.replace("from attempts", "from atempts"))];
+    let found = check::check(&texts);
+    let mistakes = &found.first().expect("a mistake").mistakes;
+    assert!(mistakes.iter().any(|it| it.line == 11 && it.problem.contains("atempts")), "{found:?}");
 }

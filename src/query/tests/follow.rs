@@ -15,7 +15,7 @@ impl Clock for Still {
     }
 }
 
-fn log(folder: &tempfile::TempDir) -> Arc<dyn EventLog> {
+pub(super) fn log(folder: &tempfile::TempDir) -> Arc<dyn EventLog> {
     let opened =
         EmbeddedLog::open(&folder.path().join("log"), LogOptions::default(), Arc::new(Still));
     Arc::new(opened.expect("a log").0)

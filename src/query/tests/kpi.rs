@@ -16,7 +16,7 @@ use super::*;
 use crate::projection::table::BaseTable;
 use crate::projection::tables::Tables;
 
-fn source(path: &str) -> PathBuf {
+pub(super) fn source(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
@@ -26,7 +26,7 @@ fn kpis() -> BTreeMap<String, SavedQuery> {
 }
 
 /// Head and rows of a CSV file.
-fn csv_rows(path: &Path) -> (Vec<String>, Vec<Vec<String>>) {
+pub(super) fn csv_rows(path: &Path) -> (Vec<String>, Vec<Vec<String>>) {
     let mut reader = csv::ReaderBuilder::new()
         .comment(Some(b'#'))
         .trim(csv::Trim::All)
@@ -41,7 +41,7 @@ fn csv_rows(path: &Path) -> (Vec<String>, Vec<Vec<String>>) {
 }
 
 /// A base table with the columns and rows of a CSV file.
-fn fixture_table(path: &Path, table: &BaseTable) -> BaseTable {
+pub(super) fn fixture_table(path: &Path, table: &BaseTable) -> BaseTable {
     let (head, rows) = csv_rows(path);
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let mut fields = Vec::new();
@@ -54,7 +54,7 @@ fn fixture_table(path: &Path, table: &BaseTable) -> BaseTable {
         columns.push(column.unwrap_or_else(|error| panic!("{} {name}: {error}", path.display())));
         fields.push(field.clone());
     }
-    let schema = std::sync::Arc::new(Schema::new(fields));
+    let schema = Arc::new(Schema::new(fields));
     let batch = RecordBatch::try_new(schema.clone(), columns);
     let batch = batch.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     BaseTable { name: table.name, schema, batches: vec![batch] }

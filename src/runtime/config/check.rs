@@ -8,8 +8,8 @@ use std::fmt;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    AgentConfig, CampaignConfig, CarrierConfig, Config, KurrentdbConfig, Names, ReportsConfig,
-    SealingConfig, SipConfig, SmtpConfig, SqlConfig,
+    AgentConfig, CampaignConfig, CarrierConfig, Config, KurrentdbConfig, Names, ProjectionsConfig,
+    ReportsConfig, SealingConfig, SipConfig, SmtpConfig, SqlConfig, StorePlace,
 };
 use crate::base::PhoneNumber;
 
@@ -101,6 +101,8 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
         let mut table = Table { name: "kurrentdb", number: 0, faults: &mut faults };
         check_kurrentdb(front, config.log.is_some(), &mut table);
     }
+    let mut table = Table { name: "projections", number: 0, faults: &mut faults };
+    check_projections(&config.projections, &mut table);
     check_sql(&config.sql, &mut Table { name: "sql", number: 0, faults: &mut faults });
     check_sip(&config.sip, &mut Table { name: "sip", number: 0, faults: &mut faults });
     if let Some(smtp) = &config.smtp {
@@ -133,40 +135,49 @@ fn check_sealing(sealing: &SealingConfig, table: &mut Table<'_>) {
     table.range(&["after_mib"], sealing.after_mib, 64, 1 << 20);
     table.range(&["after_hours"], sealing.after_hours, 1, 8_760);
     table.range(&["cache_mib"], sealing.cache_mib, 64, 1 << 24);
-    check_store(sealing, table);
+    let has = (sealing.endpoint.is_some(), sealing.region.is_some(), sealing.virtual_hosted);
+    check_store(sealing.place(), has, table);
 }
 
-fn check_store(sealing: &SealingConfig, table: &mut Table<'_>) {
-    let Some(store) = &sealing.store else {
+fn check_projections(projections: &ProjectionsConfig, table: &mut Table<'_>) {
+    table.range(&["upload_every_s"], projections.upload_every_s, 1, 86_400);
+    if cfg!(not(feature = "analytics")) && projections.store.is_some() {
+        table.fault(&["store"], "this program was built without the feature analytics");
+    }
+    let has =
+        (projections.endpoint.is_some(), projections.region.is_some(), projections.virtual_hosted);
+    check_store(projections.place(), has, table);
+}
+
+/// A store, and whether endpoint, region and `virtual_hosted` are set.
+fn check_store(place: Option<StorePlace<'_>>, has: (bool, bool, bool), table: &mut Table<'_>) {
+    let Some(place) = place else {
         let mut needs = |keys, is_set| {
             if is_set {
                 table.fault(keys, "there is no store; set `store` to s3://bucket/prefix");
             }
         };
-        needs(&["endpoint"], sealing.endpoint.is_some());
-        needs(&["region"], sealing.region.is_some());
-        needs(&["virtual_hosted"], sealing.virtual_hosted);
+        needs(&["endpoint"], has.0);
+        needs(&["region"], has.1);
+        needs(&["virtual_hosted"], has.2);
         return;
     };
     #[cfg(feature = "s3")]
-    if let Err(wanted) = crate::event_log::S3Options::parse(store) {
+    if let Err(wanted) = crate::event_log::S3Options::parse(place.store) {
         table.fault(&["store"], wanted);
     }
     #[cfg(not(feature = "s3"))]
-    {
-        let _ = store;
-        table.fault(&["store"], "this program was built without the feature s3");
-    }
+    table.fault(&["store"], "this program was built without the feature s3");
     let is_url = |endpoint: &str| {
         let rest = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://"));
         rest.is_some_and(|rest| !rest.is_empty() && !rest.contains('@'))
     };
-    if sealing.endpoint.as_deref().is_some_and(|endpoint| !is_url(endpoint)) {
+    if place.endpoint.is_some_and(|endpoint| !is_url(endpoint)) {
         let wanted = "wanted https://host:port; who asks is said by AWS_ACCESS_KEY_ID and \
                       AWS_SECRET_ACCESS_KEY in the environment";
         table.fault(&["endpoint"], wanted);
     }
-    if sealing.virtual_hosted && sealing.endpoint.is_none() {
+    if place.virtual_hosted && place.endpoint.is_none() {
         table.fault(&["virtual_hosted"], "set `endpoint` to https://bucket.host, too");
     }
 }
@@ -207,6 +218,7 @@ fn check_sql(sql: &SqlConfig, table: &mut Table<'_>) {
         table.range(&["threads"], threads as u64, 1, 1_024);
     }
     table.range(&["running"], sql.running as u64, 1, 1_024);
+    table.range(&["checkpoint_events"], sql.checkpoint_events, 1, 1 << 32);
 }
 
 fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {

@@ -45,6 +45,9 @@ pub struct SqlConfig {
     pub threads: Option<usize>,
     /// Questions at once; more wait.
     pub running: usize,
+    /// Positions of the log after which base tables are put on disk, so that a start after a
+    /// crash folds no more than these.
+    pub checkpoint_events: u64,
 }
 
 impl Default for SqlConfig {
@@ -62,6 +65,7 @@ impl Default for SqlConfig {
             spill_mib: 8_192,
             threads: None,
             running: 16,
+            checkpoint_events: 200_000,
         }
     }
 }

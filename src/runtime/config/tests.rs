@@ -53,6 +53,12 @@ fn settings_that_do_not_go_together_name_their_line() {
     let sealing = |keys: &str| format!("[sealing]\n{keys}\n");
     check(&sealing("region = \"r\""), "line 2, column 10: sealing.region: there is no store");
     check(&sealing("cache_mib = 1"), "sealing.cache_mib: 1; wanted 64 to");
+    let text = "[projections]\nendpoint = \"https://host\"\n";
+    check(text, "line 2, column 12: projections.endpoint: there is no store");
+    check(
+        "[projections]\nupload_every_s = 0\n",
+        "projections.upload_every_s: 0; wanted 1 to 86400",
+    );
 }
 
 #[cfg(feature = "s3")]
@@ -67,6 +73,11 @@ fn a_store_that_cannot_be_names_its_line() {
         let text = format!("[sealing]\nstore = \"{wrong}\"\n");
         check(&text, "line 2, column 9: sealing.store: wanted s3://bucket/prefix, such as");
     }
+    #[cfg(feature = "analytics")]
+    check(
+        "[projections]\nstore = \"views\"\n",
+        "line 2, column 9: projections.store: wanted s3://",
+    );
 }
 
 #[test]

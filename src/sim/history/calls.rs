@@ -71,7 +71,7 @@ struct Leg {
 /// A call and the people in it.
 pub(super) struct Talking {
     call: Call,
-    campaign: usize,
+    pub(super) campaign: usize,
     reach: Reach,
     mind: Mind,
     plan: VecDeque<Act>,
@@ -248,6 +248,7 @@ impl Stage<'_> {
         match event {
             Event::AttemptEnded(fact) => {
                 self.report.contacts += u64::from(fact.disposition == Disposition::AnsweredHuman);
+                self.follows_up(serial, &fact);
                 if let Some(number) = self.calls.get(&serial).map(|talking| talking.campaign) {
                     self.attempt_over(number, fact.lead_id);
                 }
@@ -268,6 +269,7 @@ impl Stage<'_> {
     /// A meeting was agreed to; some become sales, which the office records afterwards.
     fn meeting(&mut self, serial: u64, fact: CommitmentMade) {
         self.report.appointments += 1;
+        self.confirms(serial, &fact);
         let buys = self.calls.get(&serial).map(|talking| talking.mind);
         if buys != Some(Mind::Agrees { buys: true }) {
             return;
@@ -313,8 +315,7 @@ impl Stage<'_> {
             return;
         }
         let at = self.now.plus(span(&mut self.world_rng, &REVIEW_AFTER_MS));
-        let reviewed_by = "quality".to_owned();
-        let call_id = fact.call_id;
+        let (call_id, reviewed_by) = (fact.call_id, "quality".to_owned());
         let review = AnswerReviewed { call_id, campaign_id, answered_by, reviewed_by };
         self.later(at, Draft::new(review, at, "office"));
     }

@@ -74,7 +74,7 @@ impl Disorder {
             if let Some(held) = draft.event.call_id().and_then(|id| self.held.get_mut(&id)) {
                 held.push(drafts.remove(index));
                 disturbed.late += 1;
-            } else if draft.event.call_id().is_none() && self.rng.chance(self.late) {
+            } else if comes_alone(&draft.event) && self.rng.chance(self.late) {
                 let after = span(&mut self.rng, &LATE_MS);
                 self.due.push((now.plus(after), vec![drafts.remove(index)]));
                 disturbed.late += 1;
@@ -115,5 +115,13 @@ const fn can_wait(event: &Event) -> bool {
             | Event::IntentionLevelSet(_)
             | Event::CommitmentMade(_)
             | Event::LineSampled(_)
+            | Event::MessageDelivered(_)
+            | Event::MessageFailed(_)
     )
+}
+
+/// Facts that no call takes with it when it is cut off.
+const fn comes_alone(event: &Event) -> bool {
+    event.call_id().is_none()
+        || matches!(event, Event::MessageDelivered(_) | Event::MessageFailed(_))
 }

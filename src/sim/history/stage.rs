@@ -10,6 +10,7 @@ use super::clock::VirtualClock;
 use super::disorder::Disorder;
 use super::journal::Journal;
 use super::lines::Line;
+use super::messages::{Message, MessageDue};
 use super::offers::OFFERS;
 use super::queue::Queue;
 use super::shifts::{AgentDue, Desk, plan};
@@ -62,6 +63,7 @@ pub(super) enum Due {
     Sample,
     /// Something that is recorded after its call: a sale, a review, the answer to a BYE.
     Fact(Box<Draft>),
+    Message(Box<Message>, MessageDue),
     /// Facts that come late, or again.
     Late(Vec<Draft>),
 }
@@ -107,14 +109,16 @@ pub(super) struct Stage<'a> {
     pub(super) now: Timestamp,
     pub(super) dial_at: Option<Timestamp>,
     pub(super) attempts: u64,
-    /// People and lists; ids of calls; what happens in them; agents.
+    /// People and lists; ids of calls; what happens in them; agents; messages.
     pub(super) people_rng: Rng,
     pub(super) dial_rng: Rng,
     pub(super) world_rng: Rng,
     agent_rng: Rng,
+    pub(super) message_rng: Rng,
     pub(super) subject_ids: IdSequence,
     pub(super) lead_ids: IdSequence,
     pub(super) call_ids: IdSequence,
+    pub(super) message_ids: IdSequence,
     pub(super) report: HistoryReport,
     started: Timestamp,
     last_close: Timestamp,
@@ -156,9 +160,11 @@ impl<'a> Stage<'a> {
             dial_rng: rng.fork("dials"),
             world_rng: rng.fork("world"),
             agent_rng: rng.fork("agents"),
+            message_rng: rng.fork("messages"),
             subject_ids: IdSequence::new(&mut rng.fork("subject ids")),
             lead_ids: IdSequence::new(&mut rng.fork("lead ids")),
             call_ids: IdSequence::with_room(&mut rng.fork("call ids"), LEGS),
+            message_ids: IdSequence::new(&mut rng.fork("message ids")),
             report: HistoryReport::default(),
             started,
             last_close,
@@ -241,6 +247,7 @@ impl<'a> Stage<'a> {
             Due::Agent(number, due) => self.agent(number, due).await,
             Due::Probe(number) => self.probe(number).await,
             Due::Sample => self.sample().await,
+            Due::Message(message, due) => self.message(message, due).await,
             Due::Fact(draft) => self.say(vec![*draft]).await,
             Due::Late(drafts) => {
                 self.journal.append_as_is(drafts, self.now).await?;

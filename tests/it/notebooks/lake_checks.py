@@ -1,7 +1,10 @@
 """Reads the lake with DuckDB and polars and compares counts and sums with SQL over HTTP, at the
-same position of the log: EVENTS, then a data folder, or the store's URL, endpoint, key, secret."""
+same position of the log: EVENTS, then a data folder; or the URLs of the sealed events and of the
+views, their endpoint, key and secret, and a Python of which the DuckDB knows `s3://`."""
 
+import json
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -83,38 +86,109 @@ def check_events(sealed: lake.Sealed) -> None:
     print(f"sealed events agree: {sealed.end} events in {len(sealed.files)} files")
 
 
-def check_views(place: lake.Place) -> None:
+def check_views(place: lake.Place, ask_duckdb) -> None:
     ledgers = {}
-    seen = 0
     until = time.monotonic() + STORING_S
-    while len(manifests := sorted(pathlib.Path(place.folder).glob("*/*/manifest.json"))) < VIEWS:
-        assert time.monotonic() < until, f"{len(manifests)} views in {STORING_S} s"
+    while len(views := lake.views(place)) < VIEWS:
+        assert time.monotonic() < until, f"{len(views)} views in {STORING_S} s"
         time.sleep(0.2)
-    for manifest in manifests:
-        layer, name = manifest.parent.parent.name, manifest.parent.name
+    asked = []
+    empty = 0
+    for layer, name in views:
         view = lake.view(place, layer, name)
         if view.position not in ledgers:
             ledgers[view.position] = ledgerline.connect(as_of=str(view.position))
-        by_polars = pl.read_parquet(view.files)
+        by_polars = view.to_polars().collect()
         numbers = [column for column, kind in by_polars.schema.items() if kind.is_integer()]
         sums = ", ".join(f'sum("{column}")' for column in numbers)
         ledger = ledgers[view.position]
         wanted = ledger.ask(f"select count(*), {sums} from {layer}.{name}").row(0)
         found = (len(by_polars), *by_polars.select(pl.col(numbers).sum()).row(0))
+        if wanted[0] == 0:
+            empty += 1
+            wanted, found = (0,), found[:1]
         agree(f"polars, {layer}.{name}", found, wanted)
-        found = duckdb.read_parquet(view.files).aggregate(f"count(*), {sums}").fetchall()[0]
-        agree(f"duckdb, {layer}.{name}", found, wanted)
-        seen += wanted[0] > 0
-    assert seen >= VIEWS, f"only {seen} views have rows"
-    print(f"views agree: {seen}")
+        # A view without rows has no files, and the same columns all the same.
+        without = view._replace(files=[])
+        agree(f"columns of {layer}.{name}", without.to_polars().collect_schema(), by_polars.schema)
+        if view.storage_options is None:
+            with_rows, empty_types = (duckdb.sql(it.to_sql()).types for it in (view, without))
+            agree(f"types of {layer}.{name}", empty_types, with_rows)
+        asked.append((f"duckdb, {layer}.{name}", wanted, f"select count(*), {sums} from ({view.to_sql()})"))
+    answers = ask_duckdb([sql for _, _, sql in asked])
+    for (what, wanted, _), found in zip(asked, answers, strict=True):
+        agree(what, tuple(found)[: len(wanted)], wanted)
+    assert len(views) - empty >= VIEWS, f"only {len(views) - empty} views have rows"
+    print(f"views agree: {len(views)}, {empty} of them empty")
+
+
+def duckdb_here(questions: list[str]) -> list[tuple]:
+    """Answers of the DuckDB of this program."""
+    return [duckdb.sql(question).fetchall()[0] for question in questions]
+
+
+def duckdb_in_store(python: str):
+    """Answers of a DuckDB that reads the store by itself: no bytes go through this program."""
+
+    def ask(questions: list[str]) -> list[list]:
+        script = pathlib.Path(__file__).with_name("store_duckdb.py")
+        asked = json.dumps(questions)
+        done = subprocess.run([python, script], input=asked, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return ask
+
+
+def check_events_in_store(sealed: lake.Sealed, url: str, ask_duckdb) -> None:
+    """The same by a DuckDB that has only the URL."""
+    ledger = ledgerline.connect(as_of=str(sealed.end - 1))
+    wanted = ledger.ask("select count(*), sum(talk_ms) from attempts where is_over").row(0)
+    everything = (
+        f"read_parquet('{url}/day=*/family=*/*.parquet', hive_partitioning = true, "
+        "union_by_name = true)"
+    )
+    events, attempts = ask_duckdb(
+        [
+            f"select count(*) from {everything}",
+            f"select count(*), sum(talk_ms) from {everything} where event_type = 'AttemptEnded'",
+        ]
+    )
+    agree("duckdb, all events in the store", events, [sealed.end])
+    agree("duckdb, attempts in the store", tuple(attempts), wanted)
+    print("duckdb reads the store itself")
+
+
+def wait_for_copies() -> None:
+    """Until the store has every view as it is on the disk."""
+    until = time.monotonic() + STORING_S
+    while True:
+        # As of now, and not of a position: what is stored is a matter of the present.
+        table, _ = ledgerline.connect().door.ask(
+            "select count(*) filter (where stored_at is distinct from position) as behind, "
+            "count(stored_at) as stored, min(store_error) as error from system.projections",
+            {},
+            None,
+        )
+        [behind] = table.to_pylist()
+        if behind["behind"] == 0 and behind["stored"] >= VIEWS:
+            return
+        assert time.monotonic() < until, f"not stored in {STORING_S} s: {behind}"
+        time.sleep(0.2)
 
 
 def main(events: str, folder: str, *store: str) -> None:
     if store:
-        check_events(sealed_up_to(lake.in_store(folder, *store), int(events)))
+        views, *told, python = store
+        sealed = sealed_up_to(lake.in_store(folder, *told), int(events))
+        ask_duckdb = duckdb_in_store(python)
+        check_events(sealed)
+        check_events_in_store(sealed, folder, ask_duckdb)
+        wait_for_copies()
+        check_views(lake.in_store(views, *told), ask_duckdb)
         return
     check_events(sealed_up_to(lake.on_disk(f"{folder}/log/sealed"), int(events)))
-    check_views(lake.on_disk(f"{folder}/projections"))
+    check_views(lake.on_disk(f"{folder}/projections"), duckdb_here)
 
 
 main(*sys.argv[1:])

@@ -20,7 +20,7 @@ async fn refresh_with(
 async fn verify_with(data_dir: &Path, views: &[View]) -> VerifyReport {
     let reader = LogReader::open(data_dir).expect("a log");
     let store = Store::below(data_dir);
-    verify::verify(&reader, &store, views).await.expect("compares")
+    verify::verify(&reader, &store, &Kept::below(data_dir), views).await.expect("compares")
 }
 
 async fn status_with(data_dir: &Path, views: &[View]) -> Vec<ViewStatus> {
@@ -73,7 +73,8 @@ async fn a_damaged_file_is_named_set_aside_and_made_again() {
     let store = Store::below(folder.path());
     drop(refresh_with(folder.path(), &store, &views).await.expect("refreshes"));
     let hourly = &views[1];
-    let damages: [(&str, fn(&Path)); 4] = [
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 4] = [
         ("cut", |path| {
             let bytes = std::fs::read(path).expect("reads");
             std::fs::write(path, &bytes[..bytes.len() / 2]).expect("writes");

@@ -25,6 +25,17 @@ fn rows(tables: &Tables) -> Vec<RecordBatch> {
     rows.collect()
 }
 
+/// What was set aside.
+fn aside(folder: &tempfile::TempDir) -> Vec<String> {
+    let found = std::fs::read_dir(folder.path().join("facts/aside")).into_iter().flatten();
+    let name = |entry: io::Result<std::fs::DirEntry>| {
+        entry.expect("an entry").file_name().into_string().expect("a name")
+    };
+    let mut names: Vec<_> = found.map(name).collect();
+    names.sort();
+    names
+}
+
 fn cold(tables: &Tables) -> usize {
     let pieces = tables.all().into_iter().flat_map(|table| table.pieces(Span::ALL));
     pieces.filter(|piece| matches!(piece, Piece::Cold(_))).count()
@@ -114,9 +125,12 @@ fn what_is_not_as_it_was_written_counts_for_nothing() {
     std::fs::remove_file(&file).expect("removed");
     assert!(kept.load().is_none(), "a file that is gone");
     let manifest = folder.path().join("facts").join(MANIFEST);
-    std::fs::write(&manifest, b"{\"format\": 2}").expect("written");
+    std::fs::write(&manifest, b"{\"format\": 9, \"fold\": \"another\"}").expect("written");
     assert!(kept.load().is_none(), "another format");
-    std::fs::remove_file(&manifest).expect("removed");
+    assert!(manifest.exists(), "another version's is no damage");
+    std::fs::write(&manifest, b"{\"format\": 2").expect("written");
+    assert!(kept.load().is_none(), "no manifest");
+    assert_eq!(aside(&folder), ["manifest.json"]);
     assert!(kept.load().is_none(), "nothing at all");
 
     let (_folder, kept, file) = saved();
@@ -145,7 +159,8 @@ fn tables_as_of_an_earlier_day_are_there_without_folding() {
     assert!(!kept.earlier().is_empty());
     let mut found = BTreeSet::new();
     for position in 0..facts.len() as u64 {
-        let Some(mut then) = kept.load_by(position) else { continue };
+        let Some(checkpoint) = kept.checkpoints(position).into_iter().next() else { continue };
+        let mut then = kept.load_at(&checkpoint).expect("loads");
         let at = then.seen().expect("a position");
         assert!(at <= position);
         let (_, want) = stood.iter().find(|(until, _)| *until == at).expect("a checkpoint");
@@ -181,4 +196,80 @@ fn files_that_nobody_needs_are_removed() {
     }
     // One more of each for the day before.
     assert!(files <= 3 * groups, "{files} files for {groups} groups");
+}
+
+#[test]
+fn what_is_damaged_is_set_aside_and_written_again() {
+    let facts = campaign(9, 60);
+    let mut tables = Tables::default();
+    apply(&mut tables, &facts, 0, facts.len());
+    let folder = folder();
+    let kept = Kept::below(folder.path());
+    let files = kept.save(&tables.frozen_whole()).expect("saved");
+    let path = |file: &FileEntry| folder.path().join("facts").join(&file.file);
+    let [cut, flipped, swapped] =
+        ["attempts", "legs", "events"].map(|table| path(&files[table][0]));
+    let bytes = std::fs::read(&cut).expect("a file");
+    std::fs::write(&cut, &bytes[..bytes.len() - 9]).expect("written");
+    let mut bytes = std::fs::read(&flipped).expect("a file");
+    bytes[50] ^= 4;
+    std::fs::write(&flipped, bytes).expect("written");
+    // A right file of another table.
+    std::fs::copy(path(&files["turns"][0]), &swapped).expect("copied");
+    assert!(kept.load().is_none());
+    let name = |table: &str| files[table][0].file.replace('/', "-");
+    assert_eq!(aside(&folder), ["attempts", "events", "legs"].map(name));
+    let checks = kept.check(&tables);
+    assert_eq!(checks.iter().filter(|it| it.difference.is_some()).count(), 3, "{checks:#?}");
+    // Folded anew, as the engine does it: only what is missing is written.
+    kept.save(&tables.frozen_whole()).expect("saved");
+    let again = kept.load().expect("loads");
+    assert!(rows(&again) == rows(&tables));
+    let checks = kept.check(&tables);
+    assert!(checks.iter().all(|it| it.difference.is_none()), "{checks:#?}");
+    assert_eq!(checks.iter().map(|it| it.rows).sum::<usize>(), {
+        tables.all().iter().map(|table| table.count()).sum::<usize>()
+    });
+}
+
+#[test]
+fn a_damaged_day_leaves_the_day_before() {
+    let facts = campaign(8, 120);
+    let folder = folder();
+    let kept = Kept::below(folder.path());
+    let mut tables = Tables::default();
+    for step in 0..8 {
+        apply(&mut tables, &facts, step * facts.len() / 8, (step + 1) * facts.len() / 8);
+        kept.save(&tables.frozen_whole()).expect("saved");
+    }
+    let checkpoints = kept.checkpoints(u64::MAX);
+    assert!(checkpoints.len() >= 2, "{checkpoints:?}");
+    let manifest = kept.manifest().expect("a manifest");
+    std::fs::write(folder.path().join("facts").join(manifest.known.file), b"").expect("written");
+    let mut before = kept.load().expect("the day before");
+    assert_eq!(before.seen(), Some(checkpoints[1].seen));
+    apply(&mut before, &facts, checkpoints[1].seen as usize + 1, facts.len());
+    assert!(rows(&before) == rows(&tables));
+}
+
+#[test]
+fn files_of_others_are_neither_read_nor_removed() {
+    // Two logs whose first groups have the same names.
+    let (ours, theirs) = (campaign(10, 80), campaign(11, 80));
+    let folder = folder();
+    let kept = Kept::below(folder.path());
+    let mut other = Tables::default();
+    apply(&mut other, &theirs, 0, theirs.len());
+    let named = kept.save(&other.frozen_whole()).expect("saved");
+    for stranger in ["attempts/notes.txt", "attempts/0-1-2-3.parquet", "README.bin"] {
+        std::fs::write(folder.path().join("facts").join(stranger), b"mine").expect("written");
+    }
+    let mut tables = Tables::default();
+    apply(&mut tables, &ours, 0, ours.len());
+    let files = kept.save(&tables.frozen_whole()).expect("saved");
+    let first = |files: &BTreeMap<String, Vec<FileEntry>>| files["events"][0].file.clone();
+    assert_eq!(first(&named), first(&files), "the names say nothing of the log");
+    let again = kept.load().expect("loads");
+    assert!(rows(&again) == rows(&tables), "rows of another log");
+    assert_eq!(aside(&folder), ["README.bin", "attempts-0-1-2-3.parquet", "attempts-notes.txt"]);
 }

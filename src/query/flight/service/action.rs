@@ -150,7 +150,7 @@ impl Service {
         for (name, value) in &request.options {
             if let Err(value) = options.set(name, value.value.as_ref(), &session) {
                 let error = OptionError { value: ErrorValue::into(value) };
-                drop(errors.insert(name.clone(), error));
+                errors.extend([(name.clone(), error)]);
             }
         }
         let (token, cookie) = match &caller.token {

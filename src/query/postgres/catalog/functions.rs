@@ -51,6 +51,7 @@ impl ScalarUDFImpl for Constant {
 }
 
 /// Those that every connection has.
+#[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn constant() -> Vec<ScalarUDF> {
     let text = |value: &str| ScalarValue::from(value);
     let version = format!("PostgreSQL {SERVER_VERSION} (Ledgerline {})", env!("CARGO_PKG_VERSION"));
