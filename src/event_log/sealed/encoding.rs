@@ -27,6 +27,8 @@ const MUCH_LEVEL: i32 = 9;
 const WORTHWHILE: usize = 32 << 10;
 /// Rows that a choice is made by.
 const SAMPLE: usize = 8_192;
+/// Of fewer rows no choice is made: comparing would take longer than writing.
+const FEW: usize = 256;
 /// The level that choices are compared at.
 const SAMPLE_LEVEL: i32 = 1;
 /// A value in two is another one.
@@ -119,11 +121,12 @@ fn choose(column: &Column<'_>) -> Result<Choice, ParquetError> {
             NUMBERED,
         ],
     };
-    let (Some(first), [_, _, ..]) = (possible.first(), possible) else {
-        return Ok(possible.first().copied().unwrap_or(NUMBERED));
-    };
+    let first = possible.first().copied().unwrap_or(NUMBERED);
+    if possible.len() < 2 || column.rows < FEW {
+        return Ok(first);
+    }
     let sample = column.buffer.sample(column.rows.min(SAMPLE));
-    let mut best = (usize::MAX, *first);
+    let mut best = (usize::MAX, first);
     for choice in possible {
         let size = size(column, sample.clone(), *choice)?;
         if size < best.0 {
