@@ -20,10 +20,11 @@ import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.parquet
 
-#: Columns that every event has, whatever its type.
+#: Columns that every event has, whatever its type. Of the last two a file has one.
 ENVELOPE = [
     "position", "stream", "revision", "event_type", "schema_version", "event_id", "actor",
-    "recorded_at", "occurred_at", "correlation_id", "causation_id", "causation_position", "shape",
+    "recorded_at", "occurred_at", "correlation_id", "causation_id", "shape",
+    "causation_revision", "causation_position",
 ]
 
 
@@ -116,14 +117,25 @@ def sealed(place: Place) -> Sealed:
     return Sealed(place, base, end, files)
 
 
+class Named(NamedTuple):
+    """How streams are named after an id: those that are have no `stream` in the file."""
+
+    #: The column of the id.
+    column: str
+    prefix: str
+    #: Whether such an event without a correlation id has that id for it.
+    is_correlation: bool
+
+
 class Group(NamedTuple):
     """Files that have the same columns under the same names."""
 
     #: What a column is called in the files, and here.
     columns: list[tuple[str, str]]
-    #: Columns (as called here) that DuckDB 2.0 and polars 2.1 cannot decode: ids of 16 bytes are
-    #: not stored plainly, and both know that encoding for numbers only. pyarrow does know it.
+    #: Columns (as called here) that DuckDB 2.0 and polars 2.1 cannot decode. Files of version
+    #: 0.2.0 have ids in an encoding that both know for numbers only; pyarrow does know it.
     undecoded: frozenset[str]
+    named: Named | None
     files: list[str]
 
 
@@ -139,13 +151,24 @@ def groups(events: Sealed) -> list[Group]:
         path = f"{events.place.folder}/{file['path']}"
         footer = pyarrow.parquet.read_metadata(path, filesystem=events.place.files)
         told = json.loads(footer.metadata[b"ledgerline.columns"])
-        columns = [(name, name) for name in ENVELOPE]
-        columns += [(it["column"], f"{it['field']}__{it['kind']}") for it in told]
+        columns = [(name, name) for name in ENVELOPE if name in footer.schema.names]
+        columns += [(it["column"], f"{it.get('field', it['column'])}__{it['kind']}") for it in told]
         undecoded = frozenset(dict(columns).get(name, name) for name in _undecoded(footer))
-        found.setdefault((*columns, undecoded), Group(columns, undecoded, [])).files.append(path)
+        named = _named(footer, columns)
+        group = Group(columns, undecoded, named, [])
+        found.setdefault((*columns, undecoded, named), group).files.append(path)
     if not found:
         raise LakeError(f"no files of {events.place.folder} are wanted")
     return list(found.values())
+
+
+def _named(footer, columns: list[tuple[str, str]]) -> Named | None:
+    if (text := footer.metadata.get(b"ledgerline.stream")) is None:
+        return None
+    rule = json.loads(text)
+    called = f"{rule['field']}__uuid"
+    column = next(column for column, name in columns if name == called)
+    return Named(column, rule["prefix"], rule["is_correlation"])
 
 
 def _undecoded(footer) -> set[str]:
@@ -179,13 +202,39 @@ def to_polars(events: Sealed, ids: bool = True) -> pl.LazyFrame:
                 storage_options=events.place.storage_options,
                 hive_partitioning=False,
             )
+        told = _told_to_polars(group.named)
         wanted = [
-            pl.col(column).alias(name)
+            told.get(column, pl.col(column)).alias(name)
             for column, name in group.columns
             if ids or name not in group.undecoded
         ]
         frames.append(frame.select(wanted))
     return pl.concat(frames, how="diagonal")
+
+
+def _told_to_polars(named: Named | None) -> dict[str, pl.Expr]:
+    """What stands in a column where the file leaves it out."""
+    if named is None:
+        return {}
+    digits = pl.col(named.column).bin.encode("hex")
+    parts = [digits.str.slice(at, length) for at, length in [(0, 8), (8, 4), (12, 4), (16, 4), (20, 12)]]
+    written = pl.concat_str(pl.lit(named.prefix), pl.concat_str(parts, separator="-"))
+    told = {"stream": pl.coalesce("stream", written)}
+    if named.is_correlation:
+        id = pl.when(pl.col("stream").is_null()).then(named.column)
+        told["correlation_id"] = pl.coalesce("correlation_id", id)
+    return told
+
+
+def _told_to_duckdb(named: Named | None) -> dict[str, str]:
+    if named is None:
+        return {}
+    prefix = named.prefix.replace("'", "''")
+    told = {"stream": f"""coalesce(stream, '{prefix}' || cast("{named.column}" as varchar))"""}
+    if named.is_correlation:
+        id = f'case when stream is null then "{named.column}" end'
+        told["correlation_id"] = f"coalesce(correlation_id, {id})"
+    return told
 
 
 def to_duckdb(connection, name: str, events: Sealed, ids: bool = True) -> None:
@@ -200,8 +249,9 @@ def to_duckdb(connection, name: str, events: Sealed, ids: bool = True) -> None:
     is_remote = events.place.storage_options is not None
     is_through_arrow = is_remote or (ids and any(group.undecoded for group in found))
     for number, group in enumerate(found):
+        told = _told_to_duckdb(group.named)
         wanted = ", ".join(
-            f'"{column}" as "{called}"'
+            f"""{told.get(column, f'"{column}"')} as "{called}\""""
             for column, called in group.columns
             if ids or called not in group.undecoded
         )

@@ -15,7 +15,9 @@
 mod buffer;
 mod cache;
 mod columns;
+mod derived;
 mod encode;
+mod encoding;
 mod fill;
 mod folder;
 mod group;
@@ -27,6 +29,7 @@ mod rebuild;
 mod seal_record;
 mod shape;
 mod store;
+mod table;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,7 +68,7 @@ pub struct SealOptions {
 
 impl Default for SealOptions {
     fn default() -> Self {
-        Self { row_group_events: 16_384, zstd_level: 3 }
+        Self { row_group_events: 32_768, zstd_level: 3 }
     }
 }
 

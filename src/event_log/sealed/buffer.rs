@@ -38,7 +38,7 @@ impl Buffer {
     pub(super) fn envelope(column: Envelope) -> Self {
         use Envelope as E;
         let values = match column {
-            E::Position | E::Revision | E::RecordedAt | E::OccurredAt | E::CausationPosition => {
+            E::Position | E::Revision | E::RecordedAt | E::OccurredAt | E::CausationRevision => {
                 Values::Long(Vec::new())
             }
             E::SchemaVersion | E::FrameVersion => Values::Int(Vec::new()),
@@ -53,7 +53,7 @@ impl Buffer {
 
     pub(super) fn payload(kind: Kind) -> Self {
         let values = match kind {
-            Kind::Text | Kind::Json => Values::Bytes(Vec::new()),
+            Kind::Text | Kind::Json | Kind::List => Values::Bytes(Vec::new()),
             Kind::Int | Kind::Time => Values::Long(Vec::new()),
             Kind::Float => Values::Double(Vec::new()),
             Kind::Bool => Values::Bool(Vec::new()),
@@ -121,6 +121,8 @@ impl Buffer {
             Value::Float(number) => self.double(row, *number),
             Value::Bool(value) => self.bool(row, *value),
             Value::Uuid(id) => self.fixed(row, *id),
+            // Each of its lists is a value of a column of its own.
+            Value::Table(_) => {}
         }
     }
 
@@ -155,6 +157,41 @@ impl Buffer {
     /// Whether its values have one length.
     pub(super) const fn is_fixed(&self) -> bool {
         matches!(self.values, Values::Fixed(_))
+    }
+
+    /// Whether its values are texts or bytes.
+    pub(super) const fn is_bytes(&self) -> bool {
+        matches!(self.values, Values::Bytes(_))
+    }
+
+    /// Whether its values are numbers with a fraction.
+    pub(super) const fn is_double(&self) -> bool {
+        matches!(self.values, Values::Double(_))
+    }
+
+    /// Whether its values are true or false.
+    pub(super) const fn is_bool(&self) -> bool {
+        matches!(self.values, Values::Bool(_))
+    }
+
+    /// Its first rows.
+    pub(super) fn sample(&self, rows: usize) -> Self {
+        fn first<T: Clone>(values: &[T], count: usize) -> Vec<T> {
+            values.get(..count).unwrap_or(values).to_vec()
+        }
+        let levels = self.levels.as_ref().map(|levels| first(levels, rows));
+        let count = levels
+            .as_ref()
+            .map_or(rows, |levels| levels.iter().filter(|level| **level == 1).count());
+        let values = match &self.values {
+            Values::Long(values) => Values::Long(first(values, count)),
+            Values::Int(values) => Values::Int(first(values, count)),
+            Values::Bool(values) => Values::Bool(first(values, count)),
+            Values::Double(values) => Values::Double(first(values, count)),
+            Values::Bytes(values) => Values::Bytes(first(values, count)),
+            Values::Fixed(values) => Values::Fixed(first(values, count)),
+        };
+        Self { values, levels }
     }
 
     /// Writes the rows gathered, and is empty again.

@@ -14,11 +14,15 @@ use serde::{Deserialize, Serialize};
 use super::literal::Kind;
 
 /// The version of the layout, in the file's metadata.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
+/// The version before, in which nothing was left out that follows from something else.
+pub(super) const FORMAT_WHOLE: u32 = 1;
 /// The key of the layout's version in the file's metadata.
 pub(super) const FORMAT_KEY: &str = "ledgerline.format";
 /// The key of the list of payload columns in the file's metadata.
 pub(super) const COLUMNS_KEY: &str = "ledgerline.columns";
+/// The key of how streams are named after an id, in the file's metadata.
+pub(super) const STREAM_KEY: &str = "ledgerline.stream";
 /// Payload columns one file may have; events with further fields are kept as they are.
 const PAYLOAD_MAX: usize = 256;
 
@@ -34,10 +38,10 @@ pub(super) enum Envelope {
     SchemaVersion,
     OccurredAt,
     CorrelationId,
-    /// Where the cause is in no earlier row of this row group.
+    /// Where the cause is no earlier row of this row group and stream.
     CausationId,
-    /// Where it is.
-    CausationPosition,
+    /// Its revision, where it is; in files of format 1 its position.
+    CausationRevision,
     Actor,
     IsJson,
     Metadata,
@@ -60,7 +64,7 @@ impl Envelope {
         Self::OccurredAt,
         Self::CorrelationId,
         Self::CausationId,
-        Self::CausationPosition,
+        Self::CausationRevision,
         Self::Actor,
         Self::IsJson,
         Self::Metadata,
@@ -81,7 +85,7 @@ impl Envelope {
             Self::OccurredAt => "occurred_at",
             Self::CorrelationId => "correlation_id",
             Self::CausationId => "causation_id",
-            Self::CausationPosition => "causation_position",
+            Self::CausationRevision => "causation_revision",
             Self::Actor => "actor",
             Self::IsJson => "is_json",
             Self::Metadata => "metadata",
@@ -95,9 +99,11 @@ impl Envelope {
     pub(super) const fn is_optional(self) -> bool {
         matches!(
             self,
-            Self::CorrelationId
+            Self::Stream
+                | Self::EventId
+                | Self::CorrelationId
                 | Self::CausationId
-                | Self::CausationPosition
+                | Self::CausationRevision
                 | Self::Metadata
                 | Self::FrameVersion
                 | Self::Shape
@@ -107,7 +113,7 @@ impl Envelope {
 
     fn parquet(self) -> Result<Type, ParquetError> {
         let (physical, logical) = match self {
-            Self::Position | Self::Revision | Self::CausationPosition => (Physical::INT64, None),
+            Self::Position | Self::Revision | Self::CausationRevision => (Physical::INT64, None),
             Self::RecordedAt | Self::OccurredAt => (Physical::INT64, Some(micros())),
             Self::EventId | Self::CorrelationId | Self::CausationId => {
                 (Physical::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::Uuid))
@@ -128,7 +134,8 @@ impl Envelope {
 pub(super) struct Payload {
     /// The column's name.
     pub(super) column: String,
-    /// The field's.
+    /// The field's, where it is another one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) field: String,
     /// What it holds: the word of a [`Kind`].
     pub(super) kind: String,
@@ -148,7 +155,10 @@ impl Columns {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut columns = Self::default();
         let listed: Vec<Payload> = serde_json::from_str(text).ok()?;
-        for payload in listed {
+        for mut payload in listed {
+            if payload.field.is_empty() {
+                payload.field.clone_from(&payload.column);
+            }
             let kind = Kind::named(&payload.kind)?;
             columns.add(payload, kind);
         }
@@ -161,6 +171,19 @@ impl Columns {
         self.payload.push(payload);
         self.kinds.push(kind);
         number
+    }
+
+    /// The list of payload columns for a file's metadata.
+    ///
+    /// # Errors
+    /// None: the list is of plain texts.
+    pub(super) fn list(&self) -> serde_json::Result<String> {
+        let short = |payload: &Payload| {
+            let is_same = payload.field == payload.column;
+            let field = if is_same { String::new() } else { payload.field.clone() };
+            Payload { field, ..payload.clone() }
+        };
+        serde_json::to_string(&self.payload.iter().map(short).collect::<Vec<_>>())
     }
 
     /// What a payload column holds.
@@ -182,8 +205,10 @@ impl Columns {
         if self.payload.len() >= PAYLOAD_MAX {
             return None;
         }
-        let suffixed = format!("{field}__{}", kind.word());
-        let column = [field.to_owned(), suffixed].into_iter().find(|name| !self.is_taken(name))?;
+        // Fields of tables have dots, which readers take for columns in columns.
+        let plain = field.replace('.', "_");
+        let suffixed = format!("{plain}__{}", kind.word());
+        let column = [plain, suffixed].into_iter().find(|name| !self.is_taken(name))?;
         let payload = Payload { column, field: field.to_owned(), kind: kind.word().to_owned() };
         Some(self.add(payload, kind))
     }
@@ -202,7 +227,9 @@ impl Columns {
         }
         for (payload, kind) in self.payload.iter().zip(&self.kinds) {
             let (physical, logical) = match kind {
-                Kind::Text | Kind::Json => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+                Kind::Text | Kind::Json | Kind::List => {
+                    (Physical::BYTE_ARRAY, Some(LogicalType::String))
+                }
                 Kind::Int => (Physical::INT64, None),
                 Kind::Float => (Physical::DOUBLE, None),
                 Kind::Bool => (Physical::BOOLEAN, None),

@@ -4,19 +4,21 @@
 //! Invariant: the same events give the same bytes. An event whose fields do not come back
 //! exactly from shape and columns keeps its bytes as they are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, RowGroupMetaData, SortingColumn};
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::file::metadata::{KeyValue, RowGroupMetaData};
+use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::{ColumnPath, TypePtr};
+use parquet::schema::types::TypePtr;
 
 use super::buffer::Buffer;
-use super::columns::{COLUMNS_KEY, Columns, Envelope, FORMAT, FORMAT_KEY};
-use super::literal::Kind;
+use super::columns::{COLUMNS_KEY, Columns, Envelope, FORMAT, FORMAT_KEY, STREAM_KEY};
+use super::derived::{Causes, Counted, RuleSearch, StreamRule};
+use super::encoding::{self, Column};
+use super::literal::{Kind, Slot, Value};
 use super::raw::{RawEvent, Scan};
 use super::seal_record::{RowGroupEntry, SealedFile};
 use super::shape::{self, Field, Shape};
@@ -28,16 +30,10 @@ use crate::event_log::frame;
 /// Shapes one file may have; events of further ones are kept as they are.
 const SHAPES_MAX: usize = 4_096;
 
-/// Zstandard's level for texts that do not repeat as a whole: lists of candidates above all,
-/// which are alike in most of their bytes.
-const TEXT_LEVEL: i32 = 15;
-/// And for ids and moments.
-const ID_LEVEL: i32 = 9;
-/// Less than this is not worth the time that setting such a level up takes. Units: bytes.
-const WORTHWHILE: usize = 32 << 10;
-/// A value in two is another one, or one in sixteen.
-const HALF: usize = 2;
-const FEW: usize = 16;
+/// Lists of objects are worth turning on their side from this many bytes on, on average.
+const TABLE_BYTES: usize = 128;
+/// Events whose lists have other keys than these many kinds of lists keep them as they are.
+const TABLES_MAX: usize = 32;
 
 /// What a file is to hold.
 pub(super) struct Plan {
@@ -55,6 +51,12 @@ struct Survey {
     shapes: Vec<String>,
     /// By row: the number of its shape.
     of_rows: Vec<Option<u32>>,
+    /// By row: the number of its stream, in the order in which they begin.
+    streams: Vec<u32>,
+    /// The fields with lists of objects that are turned on their side.
+    tables: BTreeSet<String>,
+    /// How streams are named, where they are named after an id.
+    stream: Option<StreamRule>,
 }
 
 /// Makes the file.
@@ -69,20 +71,24 @@ pub(super) fn encode(
     };
     let survey = survey(scan, plan)?;
     let schema = survey.columns.schema().map_err(refused)?;
-    let mut group = Group::new(&survey.columns);
+    let mut group = Group::new(&survey);
     let mut writer: Option<SerializedFileWriter<Vec<u8>>> = None;
     let mut entries = Vec::new();
     let chunk = options.row_group_events.max(1);
-    for (rows, shapes) in plan.rows.chunks(chunk).zip(survey.of_rows.chunks(chunk)) {
-        for (number, shape) in rows.iter().zip(shapes) {
+    let shapes = survey.of_rows.chunks(chunk);
+    let streams = survey.streams.chunks(chunk);
+    for ((rows, shapes), streams) in plan.rows.chunks(chunk).zip(shapes).zip(streams) {
+        let mut sorted: Vec<_> = rows.iter().zip(shapes).zip(streams).collect();
+        sorted.sort_by_key(|(_, stream)| **stream);
+        for ((number, shape), _) in sorted {
             let raw = scan.event(*number as usize)?;
             let shape = shape.and_then(|number| survey.shapes.get(number as usize));
-            group.add(&raw, shape.map(String::as_str), &survey.columns);
+            group.add(&raw, shape.map(String::as_str));
         }
         let writer = match &mut writer {
             Some(writer) => writer,
             None => {
-                let properties = properties(&survey.columns, &group, options).map_err(refused)?;
+                let properties = properties(&schema, &group, options).map_err(refused)?;
                 writer.insert(begin(schema.clone(), properties).map_err(refused)?)
             }
         };
@@ -138,18 +144,32 @@ fn entry(
 
 /// Finds the columns that are needed, and the events that columns cannot hold.
 fn survey(scan: &Scan<'_>, plan: &Plan) -> Result<Survey, SealError> {
-    let mut survey =
-        Survey { columns: Columns::default(), shapes: Vec::new(), of_rows: Vec::new() };
+    let Overview { streams, tables, stream } = look_over(scan, plan)?;
+    let none = BTreeSet::new();
+    let mut survey = Survey {
+        columns: Columns::default(),
+        shapes: Vec::new(),
+        of_rows: Vec::new(),
+        streams,
+        tables,
+        stream,
+    };
     let mut known: HashMap<String, (u32, Option<Shape>)> = HashMap::new();
     let (mut text, mut back) = (String::new(), Vec::new());
+    let mut turned = 0;
     for number in &plan.rows {
         let event = scan.event(*number as usize)?.event;
         let mut fields = Vec::new();
         let mut found = None;
         if event.content_type == ContentType::Json
-            && shape::split(&event.data, &mut text, &mut fields)
+            && shape::split(&event.data, &survey.tables, &mut text, &mut fields)
         {
+            let is_turned = fields.iter().any(|field| field.slot == Slot::Table);
+            if is_turned && turned == TABLES_MAX && !known.contains_key(&text) {
+                shape::split(&event.data, &none, &mut text, &mut fields);
+            }
             if !known.contains_key(&text) && known.len() < SHAPES_MAX {
+                turned += usize::from(fields.iter().any(|field| field.slot == Slot::Table));
                 let shape = admit(&text, &fields, &mut survey.columns);
                 let number = survey.shapes.len() as u32;
                 if shape.is_some() {
@@ -167,53 +187,223 @@ fn survey(scan: &Scan<'_>, plan: &Plan) -> Result<Survey, SealError> {
     Ok(survey)
 }
 
+/// Lists of one field that were seen.
+#[derive(Default)]
+struct Lists {
+    count: usize,
+    bytes: usize,
+    /// Hashes of those that differ.
+    different: HashSet<u64>,
+}
+
+/// What has to be known before the first column.
+struct Overview {
+    /// By row.
+    streams: Vec<u32>,
+    tables: BTreeSet<String>,
+    stream: Option<StreamRule>,
+}
+
+/// Which fields have lists that are worth turning on their side, long ones that mostly differ;
+/// and how streams are named.
+fn look_over(scan: &Scan<'_>, plan: &Plan) -> Result<Overview, SealError> {
+    let mut streams = Vec::with_capacity(plan.rows.len());
+    let mut names: HashMap<String, u32> = HashMap::new();
+    let mut lists: BTreeMap<String, Lists> = BTreeMap::new();
+    let mut search = RuleSearch::default();
+    let (none, mut text) = (BTreeSet::new(), String::new());
+    for number in &plan.rows {
+        let event = scan.event(*number as usize)?.event;
+        let next = names.len() as u32;
+        streams.push(match names.get(event.stream.as_str()) {
+            Some(number) => *number,
+            None => *names.entry(event.stream.as_str().to_owned()).or_insert(next),
+        });
+        let mut fields = Vec::new();
+        let is_json = event.content_type == ContentType::Json;
+        if !is_json || !shape::split(&event.data, &none, &mut text, &mut fields) {
+            continue;
+        }
+        for field in &fields {
+            match field.value {
+                Value::Uuid(id) => {
+                    let correlation = event.correlation_id.map(uuid::Uuid::into_bytes);
+                    search.add(field.name, id, event.stream.as_str(), correlation == Some(id));
+                }
+                Value::Json(list) if list.starts_with(b"[{") => {
+                    if !lists.contains_key(field.name) {
+                        lists.insert(field.name.to_owned(), Lists::default());
+                    }
+                    let Some(seen) = lists.get_mut(field.name) else { continue };
+                    let mut hasher = DefaultHasher::new();
+                    list.hash(&mut hasher);
+                    seen.count += 1;
+                    seen.bytes += list.len();
+                    seen.different.insert(hasher.finish());
+                }
+                _ => {}
+            }
+        }
+    }
+    let worth = |seen: &Lists| {
+        seen.different.len() * 2 > seen.count && seen.bytes >= seen.count * TABLE_BYTES
+    };
+    let worthy = lists.into_iter().filter(|(_, seen)| worth(seen)).map(|(field, _)| field);
+    Ok(Overview { streams, tables: worthy.collect(), stream: search.rule() })
+}
+
 /// Makes the columns a new shape needs; nothing where there is no room for them all.
 fn admit(text: &str, fields: &[Field<'_>], columns: &mut Columns) -> Option<Shape> {
     for field in fields {
-        columns.find_or_add(field.name, field.slot.kind())?;
+        if let Value::Table(lists) = &field.value {
+            for list in lists {
+                columns.find_or_add(&list.path, Kind::List)?;
+            }
+        } else {
+            columns.find_or_add(field.name, field.slot.kind())?;
+        }
     }
     Shape::parse(text)
 }
 
 /// The columns of one row group.
-struct Group {
+struct Group<'a> {
+    survey: &'a Survey,
+    none: BTreeSet<String>,
     rows: usize,
     envelope: Vec<Buffer>,
     payload: Vec<Buffer>,
-    /// The position of each event of this row group, by its id.
-    positions: HashMap<[u8; 16], u64>,
+    last: Option<Counted>,
+    causes: Causes,
+    /// The last shape of each type.
+    shapes: HashMap<String, Option<String>>,
     text: String,
 }
 
-impl Group {
-    fn new(columns: &Columns) -> Self {
+/// What of an event is written, since it does not follow from anything else.
+struct Written<'a> {
+    stream: Option<&'a str>,
+    event_id: Option<[u8; 16]>,
+    correlation_id: Option<[u8; 16]>,
+    causation_id: Option<[u8; 16]>,
+    causation_revision: Option<u64>,
+    shape: Option<&'a str>,
+    data: Option<&'a [u8]>,
+}
+
+impl<'a> Group<'a> {
+    fn new(survey: &'a Survey) -> Self {
+        let columns = &survey.columns;
         let kinds = (0..columns.payload.len()).filter_map(|number| columns.kind(number));
         Self {
+            survey,
+            none: BTreeSet::new(),
             rows: 0,
             envelope: Envelope::ALL.into_iter().map(Buffer::envelope).collect(),
             payload: kinds.map(Buffer::payload).collect(),
-            positions: HashMap::new(),
+            last: None,
+            causes: Causes::default(),
+            shapes: HashMap::new(),
             text: String::new(),
         }
     }
 
-    fn add(&mut self, raw: &RawEvent, shape: Option<&str>, columns: &Columns) {
+    fn add(&mut self, raw: &RawEvent, shape: Option<&str>) {
         let (row, event) = (self.rows, &raw.event);
+        let stream_id = shape.and_then(|shape| self.fields(row, event, shape));
+        let written = self.written(event, shape, stream_id);
         for (column, buffer) in Envelope::ALL.into_iter().zip(&mut self.envelope) {
-            put_envelope(column, buffer, row, raw, shape, &self.positions);
+            put_envelope(column, buffer, row, raw, &written);
         }
-        if shape.is_some() {
-            let mut fields = Vec::new();
-            shape::split(&event.data, &mut self.text, &mut fields);
-            for field in &fields {
-                let number = columns.find(field.name, field.slot.kind());
-                if let Some(buffer) = number.and_then(|number| self.payload.get_mut(number)) {
-                    buffer.value(row, &field.value);
+        let id = event.event_id.0.into_bytes();
+        self.last = Some(Counted { id, position: event.position });
+        self.causes.add(event.stream.as_str(), event.revision, id);
+        if let Some(last) = self.shapes.get_mut(&event.event_type) {
+            if last.as_deref() != shape {
+                *last = shape.map(str::to_owned);
+            }
+        } else {
+            self.shapes.insert(event.event_type.clone(), shape.map(str::to_owned));
+        }
+        self.rows += 1;
+    }
+
+    /// Adds the fields of a row; gives the id that its stream may be named after.
+    fn fields(&mut self, row: usize, event: &Recorded, shape: &str) -> Option<[u8; 16]> {
+        let Survey { columns, tables, stream, .. } = self.survey;
+        let tables = if shape.contains("$table[") { tables } else { &self.none };
+        let (mut fields, mut stream_id) = (Vec::new(), None);
+        shape::split(&event.data, tables, &mut self.text, &mut fields);
+        let mut put = |field: &str, kind, value: &Value<'_>| {
+            let number = columns.find(field, kind);
+            if let Some(buffer) = number.and_then(|number| self.payload.get_mut(number)) {
+                buffer.value(row, value);
+            }
+        };
+        for field in fields {
+            match field.value {
+                Value::Table(lists) => {
+                    for list in lists {
+                        put(&list.path, Kind::List, &Value::Json(list.text.as_bytes()));
+                    }
+                }
+                value => {
+                    put(field.name, field.slot.kind(), &value);
+                    if let (Value::Uuid(id), Some(rule)) = (value, stream)
+                        && rule.field == field.name
+                    {
+                        stream_id = Some(id);
+                    }
                 }
             }
         }
-        self.positions.insert(event.event_id.0.into_bytes(), event.position);
-        self.rows += 1;
+        stream_id
+    }
+
+    fn written<'e>(
+        &self,
+        event: &'e Recorded,
+        shape: Option<&'e str>,
+        stream_id: Option<[u8; 16]>,
+    ) -> Written<'e> {
+        let stream = event.stream.as_str();
+        let id = event.event_id.0.into_bytes();
+        let correlation = event.correlation_id.map(uuid::Uuid::into_bytes);
+        let mut written = Written {
+            stream: Some(stream),
+            event_id: Some(id),
+            correlation_id: correlation,
+            causation_id: event.causation_id.map(|id| id.0.into_bytes()),
+            causation_revision: None,
+            shape,
+            data: if shape.is_some() { None } else { Some(&event.data) },
+        };
+        let rule = self.survey.stream.as_ref();
+        if let (Some(rule), Some(id)) = (rule, stream_id)
+            && rule.gives(stream, id)
+            && (correlation.is_some() || !rule.is_correlation)
+        {
+            written.stream = None;
+            if rule.is_correlation && correlation == Some(id) {
+                written.correlation_id = None;
+            }
+        }
+        let next = self.last.map(|last| last.next(event.position, event.occurred_at.as_micros()));
+        if next == Some(id) {
+            written.event_id = None;
+        }
+        if let Some(cause) = written.causation_id
+            && let Some(revision) = self.causes.revision(stream, cause)
+        {
+            written.causation_id = None;
+            written.causation_revision = Some(revision);
+        }
+        if let (Some(shape), Some(Some(last))) = (shape, self.shapes.get(&event.event_type))
+            && last == shape
+        {
+            written.shape = None;
+        }
+        written
     }
 
     fn write(
@@ -229,7 +419,9 @@ impl Group {
             column.close()?;
         }
         self.rows = 0;
-        self.positions.clear();
+        self.last = None;
+        self.causes.clear();
+        self.shapes.clear();
         group.close()
     }
 }
@@ -239,56 +431,45 @@ fn put_envelope(
     to: &mut Buffer,
     row: usize,
     raw: &RawEvent,
-    shape: Option<&str>,
-    positions: &HashMap<[u8; 16], u64>,
+    written: &Written<'_>,
 ) {
     let event: &Recorded = &raw.event;
-    let cause = event.causation_id.map(|id| id.0.into_bytes());
-    let cause_at = cause.and_then(|id| positions.get(&id));
+    let mut bytes = |value: Option<&[u8]>| {
+        if let Some(value) = value {
+            to.bytes(row, value);
+        }
+    };
     match column {
+        Envelope::Stream => bytes(written.stream.map(str::as_bytes)),
+        Envelope::Shape => bytes(written.shape.map(str::as_bytes)),
+        Envelope::Data => bytes(written.data),
+        Envelope::Metadata => bytes(Some(&*event.metadata).filter(|bytes| !bytes.is_empty())),
+        Envelope::EventType => bytes(Some(event.event_type.as_bytes())),
+        Envelope::Actor => bytes(Some(event.actor.as_str().as_bytes())),
         Envelope::Position => to.long(row, event.position.cast_signed()),
-        Envelope::Stream => to.bytes(row, event.stream.as_str().as_bytes()),
         Envelope::Revision => to.long(row, event.revision.cast_signed()),
         Envelope::RecordedAt => to.long(row, event.recorded_at.as_micros()),
-        Envelope::EventId => to.fixed(row, event.event_id.0.into_bytes()),
-        Envelope::EventType => to.bytes(row, event.event_type.as_bytes()),
-        Envelope::SchemaVersion => to.int(row, i32::from(event.schema_version)),
         Envelope::OccurredAt => to.long(row, event.occurred_at.as_micros()),
-        Envelope::CorrelationId => {
-            if let Some(id) = event.correlation_id {
-                to.fixed(row, id.into_bytes());
-            }
-        }
-        Envelope::CausationId => {
-            if let (Some(id), None) = (cause, cause_at) {
+        Envelope::SchemaVersion => to.int(row, i32::from(event.schema_version)),
+        Envelope::IsJson => to.bool(row, event.content_type == ContentType::Json),
+        Envelope::EventId | Envelope::CorrelationId | Envelope::CausationId => {
+            let id = match column {
+                Envelope::EventId => written.event_id,
+                Envelope::CorrelationId => written.correlation_id,
+                _ => written.causation_id,
+            };
+            if let Some(id) = id {
                 to.fixed(row, id);
             }
         }
-        Envelope::CausationPosition => {
-            if let Some(position) = cause_at {
-                to.long(row, position.cast_signed());
-            }
-        }
-        Envelope::Actor => to.bytes(row, event.actor.as_str().as_bytes()),
-        Envelope::IsJson => to.bool(row, event.content_type == ContentType::Json),
-        Envelope::Metadata => {
-            if !event.metadata.is_empty() {
-                to.bytes(row, &event.metadata);
+        Envelope::CausationRevision => {
+            if let Some(revision) = written.causation_revision {
+                to.long(row, revision.cast_signed());
             }
         }
         Envelope::FrameVersion => {
             if let Some(version) = raw.frame_version {
                 to.int(row, i32::from(version));
-            }
-        }
-        Envelope::Shape => {
-            if let Some(shape) = shape {
-                to.bytes(row, shape.as_bytes());
-            }
-        }
-        Envelope::Data => {
-            if shape.is_none() {
-                to.bytes(row, &event.data);
             }
         }
     }
@@ -301,104 +482,34 @@ fn begin(
     SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties))
 }
 
-/// How each column is written, from what the first row group holds.
+/// How the file is written, from what the first row group holds.
 fn properties(
-    columns: &Columns,
-    first: &Group,
+    schema: &TypePtr,
+    first: &Group<'_>,
     options: &SealOptions,
 ) -> Result<WriterProperties, ParquetError> {
-    let listed = serde_json::to_string(&columns.payload)
-        .map_err(|error| ParquetError::External(Box::new(error)))?;
-    let level = ZstdLevel::try_new(options.zstd_level)?;
-    let mut builder = WriterProperties::builder()
-        .set_writer_version(WriterVersion::PARQUET_2_0)
-        .set_compression(Compression::ZSTD(level))
-        .set_max_row_group_row_count(None)
-        .set_sorting_columns(Some(vec![SortingColumn {
-            column_idx: 0,
-            descending: false,
-            nulls_first: false,
-        }]))
-        .set_key_value_metadata(Some(vec![
-            KeyValue::new(FORMAT_KEY.to_owned(), FORMAT.to_string()),
-            KeyValue::new(COLUMNS_KEY.to_owned(), listed),
-        ]))
-        .set_statistics_enabled(EnabledStatistics::None);
-    let envelope = Envelope::ALL.into_iter().zip(&first.envelope).map(|(column, buffer)| {
-        let (encoding, statistics) = of_envelope(column);
-        (column.name(), encoding, statistics, buffer)
-    });
-    let payload = columns.payload.iter().zip(&first.payload).enumerate();
-    let payload = payload.map(|(number, (payload, buffer))| {
-        let encoding = columns.kind(number).map_or(Encoding::PLAIN, of_kind);
-        (payload.column.as_str(), encoding, false, buffer)
-    });
-    for (name, encoding, statistics, buffer) in envelope.chain(payload) {
-        // Ids that come again and again are found whole; those of a sequence byte by byte.
-        let encoding = match encoding {
-            Encoding::BYTE_STREAM_SPLIT if buffer.is_fixed() && buffer.repeats(HALF) => {
-                Encoding::PLAIN
-            }
-            encoding => encoding,
-        };
-        let path = || ColumnPath::new(vec![name.to_owned()]);
-        builder = builder
-            .set_column_encoding(path(), encoding)
-            .set_column_dictionary_enabled(path(), has_dictionary(encoding, buffer));
-        if let Some(least) = least_level(encoding, buffer) {
-            let level = ZstdLevel::try_new(options.zstd_level.max(least))?;
-            builder = builder.set_column_compression(path(), Compression::ZSTD(level));
-        }
-        if statistics {
-            builder = builder.set_column_statistics_enabled(path(), EnabledStatistics::Page);
-        }
+    let json = |error| ParquetError::External(Box::new(error));
+    let Survey { columns, stream, .. } = first.survey;
+    let listed = columns.list().map_err(json)?;
+    let mut told = vec![
+        KeyValue::new(FORMAT_KEY.to_owned(), FORMAT.to_string()),
+        KeyValue::new(COLUMNS_KEY.to_owned(), listed),
+    ];
+    if let Some(rule) = stream {
+        let rule = serde_json::to_string(rule).map_err(json)?;
+        told.push(KeyValue::new(STREAM_KEY.to_owned(), rule));
     }
-    Ok(builder.build())
-}
-
-/// The encoding of values that do not repeat, and whether a query is likely to prune by them.
-const fn of_envelope(column: Envelope) -> (Encoding, bool) {
-    use Envelope as E;
-    match column {
-        E::Position | E::RecordedAt | E::Revision => (Encoding::DELTA_BINARY_PACKED, true),
-        E::OccurredAt => (Encoding::PLAIN, true),
-        E::CausationPosition => (Encoding::PLAIN, false),
-        E::SchemaVersion | E::FrameVersion => (Encoding::DELTA_BINARY_PACKED, false),
-        E::EventId | E::CausationId => (Encoding::BYTE_STREAM_SPLIT, false),
-        E::CorrelationId => (Encoding::BYTE_STREAM_SPLIT, true),
-        E::Stream | E::EventType => (Encoding::DELTA_LENGTH_BYTE_ARRAY, true),
-        E::Actor | E::Shape | E::Metadata | E::Data => (Encoding::DELTA_LENGTH_BYTE_ARRAY, false),
-        E::IsJson => (Encoding::RLE, false),
-    }
-}
-
-const fn of_kind(kind: Kind) -> Encoding {
-    match kind {
-        Kind::Text | Kind::Json => Encoding::DELTA_LENGTH_BYTE_ARRAY,
-        Kind::Int | Kind::Time => Encoding::DELTA_BINARY_PACKED,
-        Kind::Float | Kind::Uuid => Encoding::BYTE_STREAM_SPLIT,
-        Kind::Bool => Encoding::RLE,
-    }
-}
-
-/// Whether values are written once and then by number. Ids and moments come back soon or never,
-/// which Zstandard sees by itself and better; so do numbers, unless they are few.
-fn has_dictionary(encoding: Encoding, buffer: &Buffer) -> bool {
-    match encoding {
-        Encoding::PLAIN | Encoding::BYTE_STREAM_SPLIT => false,
-        Encoding::DELTA_BINARY_PACKED => buffer.repeats(FEW),
-        _ => buffer.repeats(HALF),
-    }
-}
-
-/// The least level of Zstandard for a column, where it is worth more than for others.
-fn least_level(encoding: Encoding, buffer: &Buffer) -> Option<i32> {
-    if buffer.size() < WORTHWHILE {
-        return None;
-    }
-    match encoding {
-        Encoding::DELTA_LENGTH_BYTE_ARRAY if !buffer.repeats(HALF) => Some(TEXT_LEVEL),
-        Encoding::PLAIN | Encoding::BYTE_STREAM_SPLIT => Some(ID_LEVEL),
-        _ => None,
-    }
+    let envelope = Envelope::ALL.into_iter().map(Some).chain(std::iter::repeat(None));
+    let buffers = first.envelope.iter().chain(&first.payload);
+    let listed = schema.get_fields().iter().zip(buffers).zip(envelope);
+    let listed: Vec<_> = listed
+        .map(|((kind, buffer), envelope)| Column {
+            name: kind.name(),
+            envelope,
+            kind,
+            buffer,
+            rows: first.rows,
+        })
+        .collect();
+    encoding::properties(&listed, told, options.zstd_level)
 }

@@ -10,8 +10,9 @@ use parquet::errors::{ParquetError, Result};
 
 use super::buffer::Values;
 use super::columns::Columns;
-use super::literal::{self, Slot};
+use super::literal::{self, Kind, Slot};
 use super::shape::Shape;
+use super::table::Table;
 
 /// A payload column and how far it is used.
 #[derive(Default)]
@@ -22,9 +23,17 @@ pub(super) struct Payload {
 
 /// A shape whose fields are columns.
 struct Filled {
-    /// Text, then how and from which column the value behind it is written.
-    pieces: Vec<(Vec<u8>, Slot, usize)>,
+    /// Text, and what is written behind it.
+    pieces: Vec<(Vec<u8>, Origin)>,
     end: Vec<u8>,
+}
+
+/// Where a value comes from.
+enum Origin {
+    /// How it is written, and the column.
+    Column(Slot, usize),
+    /// A list of objects, and the columns of their fields.
+    Table(Table, Vec<usize>),
 }
 
 /// The shapes of one row group.
@@ -56,6 +65,15 @@ impl Payload {
             Some(Values::Fixed(values)) => values.len(),
         };
         count == self.next
+    }
+
+    fn list(&mut self) -> Option<ByteArray> {
+        let at = self.next;
+        self.next += 1;
+        match self.values.as_ref()? {
+            Values::Bytes(values) => values.get(at).cloned(),
+            _ => None,
+        }
     }
 
     fn write(&mut self, slot: Slot, out: &mut Vec<u8>) -> Option<()> {
@@ -116,11 +134,25 @@ impl<'a> Filler<'a> {
         let shape = Shape::parse(std::str::from_utf8(text).ok()?)?;
         let mut pieces = Vec::new();
         for piece in shape.pieces {
-            let column = self.columns.find(&piece.field, piece.slot.kind())?;
-            *self.used.get_mut(column)? = true;
-            pieces.push((piece.before, piece.slot, column));
+            let from = match piece.table {
+                None => Origin::Column(piece.slot, self.column(&piece.field, piece.slot.kind())?),
+                Some(table) => {
+                    let mut columns = Vec::with_capacity(table.lists.len());
+                    for (_, path) in &table.lists {
+                        columns.push(self.column(path, Kind::List)?);
+                    }
+                    Origin::Table(table, columns)
+                }
+            };
+            pieces.push((piece.before, from));
         }
         Some(Filled { pieces, end: shape.end })
+    }
+
+    fn column(&mut self, field: &str, kind: Kind) -> Option<usize> {
+        let column = self.columns.find(field, kind)?;
+        *self.used.get_mut(column)? = true;
+        Some(column)
     }
 
     /// By column: whether any row has a value in it.
@@ -131,12 +163,22 @@ impl<'a> Filler<'a> {
     /// Writes the data of the next row.
     pub(super) fn fill(&self, shape: u32, from: &mut [Payload], out: &mut Vec<u8>) -> Result<()> {
         let shape = self.shapes.get(shape as usize).ok_or_else(|| bad("no such shape"))?;
-        for (before, slot, column) in &shape.pieces {
+        for (before, piece) in &shape.pieces {
             out.extend_from_slice(before);
-            let column = from.get_mut(*column);
-            column
-                .and_then(|column| column.write(*slot, out))
-                .ok_or_else(|| bad("a column has too few values"))?;
+            let written = match piece {
+                Origin::Column(slot, column) => {
+                    from.get_mut(*column).and_then(|column| column.write(*slot, out))
+                }
+                Origin::Table(table, columns) => {
+                    let next = |column: &usize| from.get_mut(*column).and_then(Payload::list);
+                    let lists: Option<Vec<ByteArray>> = columns.iter().map(next).collect();
+                    lists.and_then(|lists| {
+                        let lists: Vec<_> = lists.iter().map(ByteArray::data).collect();
+                        table.fill(&lists, out)
+                    })
+                }
+            };
+            written.ok_or_else(|| bad("a column has too few values"))?;
         }
         out.extend_from_slice(&shape.end);
         Ok(())

@@ -5,6 +5,7 @@
 //! spite of that is refused, never guessed.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
@@ -20,7 +21,10 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use uuid::Uuid;
 
 use super::buffer::Values;
-use super::columns::{COLUMNS_KEY, Columns, Envelope, FORMAT, FORMAT_KEY};
+use super::columns::{
+    COLUMNS_KEY, Columns, Envelope, FORMAT, FORMAT_KEY, FORMAT_WHOLE, STREAM_KEY,
+};
+use super::derived::{Counted, StreamRule};
 use super::fill::{Filler, Payload};
 use super::literal::Kind;
 use super::seal_record::RowGroupEntry;
@@ -31,6 +35,10 @@ use crate::event::{Actor, ContentType, Recorded, StreamName};
 pub(super) struct Footer {
     meta: ParquetMetaData,
     columns: Columns,
+    /// How streams are named, and the column of the id.
+    stream: Option<(StreamRule, usize)>,
+    /// Whether nothing is left out.
+    is_whole: bool,
 }
 
 /// A stretch of a file in memory.
@@ -81,12 +89,22 @@ impl Footer {
             let entry = entries?.iter().find(|entry| entry.key == key)?;
             entry.value.as_deref()
         };
-        if value(FORMAT_KEY) != Some(FORMAT.to_string().as_str()) {
+        let format = value(FORMAT_KEY).and_then(|format| format.parse().ok());
+        if !matches!(format, Some(FORMAT | FORMAT_WHOLE)) {
             return Err(bad("a newer program wrote it"));
         }
         let columns = value(COLUMNS_KEY).and_then(Columns::parse);
         let columns = columns.ok_or_else(|| bad("the list of columns is missing"))?;
-        Ok(Self { meta, columns })
+        let stream = match value(STREAM_KEY) {
+            None => None,
+            Some(rule) => {
+                let rule: Option<StreamRule> = serde_json::from_str(rule).ok();
+                let column = |rule: &StreamRule| columns.find(&rule.field, Kind::Uuid);
+                let found = rule.and_then(|rule| column(&rule).map(|column| (rule, column)));
+                Some(found.ok_or_else(|| bad("how streams are named is not said"))?)
+            }
+        };
+        Ok(Self { meta, columns, stream, is_whole: format == Some(FORMAT_WHOLE) })
     }
 
     /// About how much memory it takes. Units: bytes.
@@ -135,14 +153,35 @@ impl<T> Texts<T> {
         if texts.distinct.len() == known.len() { Ok(texts) } else { Err(bad("a text is no text")) }
     }
 
+    /// Adds one; gives its number.
+    fn add(&mut self, text: Option<T>) -> Result<u32> {
+        let number = self.distinct.len() as u32;
+        self.distinct.push(text.ok_or_else(|| bad("a text is no text"))?);
+        Ok(number)
+    }
+
+    /// By number: the first number of the same text.
+    fn same(&self) -> Vec<u32>
+    where
+        T: Eq + Hash,
+    {
+        let mut known = HashMap::new();
+        let numbers = (0u32..).zip(&self.distinct);
+        numbers.map(|(number, text)| *known.entry(text).or_insert(number)).collect()
+    }
+
     fn get(&self, row: usize) -> Option<&T> {
         self.distinct.get(*self.of_rows.get(row)? as usize)
     }
 }
 
-/// The events of one row group.
+/// The events of one row group. A row is a place in the order of positions; columns are in the
+/// order of the file.
 pub(super) struct Rows {
+    /// Ascending.
     positions: Vec<u64>,
+    /// By row: its place in the columns. Empty where both orders are one.
+    order: Vec<u32>,
     revisions: Vec<i64>,
     recorded_at: Vec<i64>,
     event_ids: Vec<[u8; 16]>,
@@ -178,6 +217,7 @@ impl Rows {
         let group = Source { window, meta };
         let mut rows = Self {
             positions: Vec::new(),
+            order: Vec::new(),
             revisions: Vec::new(),
             recorded_at: Vec::new(),
             event_ids: Vec::new(),
@@ -196,37 +236,113 @@ impl Rows {
         };
         let positions = group.required::<Int64Type>(Envelope::Position)?;
         rows.positions = positions.into_iter().map(i64::cast_unsigned).collect();
-        rows.check(entry)?;
         if depth != Depth::Positions {
             rows.revisions = group.required::<Int64Type>(Envelope::Revision)?;
             rows.recorded_at = group.required::<Int64Type>(Envelope::RecordedAt)?;
-            rows.event_ids = ids(&group.required::<FixedLenByteArrayType>(Envelope::EventId)?)?;
-            rows.streams =
-                group.texts(Envelope::Stream, |name| StreamName::new(utf8(name)?).ok())?;
+            let stream_ids = rows.decode_streams(&group, footer)?;
+            rows.decode_ids(&group)?;
+            if depth == Depth::Events {
+                rows.decode_events(&group, footer, &stream_ids)?;
+            } else {
+                rows.occurred_at = Vec::new();
+            }
         }
-        if depth == Depth::Events {
-            rows.decode_events(&group, footer)?;
-        }
+        rows.sort();
+        rows.check(entry)?;
         Ok(rows)
     }
 
-    fn decode_events(&mut self, group: &Source<'_>, footer: &Footer) -> Result<()> {
-        self.schema_versions = group.required::<Int32Type>(Envelope::SchemaVersion)?;
+    /// Reads the names of streams; gives the ids of those that are named after one.
+    fn decode_streams(
+        &mut self,
+        group: &Source<'_>,
+        footer: &Footer,
+    ) -> Result<Vec<Option<[u8; 16]>>> {
+        let names = group.optional::<ByteArrayType>(Envelope::Stream)?;
+        let name = |name: &[u8]| StreamName::new(utf8(name)?).ok();
+        if names.iter().all(Option::is_some) {
+            let names: Vec<_> = names.into_iter().flatten().collect();
+            self.streams = Texts::new(&names, name)?;
+            return Ok(vec![None; names.len()]);
+        }
+        let (rule, column) = footer.stream.as_ref().ok_or_else(|| bad("a stream has no name"))?;
+        let ids = group.values::<FixedLenByteArrayType>(Envelope::ALL.len() + column)?;
+        let ids: Vec<_> = names
+            .iter()
+            .zip(&ids)
+            .map(|(name, id)| match (name, id) {
+                (None, Some(value)) => id_of(value).map(Some),
+                (None, None) => Err(bad("a stream has no name")),
+                (Some(_), _) => Ok(None),
+            })
+            .collect::<Result<_>>()?;
+        let mut texts = Texts::EMPTY;
+        let (mut by_id, mut by_name) = (HashMap::new(), HashMap::new());
+        let mut last = None;
+        for (given, id) in names.iter().zip(&ids) {
+            let number = match (given, id, last) {
+                (None, Some(id), Some((same, number))) if same == id => number,
+                (None, Some(id), _) => match by_id.get(id) {
+                    Some(number) => *number,
+                    None => {
+                        *by_id.entry(id).or_insert(texts.add(name(rule.stream(*id).as_bytes()))?)
+                    }
+                },
+                (Some(given), ..) => match by_name.get(given.data()) {
+                    Some(number) => *number,
+                    None => *by_name.entry(given.data()).or_insert(texts.add(name(given.data()))?),
+                },
+                (None, None, _) => return Err(bad("a stream has no name")),
+            };
+            last = id.as_ref().map(|id| (id, number));
+            texts.of_rows.push(number);
+        }
+        self.streams = texts;
+        Ok(ids)
+    }
+
+    fn decode_ids(&mut self, group: &Source<'_>) -> Result<()> {
+        let written = group.optional::<FixedLenByteArrayType>(Envelope::EventId)?;
         self.occurred_at = group.required::<Int64Type>(Envelope::OccurredAt)?;
+        let mut last: Option<Counted> = None;
+        self.event_ids.reserve(written.len());
+        for ((id, position), at) in written.iter().zip(&self.positions).zip(&self.occurred_at) {
+            let id = match (id, last) {
+                (Some(id), _) => id_of(id)?,
+                (None, Some(last)) => last.next(*position, *at),
+                (None, None) => return Err(bad("an event has no id")),
+            };
+            last = Some(Counted { id, position: *position });
+            self.event_ids.push(id);
+        }
+        Ok(())
+    }
+
+    fn decode_events(
+        &mut self,
+        group: &Source<'_>,
+        footer: &Footer,
+        stream_ids: &[Option<[u8; 16]>],
+    ) -> Result<()> {
+        self.schema_versions = group.required::<Int32Type>(Envelope::SchemaVersion)?;
         self.event_types = group.texts(Envelope::EventType, utf8)?;
         self.actors = group.texts(Envelope::Actor, utf8)?;
         self.is_json = group.required::<BoolType>(Envelope::IsJson)?;
         self.frame_versions = group.optional::<Int32Type>(Envelope::FrameVersion)?;
         let correlation = group.optional::<FixedLenByteArrayType>(Envelope::CorrelationId)?;
         self.correlation = optional_ids(&correlation)?;
+        if footer.stream.as_ref().is_some_and(|(rule, _)| rule.is_correlation) {
+            for (correlation, id) in self.correlation.iter_mut().zip(stream_ids) {
+                *correlation = correlation.or(*id);
+            }
+        }
         let causation = group.optional::<FixedLenByteArrayType>(Envelope::CausationId)?;
         self.causation = optional_ids(&causation)?;
-        let near = group.optional::<Int64Type>(Envelope::CausationPosition)?;
-        for (position, cause) in near.into_iter().zip(&mut self.causation) {
-            let Some(position) = position else { continue };
-            let row = self.positions.binary_search(&position.cast_unsigned());
-            let row = row.map_err(|_| bad("a cause is not in its row group"))?;
-            *cause = self.event_ids.get(row).copied();
+        let near = group.optional::<Int64Type>(Envelope::CausationRevision)?;
+        if footer.is_whole {
+            self.causes_by_position(&near)?;
+        } else {
+            self.causes_by_revision(&near)?;
         }
         self.metadata = group.optional::<ByteArrayType>(Envelope::Metadata)?;
         if self.metadata.iter().all(Option::is_none) {
@@ -235,11 +351,54 @@ impl Rows {
         self.decode_data(group, footer)
     }
 
+    fn causes_by_position(&mut self, near: &[Option<i64>]) -> Result<()> {
+        for (position, cause) in near.iter().zip(&mut self.causation) {
+            let Some(position) = position else { continue };
+            let row = self.positions.binary_search(&position.cast_unsigned());
+            let row = row.map_err(|_| bad("a cause is not in its row group"))?;
+            *cause = self.event_ids.get(row).copied();
+        }
+        Ok(())
+    }
+
+    /// The cause is the nearest event before that has this revision in the same stream.
+    fn causes_by_revision(&mut self, near: &[Option<i64>]) -> Result<()> {
+        const NONE: u32 = u32::MAX;
+        if near.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        // One stream may be there by its name and by its id.
+        let same = self.streams.same();
+        let mut last = vec![NONE; same.len()];
+        let mut before: Vec<u32> = Vec::with_capacity(near.len());
+        for (row, (revision, stream)) in near.iter().zip(&self.streams.of_rows).enumerate() {
+            let last = same.get(*stream as usize).and_then(|stream| last.get_mut(*stream as usize));
+            let last = last.ok_or_else(|| bad("no such stream"))?;
+            let first = *last;
+            before.push(first);
+            *last = row as u32;
+            let Some(revision) = revision else { continue };
+            let mut at = first;
+            while self.revisions.get(at as usize).is_some_and(|other| other != revision) {
+                at = before.get(at as usize).copied().unwrap_or(NONE);
+            }
+            let id = self.event_ids.get(at as usize);
+            let id = id.ok_or_else(|| bad("a cause is not in its row group"))?;
+            if let Some(cause) = self.causation.get_mut(row) {
+                *cause = Some(*id);
+            }
+        }
+        Ok(())
+    }
+
     fn decode_data(&mut self, group: &Source<'_>, footer: &Footer) -> Result<()> {
         let shapes = group.optional::<ByteArrayType>(Envelope::Shape)?;
         let plain = group.optional::<ByteArrayType>(Envelope::Data)?;
         let mut filler = Filler::new(&footer.columns);
-        let shapes = filler.shapes(&shapes)?;
+        let mut shapes = filler.shapes(&shapes)?;
+        if !footer.is_whole {
+            self.go_on(&mut shapes, &plain)?;
+        }
         let mut payload = Vec::new();
         for (number, is_used) in filler.used().iter().enumerate() {
             payload.push(if *is_used {
@@ -263,6 +422,37 @@ impl Rows {
         Ok(())
     }
 
+    /// An event without shape and data has the shape of the last one of its type.
+    fn go_on(&self, shapes: &mut [Option<u32>], plain: &[Option<ByteArray>]) -> Result<()> {
+        let same = self.event_types.same();
+        let mut last = vec![None; same.len()];
+        let types = &self.event_types.of_rows;
+        for ((shape, plain), kind) in shapes.iter_mut().zip(plain).zip(types) {
+            let last = same.get(*kind as usize).and_then(|kind| last.get_mut(*kind as usize));
+            let last = last.ok_or_else(|| bad("no such type"))?;
+            if shape.is_none() && plain.is_none() {
+                *shape = *last;
+            }
+            *last = *shape;
+        }
+        Ok(())
+    }
+
+    /// Puts rows in the order of positions.
+    fn sort(&mut self) {
+        if self.positions.is_sorted() {
+            return;
+        }
+        let mut order: Vec<(u64, u32)> = self.positions.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        (self.positions, self.order) = order.into_iter().unzip();
+    }
+
+    /// The place of a row in the columns.
+    fn at(&self, row: usize) -> Option<usize> {
+        if self.order.is_empty() { Some(row) } else { Some(*self.order.get(row)? as usize) }
+    }
+
     fn check(&self, entry: &RowGroupEntry) -> Result<()> {
         let ends = (self.positions.first().copied(), self.positions.last().copied());
         let ascend = self.positions.iter().zip(self.positions.iter().skip(1)).all(|(a, b)| a < b);
@@ -281,15 +471,17 @@ impl Rows {
 
     /// The event of a row.
     pub(super) fn event(&self, row: usize) -> Option<Recorded> {
+        let position = *self.positions.get(row)?;
+        let row = self.at(row)?;
         let start = row.checked_sub(1).map_or(Some(&0), |before| self.ends.get(before))?;
         let data = self.data.get(*start..*self.ends.get(row)?)?;
         let metadata = self.metadata.get(row).and_then(Option::as_ref);
         Some(Recorded {
-            position: *self.positions.get(row)?,
+            position,
             stream: self.streams.get(row)?.clone(),
             revision: self.revisions.get(row)?.cast_unsigned(),
             recorded_at: Timestamp::from_micros(*self.recorded_at.get(row)?),
-            event_id: self.event_id(row)?,
+            event_id: EventId(Uuid::from_bytes(*self.event_ids.get(row)?)),
             event_type: self.event_types.get(row)?.clone(),
             schema_version: u16::try_from(*self.schema_versions.get(row)?).ok()?,
             occurred_at: Timestamp::from_micros(*self.occurred_at.get(row)?),
@@ -307,31 +499,31 @@ impl Rows {
     }
 
     pub(super) fn event_id(&self, row: usize) -> Option<EventId> {
-        Some(EventId(Uuid::from_bytes(*self.event_ids.get(row)?)))
+        Some(EventId(Uuid::from_bytes(*self.event_ids.get(self.at(row)?)?)))
     }
 
     pub(super) fn stream(&self, row: usize) -> Option<&StreamName> {
-        self.streams.get(row)
+        self.streams.get(self.at(row)?)
     }
 
     pub(super) fn revision(&self, row: usize) -> Option<u64> {
-        Some(self.revisions.get(row)?.cast_unsigned())
+        Some(self.revisions.get(self.at(row)?)?.cast_unsigned())
     }
 
     pub(super) fn recorded_at(&self, row: usize) -> Option<Timestamp> {
-        Some(Timestamp::from_micros(*self.recorded_at.get(row)?))
+        Some(Timestamp::from_micros(*self.recorded_at.get(self.at(row)?)?))
     }
 
     /// The format version of the frame that begins with this row.
     pub(super) fn frame_version(&self, row: usize) -> Option<u16> {
-        u16::try_from((*self.frame_versions.get(row)?)?).ok()
+        u16::try_from((*self.frame_versions.get(self.at(row)?)?)?).ok()
     }
 
     /// About how much memory it takes. Units: bytes.
     pub(super) fn memory(&self) -> usize {
         let texts = self.streams.distinct.len() + self.event_types.distinct.len();
         let metadata: usize = self.metadata.iter().flatten().map(|it| it.len() + 64).sum();
-        self.data.len() + self.positions.len() * 160 + texts * 100 + metadata
+        self.data.len() + self.positions.len() * 164 + texts * 100 + metadata
     }
 }
 
@@ -339,16 +531,12 @@ fn utf8(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).ok().map(str::to_owned)
 }
 
-fn id(value: &FixedLenByteArray) -> Result<[u8; 16]> {
+fn id_of(value: &FixedLenByteArray) -> Result<[u8; 16]> {
     value.data().try_into().map_err(|_| bad("an id has not 16 bytes"))
 }
 
-fn ids(values: &[FixedLenByteArray]) -> Result<Vec<[u8; 16]>> {
-    values.iter().map(id).collect()
-}
-
 fn optional_ids(values: &[Option<FixedLenByteArray>]) -> Result<Vec<Option<[u8; 16]>>> {
-    values.iter().map(|value| value.as_ref().map(id).transpose()).collect()
+    values.iter().map(|value| value.as_ref().map(id_of).transpose()).collect()
 }
 
 /// A row group in its file.
@@ -364,8 +552,17 @@ impl Source<'_> {
     }
 
     fn optional<T: DataType>(&self, column: Envelope) -> Result<Vec<Option<T::T>>> {
+        self.values::<T>(column as usize)
+    }
+
+    /// The values of a column by row; where every row has to have one, there are no levels.
+    fn values<T: DataType>(&self, number: usize) -> Result<Vec<Option<T::T>>> {
         let mut levels = Vec::new();
-        let mut values = self.read::<T>(column as usize, &mut levels)?.into_iter();
+        let mut values = self.read::<T>(number, &mut levels)?.into_iter();
+        let column = self.meta.columns().get(number);
+        if column.is_some_and(|column| column.column_descr().max_def_level() == 0) {
+            return Ok(values.map(Some).collect());
+        }
         if levels.len() != self.rows() {
             return Err(bad("a column is too short"));
         }
@@ -381,7 +578,9 @@ impl Source<'_> {
         let place = Envelope::ALL.len() + number;
         let kind = columns.kind(number).ok_or_else(|| bad("no such column"))?;
         Ok(match kind {
-            Kind::Text | Kind::Json => Values::Bytes(self.read::<ByteArrayType>(place, levels)?),
+            Kind::Text | Kind::Json | Kind::List => {
+                Values::Bytes(self.read::<ByteArrayType>(place, levels)?)
+            }
             Kind::Int | Kind::Time => Values::Long(self.read::<Int64Type>(place, levels)?),
             Kind::Float => Values::Double(self.read::<DoubleType>(place, levels)?),
             Kind::Bool => Values::Bool(self.read::<BoolType>(place, levels)?),

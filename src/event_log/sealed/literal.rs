@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use super::table::List;
+
 /// How a literal was taken apart, named in the shape as `$uuid` and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Slot {
@@ -21,6 +23,8 @@ pub(super) enum Slot {
     Time6,
     /// Anything else that is JSON, as it stands.
     Json,
+    /// A list of objects, as one list for each of their fields.
+    Table,
 }
 
 /// What a column holds.
@@ -33,6 +37,8 @@ pub(super) enum Kind {
     Uuid,
     Time,
     Json,
+    /// A field of a list of objects: the JSON list of its values.
+    List,
 }
 
 /// One value.
@@ -46,10 +52,11 @@ pub(super) enum Value<'a> {
     /// Microseconds since 1970.
     Time(i64),
     Json(&'a [u8]),
+    Table(Vec<List>),
 }
 
 impl Slot {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Text,
         Self::Int,
         Self::Float,
@@ -59,6 +66,7 @@ impl Slot {
         Self::Time3,
         Self::Time6,
         Self::Json,
+        Self::Table,
     ];
 
     /// The word in the shape, without the `$`.
@@ -73,6 +81,7 @@ impl Slot {
             Self::Time3 => "time3",
             Self::Time6 => "time6",
             Self::Json => "json",
+            Self::Table => "table",
         }
     }
 
@@ -86,6 +95,7 @@ impl Slot {
             Self::Uuid => Kind::Uuid,
             Self::Time0 | Self::Time3 | Self::Time6 => Kind::Time,
             Self::Json => Kind::Json,
+            Self::Table => Kind::List,
         }
     }
 }
@@ -101,13 +111,22 @@ impl Kind {
             Self::Uuid => "uuid",
             Self::Time => "time",
             Self::Json => "json",
+            Self::List => "list",
         }
     }
 
     /// The kind of a word.
     pub(super) fn named(word: &str) -> Option<Self> {
-        let all =
-            [Self::Text, Self::Int, Self::Float, Self::Bool, Self::Uuid, Self::Time, Self::Json];
+        let all = [
+            Self::Text,
+            Self::Int,
+            Self::Float,
+            Self::Bool,
+            Self::Uuid,
+            Self::Time,
+            Self::Json,
+            Self::List,
+        ];
         all.into_iter().find(|kind| kind.word() == word)
     }
 }
@@ -201,6 +220,8 @@ impl Value<'_> {
             Self::Uuid(id) => write_uuid(out, *id),
             Self::Time(micros) => write_time(out, *micros, slot),
             Self::Json(text) => out.extend_from_slice(text),
+            // Only its template knows how.
+            Self::Table(_) => {}
         }
     }
 }

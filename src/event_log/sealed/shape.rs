@@ -6,7 +6,10 @@
 //! Invariant: arbitrary bytes never panic. A `$` stands outside a string in no JSON text, so a
 //! placeholder cannot be mistaken; every string in a shape is a key.
 
+use std::collections::BTreeSet;
+
 use super::literal::{self, Slot, Value};
+use super::table::{self, Table};
 
 /// Bytes a field's name may have to get a column.
 const NAME_MAX: usize = 64;
@@ -33,20 +36,29 @@ pub(super) struct Piece {
     pub(super) before: Vec<u8>,
     pub(super) field: String,
     pub(super) slot: Slot,
+    /// For a list that was turned on its side.
+    pub(super) table: Option<Table>,
 }
 
 /// Takes a JSON object apart. False where it cannot be put together again from columns: it is
-/// no object, a key stands twice, or a key has escapes or is very long.
-pub(super) fn split<'a>(data: &'a [u8], shape: &mut String, fields: &mut Vec<Field<'a>>) -> bool {
+/// no object, a key stands twice, or a key has escapes or is very long. Lists of objects in the
+/// fields of `tables` are turned on their side.
+pub(super) fn split<'a>(
+    data: &'a [u8],
+    tables: &BTreeSet<String>,
+    shape: &mut String,
+    fields: &mut Vec<Field<'a>>,
+) -> bool {
     shape.clear();
     fields.clear();
     let Ok(text) = std::str::from_utf8(data) else { return false };
-    Splitter { text, at: 0, shape, fields }.object().is_some()
+    Splitter { text, at: 0, tables, shape, fields }.object().is_some()
 }
 
 struct Splitter<'a, 's> {
     text: &'a str,
     at: usize,
+    tables: &'s BTreeSet<String>,
     shape: &'s mut String,
     fields: &'s mut Vec<Field<'a>>,
 }
@@ -90,11 +102,29 @@ impl<'a> Splitter<'a, '_> {
             self.shape.push_str(value);
             return Some(());
         }
+        if self.tables.contains(name) && self.table(name, value) {
+            return Some(());
+        }
         let (slot, value) = literal::read(value.as_bytes())?;
         self.shape.push('$');
         self.shape.push_str(slot.word());
         self.fields.push(Field { name, slot, value });
         Some(())
+    }
+
+    /// Turns a list of objects on its side, where it is one.
+    fn table(&mut self, name: &'a str, value: &str) -> bool {
+        let length = self.shape.len();
+        self.shape.push('$');
+        self.shape.push_str(Slot::Table.word());
+        self.shape.push('[');
+        let Some(lists) = table::turn(name, value, self.shape) else {
+            self.shape.truncate(length);
+            return false;
+        };
+        self.shape.push(']');
+        self.fields.push(Field { name, slot: Slot::Table, value: Value::Table(lists) });
+        true
     }
 
     /// One literal, an array or an object, as it stands.
@@ -131,8 +161,21 @@ impl<'a> Splitter<'a, '_> {
     }
 }
 
+/// Bytes of the literal, array or object at the start; nothing where there is none.
+pub(super) fn literal_len(bytes: &[u8]) -> Option<usize> {
+    match bytes.first()? {
+        b'"' => string_len(bytes),
+        b'{' | b'[' => nested_len(bytes),
+        _ => {
+            let ends =
+                |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
+            Some(bytes.iter().take_while(|byte| !ends(byte)).count()).filter(|len| *len > 0)
+        }
+    }
+}
+
 /// Bytes of the string at the start, both quotes included.
-fn string_len(bytes: &[u8]) -> Option<usize> {
+pub(super) fn string_len(bytes: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {
         match bytes.get(at)? {
@@ -181,8 +224,18 @@ impl Shape {
                     let word = rest.get(..len)?;
                     let slot = Slot::ALL.into_iter().find(|slot| slot.word() == word)?;
                     let before = text.get(start..at)?.as_bytes().to_vec();
-                    pieces.push(Piece { before, field: field.to_owned(), slot });
                     at += 1 + len;
+                    let table = match slot {
+                        Slot::Table => {
+                            let rest = text.get(at..)?;
+                            let len = nested_len(rest.as_bytes())?;
+                            at += len;
+                            let inner = rest.get(..len)?.strip_prefix('[')?.strip_suffix(']')?;
+                            Some(Table::parse(field, inner)?)
+                        }
+                        _ => None,
+                    };
+                    pieces.push(Piece { before, field: field.to_owned(), slot, table });
                     start = at;
                 }
                 _ => at += 1,
@@ -198,7 +251,20 @@ impl Shape {
                 return false;
             }
             out.extend_from_slice(&piece.before);
-            field.value.write(out, piece.slot);
+            let is_filled = match (&piece.table, &field.value) {
+                (Some(table), Value::Table(lists)) => {
+                    let lists: Vec<_> = lists.iter().map(|list| list.text.as_bytes()).collect();
+                    table.fill(&lists, out).is_some()
+                }
+                (None, value) => {
+                    value.write(out, piece.slot);
+                    true
+                }
+                _ => false,
+            };
+            if !is_filled {
+                return false;
+            }
         }
         out.extend_from_slice(&self.end);
         self.pieces.len() == fields.len()

@@ -1,9 +1,13 @@
 //! Literals and shapes: what becomes typed comes back byte for byte.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
+use super::derived::{Causes, Counted, RuleSearch};
 use super::literal::{self, Slot};
 use super::shape::{self, Shape};
+use super::table::{self, Table};
 
 fn slot_of(literal: &str) -> Option<Slot> {
     let (slot, value) = literal::read(literal.as_bytes())?;
@@ -63,7 +67,7 @@ fn literals_become_typed_only_where_they_come_back() {
 /// The shape of a text, where it has one and gives back the text.
 fn shape_of(text: &str) -> Option<String> {
     let (mut shape, mut fields) = (String::new(), Vec::new());
-    if !shape::split(text.as_bytes(), &mut shape, &mut fields) {
+    if !shape::split(text.as_bytes(), &BTreeSet::new(), &mut shape, &mut fields) {
         return None;
     }
     let mut again = Vec::new();
@@ -98,7 +102,141 @@ fn shapes_keep_everything_but_the_values() {
     check(&format!("{{\"{}\":1}}", "k".repeat(65)), None);
 }
 
+/// The shape of a text of which the lists in `a` are turned, where it has one.
+fn turned(text: &str) -> Option<String> {
+    let (mut shape, mut fields) = (String::new(), Vec::new());
+    let tables = BTreeSet::from(["a".to_owned()]);
+    if !shape::split(text.as_bytes(), &tables, &mut shape, &mut fields) {
+        return None;
+    }
+    let mut again = Vec::new();
+    assert!(Shape::parse(&shape).expect("a shape").fill(&fields, &mut again), "{shape}");
+    assert_eq!(String::from_utf8_lossy(&again), text);
+    Some(shape)
+}
+
+#[test]
+fn lists_of_objects_that_are_alike_are_turned() {
+    let check = |list: &str, shape: &str| {
+        let text = format!("{{\"a\":{list},\"b\":1}}");
+        let wanted = format!("{{\"a\":{shape},\"b\":$int}}");
+        assert_eq!(turned(&text), Some(wanted), "{list}");
+    };
+    check("[{\"x\":1},{\"x\":null}]", "$table[{\"x\":$list}]");
+    check("[{ \"x\" : [1,2] , \"y\":\"},]\" }]", "$table[{ \"x\" : $list , \"y\":$list }]");
+    check(
+        "[{\"x\":{\"y\":1,\"z\":true}},{\"x\":{\"y\":{},\"z\":\"s\"}}]",
+        "$table[{\"x\":{\"y\":$list,\"z\":$list}}]",
+    );
+    check("[{\"x\":{\"y\":1}},{\"x\":\"s\"}]", "$table[{\"x\":$list}]");
+    // Not alike, not tight, no objects, or keys that a path cannot say.
+    for list in [
+        "[{\"x\":1},{\"y\":1}]",
+        "[{\"x\":1}, {\"x\":1}]",
+        "[{\"x\":1},{\"x\" :1}]",
+        "[{\"x\":1},2]",
+        "[{\"x.y\":1}]",
+        "[{\"x\":1,\"x\":2}]",
+        "[{\"\":1}]",
+        "[{}]",
+        "[]",
+        "[ {\"x\":1}]",
+        "{\"x\":1}",
+    ] {
+        check(list, "$json");
+    }
+}
+
+#[test]
+fn lists_of_other_lengths_do_not_make_objects() {
+    let mut template = String::new();
+    let lists = table::turn("a", "[{\"x\":1,\"y\":2},{\"x\":3,\"y\":4}]", &mut template);
+    let lists = lists.expect("a table");
+    assert_eq!(lists.iter().map(|list| &*list.path).collect::<Vec<_>>(), ["a.x", "a.y"]);
+    let table = Table::parse("a", &template).expect("a template");
+    let filled = |lists: &[&str]| {
+        let lists: Vec<_> = lists.iter().map(|list| list.as_bytes()).collect();
+        table.fill(&lists, &mut Vec::new()).is_some()
+    };
+    assert!(filled(&["[1,3]", "[2,4]"]));
+    for wrong in [
+        &["[1,3]", "[2]"][..],
+        &["[1]", "[2,4]"],
+        &["[1,3]"],
+        &["[1,3]", "2,4"],
+        &["[1,3", "[2,4]"],
+        &["[1,,3]", "[2,4,5]"],
+        &["[]", "[]"],
+    ] {
+        assert!(!filled(wrong), "{wrong:?}");
+    }
+}
+
+fn id(number: u128) -> [u8; 16] {
+    let (high, low) = (number >> 62, number & ((1 << 62) - 1));
+    ((7 << 76) | (high << 64) | (2 << 62) | low).to_be_bytes()
+}
+
+#[test]
+fn ids_count_over_every_boundary_of_a_uuid() {
+    let first = |number| Counted { id: id(number), position: 10 };
+    assert_eq!(first(5).next(12, 0), id(7));
+    assert_eq!(first((1 << 62) - 1).next(11, 0), id(1 << 62));
+    assert_eq!(first((1 << 74) - 1).next(11, 0), id(0));
+    // Its own time, in whole milliseconds; none before 1970.
+    assert_eq!(first(5).next(11, 1_999)[..6], [0, 0, 0, 0, 0, 1]);
+    assert_eq!(first(5).next(11, -1), id(6));
+}
+
+#[test]
+fn streams_are_named_after_the_id_that_most_of_them_have() {
+    let ids = [id(1), id(2), id(3)];
+    let name = |prefix: &str, id| format!("{prefix}{}", uuid::Uuid::from_bytes(id));
+    let mut search = RuleSearch::default();
+    search.add("call_id", ids[0], &name("call-", ids[0]), true);
+    search.add("leg_id", ids[1], &name("call-", ids[0]), false);
+    search.add("call_id", ids[2], &name("call-", ids[2]), false);
+    search.add("call_id", ids[2], &name("call-", ids[2]), true);
+    search.add("lead_id", ids[1], &name("lead-", ids[1]), false);
+    let rule = search.rule().expect("a rule");
+    assert_eq!((&*rule.field, &*rule.prefix, rule.is_correlation), ("call_id", "call-", true));
+    assert_eq!(rule.stream(ids[1]), name("call-", ids[1]));
+    assert!(rule.gives(&name("call-", ids[1]), ids[1]));
+    assert!(!rule.gives(&name("call-", ids[1]).to_uppercase(), ids[1]));
+    assert!(!rule.gives(&name("lead-", ids[1]), ids[1]));
+    assert_eq!(RuleSearch::default().rule(), None);
+}
+
+#[test]
+fn a_cause_is_the_nearest_event_of_its_stream_with_its_revision() {
+    let mut causes = Causes::default();
+    causes.add("a", 1, id(1));
+    causes.add("a", 2, id(2));
+    causes.add("b", 3, id(3));
+    assert_eq!(causes.revision("a", id(1)), Some(1));
+    assert_eq!(causes.revision("a", id(3)), None);
+    // Another event with that revision is nearer.
+    causes.add("a", 1, id(4));
+    assert_eq!(causes.revision("a", id(1)), None);
+    assert_eq!(causes.revision("a", id(4)), Some(1));
+}
+
 proptest! {
+    #[test]
+    fn arbitrary_lists_are_turned_and_come_back_or_are_left_alone(
+        text in "[\\[\\]{}\",:xy1$ .]{0,40}",
+        value in "(1|null|\"[,}\\]]\"|\\[1,2\\]|\\{\"z\":1\\})",
+        count in 1usize..4,
+    ) {
+        turned(&format!("{{\"a\":{text}}}"));
+        turned(&format!("{{\"a\":[{text}]}}"));
+        turned(&format!("{{\"a\":[{{\"x\":{text}}}]}}"));
+        drop(Table::parse("a", &text));
+        let object = format!("{{\"x\":{value},\"y\":{{\"v\":0}}}}");
+        let shape = turned(&format!("{{\"a\":[{}]}}", vec![object; count].join(",")));
+        prop_assert!(shape.expect("a shape").contains("$table["));
+    }
+
     #[test]
     fn arbitrary_text_is_taken_apart_and_put_together_or_left_alone(text in ".{0,60}") {
         shape_of(&text);

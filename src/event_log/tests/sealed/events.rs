@@ -123,3 +123,88 @@ fn more_fields_than_columns_are_kept_as_they_are() {
     let part = open_part(&store, record);
     assert_eq!(read_all_of(&part).expect("events"), recorded(0, &frames));
 }
+
+/// Events of a few calls as the platform writes them: streams named after an id, ids that count,
+/// causes in the stream, long lists of objects; and exceptions to all of it.
+fn calls() -> impl Strategy<Value = Vec<Placed>> {
+    let one = (0..3u128, 0..8u8, 0..4u64, any::<i32>(), proptest::option::of(0..40u64));
+    proptest::collection::vec(one, 1..40).prop_map(|drawn| {
+        let mut placed: Vec<Placed> = Vec::new();
+        for (number, (call, odd, back, at, score)) in (0u128..).zip(drawn) {
+            let id = Uuid::from_u128((7 << 76) | (2 << 62) | call);
+            let millis = (1_795_244_400_000 + i64::from(at) / 1_000_000).unsigned_abs();
+            let event_id = (u128::from(millis) << 80) | (7 << 76) | (2 << 62) | (900 + number);
+            let stream = if odd == 1 { format!("other-{id}") } else { format!("call-{id}") };
+            let revision = placed.iter().filter(|(name, ..)| *name == stream).count() as u64;
+            let cause = placed.len().checked_sub(back as usize + 1).and_then(|at| placed.get(at));
+            let list: Vec<_> = (0..score.unwrap_or(0))
+                .map(|it| {
+                    json!({"handler": if it == 0 { json!("robot") } else { json!({"agent": it}) },
+                    "terms": {"value": 7 * it, "fit": number as u64}, "score": it * it})
+                })
+                .collect();
+            let data = match odd {
+                2 => json!({"turn": 1}),
+                3 => json!({"leg_id": id, "kind": null}),
+                _ => json!({"call_id": id, "candidates": list}),
+            };
+            let event = NewEvent {
+                event_id: EventId(Uuid::from_u128(if odd == 4 { number } else { event_id })),
+                event_type: if odd % 2 == 0 { "CallEnded" } else { "HandlerChosen" }.to_owned(),
+                schema_version: 1,
+                occurred_at: Timestamp::from_micros(millis.cast_signed() * 1_000 + 7),
+                correlation_id: match odd {
+                    5 => None,
+                    6 => Some(Uuid::from_u128(1)),
+                    _ => Some(id),
+                },
+                causation_id: cause.map(|(_, _, event)| event.event_id),
+                actor: Actor::part("call"),
+                data: data.to_string().into_bytes(),
+                content_type: ContentType::Json,
+                metadata: Vec::new(),
+            };
+            let revision = if odd == 7 { 0 } else { revision };
+            placed.push((stream, revision, event));
+        }
+        placed
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_follows_from_something_else_comes_back(events in calls(), groups in 1..60usize) {
+        let frames = [(1_795_244_400_000_000, events)];
+        let (raw, last) = raw_segment(7, [1; 32], &frames);
+        let store = SealedStore::new(Arc::new(disk::Disk::new(1)));
+        let options = SealOptions { row_group_events: groups, ..SealOptions::default() };
+        let record = seal(&store, std::slice::from_ref(&raw), &options).expect("sealed");
+        let part = open_part(&store, record);
+        let wanted = recorded(7, &frames);
+        prop_assert_eq!(&read_all_of(&part).expect("events"), &wanted);
+        let mut keys = Vec::new();
+        part.keys(&mut |key| keys.push((key.stream.clone(), key.revision, key.event_id)))
+            .expect("keys");
+        let wanted: Vec<_> = wanted.into_iter().map(|e| (e.stream, e.revision, e.event_id)).collect();
+        prop_assert_eq!(keys, wanted);
+        prop_assert_eq!(part.rebuild_raw(0).expect("raw"), raw.bytes);
+        prop_assert_eq!(part.verify([1; 32]).expect("verified"), last);
+    }
+}
+
+/// What version 0.2.0 sealed, when every value was written even where it follows from others.
+#[test]
+fn parts_of_an_earlier_version_are_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sealed/0.2.0");
+    let store = store_in(&folder);
+    let records = store.records().expect("records");
+    let [record] = &records[..] else { panic!("{} records", records.len()) };
+    let part = open_part(&store, record.clone());
+    let events = read_all_of(&part).expect("events");
+    assert_eq!(events.len(), 175);
+    assert!(events.iter().any(|event| event.causation_id.is_some()));
+    assert!(events.iter().any(|event| event.data.windows(12).any(|at| at == b"\"candidates\"")));
+    part.verify([0; 32]).expect("the raw segment comes back");
+}
