@@ -10,7 +10,7 @@ processor for seconds.
 
 An event counts as on a board when a client has read the first snapshot of a position at or behind
 it; when it was appended stands in the log. A dial decision's time is from the moment it was taken
-until the log has it, which is when the INVITE may leave. `ledgerline` is the release build that
+until the log's writer took it up; the sync that follows is the disk's. `ledgerline` is the release build that
 `make bench NAME=boards BENCH_FEATURES=` makes. Python's own reading of 200 streams is in the
 figures.
 """
