@@ -13,6 +13,7 @@
 mod check;
 mod compute;
 mod facts;
+mod fold;
 mod functions;
 mod live;
 mod reader;
@@ -30,6 +31,7 @@ pub use self::check::views;
 pub(crate) use self::check::{column_mistakes, engine_mistakes};
 pub(crate) use self::compute::{session, stored_schema, table_of};
 pub(crate) use self::facts::{FactProvider, session_of};
+use self::fold::Fold;
 pub(crate) use self::live::live_tables;
 pub use self::reader::LogReader;
 pub use self::refresh::Refreshed;
@@ -42,7 +44,7 @@ pub use self::verify::{VerifyReport, ViewCheck};
 use super::front_matter::FrontMatterError;
 use super::store::{Store, StoreError};
 pub use super::tables::FactCheck;
-use super::tables::{Kept, Tables};
+use super::tables::Kept;
 pub use super::view::{Column, ColumnKind, DataTest, Layer, Measure, MeasureKind, View, Width};
 pub(crate) use super::view::{columns, data_tests};
 use crate::event_log::{OpenError, ReadError};
@@ -93,6 +95,14 @@ pub enum Error {
         name: String,
         /// What there is.
         known: String,
+    },
+    /// Rows of a fold cannot be put on disk.
+    #[error("put the rows of a fold into {path}: {source}")]
+    Scratch {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// The folder cannot be written.
     #[error("write {0}: the folder is read-only")]
@@ -152,10 +162,10 @@ async fn make(reader: &LogReader, data_dir: &Path, anew: &[View]) -> Result<Vec<
     let store = Store::below(data_dir);
     let lock = store.lock().await?;
     let lock = lock.ok_or_else(|| Error::ReadOnly(data_dir.join("projections")))?;
-    reader.look().await?;
-    let mut tables = Tables::default();
-    reader.advance(&mut tables, None, |_| {}).await?;
-    Box::pin(refresh_all(&lock, &store, &views, anew, &mut tables)).await
+    // Under the lock, so that nobody else folds there.
+    let folder = data_dir.join("projections").join("fold");
+    let mut fold = Box::pin(Fold::of(reader, &folder)).await?;
+    Box::pin(refresh_all(&lock, &store, &views, anew, &mut fold.tables)).await
 }
 
 /// Makes every view again from position zero, each at the position it is stored at, and

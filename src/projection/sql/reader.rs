@@ -91,7 +91,18 @@ impl LogReader {
         &self,
         tables: &mut Tables,
         until: Option<u64>,
+        also: impl FnMut(&Recorded),
+    ) -> Result<(), Error> {
+        self.advance_by_pages(tables, until, also, |_| Ok(())).await
+    }
+
+    /// The same, with a look at the tables after each page.
+    pub(super) async fn advance_by_pages(
+        &self,
+        tables: &mut Tables,
+        until: Option<u64>,
         mut also: impl FnMut(&Recorded),
+        mut after: impl FnMut(&mut Tables) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let Some(end) = self.end(until) else { return Ok(()) };
         // Read, decoded and taken in at the same time, each a page further than the next.
@@ -113,6 +124,7 @@ impl LogReader {
                 tables.take(recorded, event.as_ref());
                 also(recorded);
             }
+            after(tables)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 mod check;
 mod damage;
+mod fold;
 mod status;
 
 use std::collections::BTreeSet;
