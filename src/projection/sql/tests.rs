@@ -14,6 +14,7 @@ use crate::event_log::EmbeddedLog;
 use crate::event_log::spread::Spread;
 use crate::projection::history::{append, campaign};
 use crate::projection::store::{Manifest, StoredFile};
+use crate::projection::tables::Tables;
 use crate::projection::window::DirtySet;
 
 fn folder() -> tempfile::TempDir {

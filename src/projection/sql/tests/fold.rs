@@ -1,7 +1,6 @@
 use datafusion::arrow::compute::concat_batches;
 
 use super::*;
-use crate::projection::tables::Tables;
 
 /// Every row of every table, in its order.
 async fn rows(tables: &Tables) -> Vec<RecordBatch> {
