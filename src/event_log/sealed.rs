@@ -30,6 +30,7 @@ mod seal_record;
 mod shape;
 mod store;
 mod table;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 //!
 //! In: what the first row group holds. Out: encoding, dictionary and level of compression for
 //! each column.
-//! Invariants: only what DuckDB and polars read as well as we do, so no ids in
-//! BYTE_STREAM_SPLIT; the same rows give the same choice.
+//! Invariants: only what DuckDB and polars read as well as we do, so BYTE_STREAM_SPLIT for
+//! doubles alone; the same rows give the same choice.
 
 use std::sync::Arc;
 
@@ -114,12 +114,7 @@ fn choose(column: &Column<'_>) -> Result<Choice, ParquetError> {
             }
         }
         buffer if buffer.is_double() => &[plainly(Encoding::BYTE_STREAM_SPLIT), NUMBERED],
-        _ => &[
-            plainly(Encoding::DELTA_BINARY_PACKED),
-            plainly(Encoding::BYTE_STREAM_SPLIT),
-            plainly(Encoding::PLAIN),
-            NUMBERED,
-        ],
+        _ => &[plainly(Encoding::DELTA_BINARY_PACKED), plainly(Encoding::PLAIN), NUMBERED],
     };
     let first = possible.first().copied().unwrap_or(NUMBERED);
     if possible.len() < 2 || column.rows < FEW {

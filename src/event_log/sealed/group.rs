@@ -5,7 +5,6 @@
 //! spite of that is refused, never guessed.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
@@ -28,6 +27,7 @@ use super::derived::{Counted, StreamRule};
 use super::fill::{Filler, Payload};
 use super::literal::Kind;
 use super::seal_record::RowGroupEntry;
+use super::texts::Texts;
 use crate::base::{EventId, Timestamp};
 use crate::event::{Actor, ContentType, Recorded, StreamName};
 
@@ -75,7 +75,7 @@ impl Window {
     }
 }
 
-fn bad(what: &str) -> ParquetError {
+pub(super) fn bad(what: &str) -> ParquetError {
     ParquetError::General(what.to_owned())
 }
 
@@ -122,57 +122,6 @@ pub(super) enum Depth {
     Keys,
     /// Everything.
     Events,
-}
-
-/// Texts of which many are the same.
-struct Texts<T> {
-    distinct: Vec<T>,
-    of_rows: Vec<u32>,
-}
-
-impl<T> Texts<T> {
-    const EMPTY: Self = Self { distinct: Vec::new(), of_rows: Vec::new() };
-
-    /// Values of one dictionary entry share their bytes, so the address tells them apart.
-    fn new(values: &[ByteArray], make: impl Fn(&[u8]) -> Option<T>) -> Result<Self> {
-        let mut texts = Self { distinct: Vec::new(), of_rows: Vec::with_capacity(values.len()) };
-        let mut known = HashMap::new();
-        let mut last = (std::ptr::null(), 0, 0);
-        for value in values {
-            let data = value.data();
-            if (last.0, last.1) != (data.as_ptr(), data.len()) {
-                let number = *known.entry((data.as_ptr(), data.len())).or_insert_with(|| {
-                    let number = texts.distinct.len() as u32;
-                    texts.distinct.extend(make(data));
-                    number
-                });
-                last = (data.as_ptr(), data.len(), number);
-            }
-            texts.of_rows.push(last.2);
-        }
-        if texts.distinct.len() == known.len() { Ok(texts) } else { Err(bad("a text is no text")) }
-    }
-
-    /// Adds one; gives its number.
-    fn add(&mut self, text: Option<T>) -> Result<u32> {
-        let number = self.distinct.len() as u32;
-        self.distinct.push(text.ok_or_else(|| bad("a text is no text"))?);
-        Ok(number)
-    }
-
-    /// By number: the first number of the same text.
-    fn same(&self) -> Vec<u32>
-    where
-        T: Eq + Hash,
-    {
-        let mut known = HashMap::new();
-        let numbers = (0u32..).zip(&self.distinct);
-        numbers.map(|(number, text)| *known.entry(text).or_insert(number)).collect()
-    }
-
-    fn get(&self, row: usize) -> Option<&T> {
-        self.distinct.get(*self.of_rows.get(row)? as usize)
-    }
 }
 
 /// The events of one row group. A row is a place in the order of positions; columns are in the
