@@ -71,7 +71,7 @@ fn bucket(url: &str, store: &Store) -> anyhow::Result<Box<dyn BackupPlace>> {
 
 #[cfg(not(feature = "s3"))]
 fn bucket(url: &str, store: &Store) -> anyhow::Result<Box<dyn BackupPlace>> {
-    let _ = store.s3_endpoint;
+    let _ = &store.s3_endpoint;
     anyhow::bail!("open {url}: this program was built without the feature s3")
 }
 
