@@ -45,6 +45,7 @@ fn rule(is_allowed: bool) -> RuleOutcome {
 pub fn examples() -> Vec<Event> {
     let mut all = platform_and_campaign();
     all.extend(lists());
+    all.extend(numbers_and_costs());
     all.extend(decisions());
     all.extend(legs());
     all.extend(conversation());
@@ -144,6 +145,11 @@ fn lists() -> Vec<Event> {
             list_id: Some("leads".to_owned()),
         }
         .into(),
+    ]
+}
+
+fn numbers_and_costs() -> Vec<Event> {
+    vec![
         CostBooked {
             campaign_id: campaign(),
             call_id: CALL,

@@ -359,7 +359,7 @@ fn messages(facts: &mut Vec<Dated>) {
         let after_ms = Millis(1_000 + number * 300);
         let delivered = MessageDelivered { message_id, subject_id, call_id, after_ms };
         facts.push((at + after_ms.0, delivered.into()));
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             let received = MessageReceived {
                 message_id: MessageId(uuid(6, number)),
                 channel,
@@ -368,7 +368,9 @@ fn messages(facts: &mut Vec<Dated>) {
                 lead_id,
                 call_id,
                 in_reply_to: Some(message_id),
-                intent: Some(if number % 4 == 0 { "affirm" } else { "callback_later" }.to_owned()),
+                intent: Some(
+                    if number.is_multiple_of(4) { "affirm" } else { "callback_later" }.to_owned(),
+                ),
                 intent_source: Some("keyword".to_owned()),
                 units: 1,
                 ciphertext: None,

@@ -56,7 +56,7 @@ fn outcome(facts: &[(u64, Event)]) -> (&'static str, bool, bool) {
 #[test]
 fn a_message_goes_and_arrives_or_does_not() {
     let goes = (0, sent().into());
-    assert_eq!(outcome(&[goes.clone()]), ("sent", false, false));
+    assert_eq!(outcome(std::slice::from_ref(&goes)), ("sent", false, false));
     assert_eq!(outcome(&[goes.clone(), (900, delivered(900))]), ("delivered", true, false));
     assert_eq!(outcome(&[goes.clone(), (900, failed())]), ("failed", false, true));
     // Channels say both at times; what arrived has arrived.
