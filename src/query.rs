@@ -65,7 +65,7 @@ pub(crate) use self::snapshot::Pin;
 use crate::base::Timestamp;
 use crate::projection::front_matter::FrontMatterError;
 use crate::projection::sql::{
-    self, LogReader, Refreshed, View, ViewStatus, refresh_all, refresh_due, views,
+    self, LogReader, Pace, Refreshed, View, ViewStatus, refresh_all, refresh_due, views,
 };
 use crate::projection::store::Store;
 use crate::projection::tables::{Kept, Tables};
@@ -276,7 +276,7 @@ impl Engine {
         limits: Limits,
     ) -> Result<Self, Error> {
         let engine = Self::new(reader, data_dir, limits)?;
-        engine.resume().await?;
+        Box::pin(engine.resume(Pace::USUAL)).await?;
         drop(Box::pin(engine.refresh()).await?);
         Ok(engine)
     }

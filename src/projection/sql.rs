@@ -31,7 +31,8 @@ pub use self::check::views;
 pub(crate) use self::check::{column_mistakes, engine_mistakes};
 pub(crate) use self::compute::{session, stored_schema, table_of};
 pub(crate) use self::facts::{FactProvider, session_of};
-use self::fold::Fold;
+use self::fold::{Fold, Purpose};
+pub(crate) use self::fold::{Pace, fold_into_files};
 pub(crate) use self::live::live_tables;
 pub use self::reader::LogReader;
 pub use self::refresh::Refreshed;
@@ -104,6 +105,9 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The program was ending while the log was read.
+    #[error("read the log: the program ends")]
+    Ended,
     /// The folder cannot be written.
     #[error("write {0}: the folder is read-only")]
     ReadOnly(std::path::PathBuf),
@@ -164,7 +168,10 @@ async fn make(reader: &LogReader, data_dir: &Path, anew: &[View]) -> Result<Vec<
     let lock = lock.ok_or_else(|| Error::ReadOnly(data_dir.join("projections")))?;
     // Under the lock, so that nobody else folds there.
     let folder = data_dir.join("projections").join("fold");
-    let mut fold = Box::pin(Fold::of(reader, &folder)).await?;
+    let stored = views.iter().flat_map(|view| store.positions(view));
+    let mut fold = Fold::new(&folder, Purpose::of(&views, stored), Pace::USUAL);
+    reader.look().await?;
+    Box::pin(fold.advance(reader, None)).await?;
     Box::pin(refresh_all(&lock, &store, &views, anew, &mut fold.tables)).await
 }
 
@@ -174,7 +181,28 @@ async fn make(reader: &LogReader, data_dir: &Path, anew: &[View]) -> Result<Vec<
 /// # Errors
 /// See [`Error`]. A difference is not an error: it is in the report.
 pub async fn verify(reader: &LogReader, data_dir: &Path) -> Result<VerifyReport, Error> {
-    verify::verify(reader, &Store::below(data_dir), &Kept::below(data_dir), &views()).await
+    let projections = data_dir.join("projections");
+    remove_left_folds(&projections);
+    // Beside whoever writes the folder, and others who verify.
+    let folder = projections.join(format!("{VERIFIED}{}", std::process::id()));
+    let mut fold = Fold::new(&folder, Purpose::Tables, Pace::USUAL);
+    let (store, kept) = (Store::below(data_dir), Kept::below(data_dir));
+    Box::pin(verify::verify(reader, &mut fold, &store, &kept, &views())).await
+}
+
+/// The folder of a process that verifies, before its number.
+const VERIFIED: &str = "verify-";
+
+/// Removes what processes left that were killed while they verified.
+fn remove_left_folds(projections: &Path) {
+    for entry in std::fs::read_dir(projections).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process =
+            name.to_str().and_then(|name| name.strip_prefix(VERIFIED)?.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            drop(std::fs::remove_dir_all(entry.path()));
+        }
+    }
 }
 
 #[cfg(test)]

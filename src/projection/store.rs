@@ -170,6 +170,13 @@ impl Store {
         manifest::read(&self.folder(view).join(MANIFEST))
     }
 
+    /// The positions that a view, and a definition of it that is being built, stand at.
+    pub(crate) fn positions(&self, view: &View) -> Vec<u64> {
+        let served = self.manifest(view).ok().flatten();
+        let stored = served.into_iter().chain(self.shadow(view));
+        stored.filter_map(|manifest| manifest.position).collect()
+    }
+
     /// What there is of a definition that is being built; nothing where there is none.
     pub(crate) fn shadow(&self, view: &View) -> Option<Manifest> {
         // One that cannot be read is as good as none: the log has everything.

@@ -21,7 +21,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 pub(crate) use self::cold::{ColdFile, FileEntry, encode, replace, write};
 #[cfg(test)]
 pub(crate) use self::rows::CHUNK;
-pub(crate) use self::rows::{Fact, FactTable, Piece, Span, Table};
+pub(crate) use self::rows::{Fact, FactTable, GroupState, Piece, Span, Table};
 use crate::base::Timestamp;
 
 /// The type of every moment in every table.

@@ -99,6 +99,8 @@ pub(crate) struct Tables {
     messages: Table<Message>,
     places: Places,
     known: Known,
+    /// Where `events` is left out: the facts that are asked for all the same.
+    marks: Option<BTreeMap<u64, Option<Last>>>,
 }
 
 /// A fact by its place and its identity.
@@ -130,6 +132,13 @@ struct Places {
 }
 
 impl Tables {
+    /// Tables whose `events` stays empty, for who reads the others alone: half of the memory and
+    /// of the work. Facts at some positions are known by their identity in spite of that.
+    pub(crate) fn without_events(marks: impl IntoIterator<Item = u64>) -> Self {
+        let marks = marks.into_iter().map(|position| (position, None)).collect();
+        Self { marks: Some(marks), ..Self::default() }
+    }
+
     /// The position of the last fact taken in. System events are no facts.
     pub(crate) fn position(&self) -> Option<u64> {
         self.last.as_ref().map(|last| last.position)
@@ -147,12 +156,22 @@ impl Tables {
 
     /// The identity of the fact at a position.
     pub(crate) fn event_id(&self, position: u64) -> Option<&str> {
-        if let Some(last) = self.last.as_ref().filter(|last| last.position == position) {
+        if let Some(last) = self.marked(position) {
             return Some(&last.event_id);
         }
+        self.event(position).map(|row| row.event_id.as_str())
+    }
+
+    /// A fact that is remembered beside its row.
+    fn marked(&self, position: u64) -> Option<&Last> {
+        let last = self.last.as_ref().filter(|last| last.position == position);
+        last.or_else(|| self.marks.as_ref()?.get(&position)?.as_ref())
+    }
+
+    /// The row of the fact at a position.
+    fn event(&self, position: u64) -> Option<&EventRow> {
         let place = self.events.first_after(int(position).checked_sub(1)?);
-        let row = self.events.get(place).filter(|row| row.position == int(position));
-        row.map(|row| row.event_id.as_str())
+        self.events.get(place).filter(|row| row.position == int(position))
     }
 
     /// When the log took the last fact: the log's own clock, which never goes back.
@@ -162,12 +181,10 @@ impl Tables {
 
     /// When the log took the fact at a position.
     pub(crate) fn recorded_at(&self, position: u64) -> Option<Timestamp> {
-        if let Some(last) = self.last.as_ref().filter(|last| last.position == position) {
+        if let Some(last) = self.marked(position) {
             return Some(last.recorded_at);
         }
-        let place = self.events.first_after(int(position).checked_sub(1)?);
-        let row = self.events.get(place).filter(|row| row.position == int(position));
-        row.map(|row| row.recorded_at)
+        self.event(position).map(|row| row.recorded_at)
     }
 
     /// How many facts stand after a position: all, where there is none.
@@ -209,13 +226,23 @@ impl Tables {
         if recorded.is_system() {
             return;
         }
-        let call_id = event.and_then(Event::call_id).map(|id| id.to_string());
-        self.last = Some(Last {
+        let last = Last {
             position: recorded.position,
             event_id: recorded.event_id.to_string(),
             recorded_at: recorded.recorded_at,
-        });
-        self.events.push(EventRow::of(recorded, call_id));
+        };
+        match &mut self.marks {
+            None => {
+                let call_id = event.and_then(Event::call_id).map(|id| id.to_string());
+                self.events.push(EventRow::of(recorded, call_id));
+            }
+            Some(marks) => {
+                if let Some(mark) = marks.get_mut(&recorded.position) {
+                    *mark = Some(last.clone());
+                }
+            }
+        }
+        self.last = Some(last);
         // One that was sent again under another event id stands in `events`, and changes nothing.
         if !self.known.is_new(recorded) {
             return;
@@ -322,6 +349,7 @@ impl Tables {
             messages: self.messages.clone(),
             places: Places::default(),
             known: Known::default(),
+            marks: self.marks.clone(),
         }
     }
 }

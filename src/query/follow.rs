@@ -20,7 +20,7 @@ use super::priority::Priority;
 use super::{Engine, Error, Limits};
 use crate::base::Timestamp;
 use crate::event_log::{EventLog, SubscriptionError, SubscriptionItem};
-use crate::projection::sql::{self, LogReader};
+use crate::projection::sql::{self, LogReader, Pace};
 use crate::projection::tables::Tables;
 
 /// Events that are taken in before questions see them, where so many are there.
@@ -184,7 +184,7 @@ async fn keep_facts(
 /// Goes on from what is on disk.
 async fn resume(engine: &Weak<Engine>) {
     let Some(engine) = engine.upgrade() else { return };
-    if let Err(error) = engine.resume().await {
+    if let Err(error) = Box::pin(engine.resume(Pace::USUAL)).await {
         tracing::warn!(%error, "the log is folded from its beginning");
     }
 }

@@ -15,12 +15,13 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
+use tokio::sync::MutexGuard;
 
 use super::schemas::{FactSchema, MadeSchema};
 use super::snapshot::{Need, Past, Snapshot};
 use super::{Engine, Error, register};
 use crate::projection::live::LiveState;
-use crate::projection::sql::{self, ViewStatus};
+use crate::projection::sql::{self, Pace, ViewStatus};
 use crate::projection::table::BaseTable;
 use crate::projection::tables::Tables;
 
@@ -109,15 +110,38 @@ impl Engine {
     }
 
     /// Takes over the newest base tables that are on disk, where they are of this log. What is
-    /// on disk of another log, or damaged, is set aside.
-    pub(super) async fn resume(&self) -> Result<(), Error> {
+    /// on disk of another log, or damaged, is set aside. Where much is missing, it is folded at
+    /// once, and kept on disk, so that memory does not grow with the log.
+    pub(super) async fn resume(&self, pace: Pace) -> Result<(), Error> {
+        let Some(head) = self.reader.look().await? else { return Ok(()) };
+        if !pace.is_far(self.take_over().await?.seen(), head) {
+            return Ok(());
+        }
+        let Some(_lock) = self.store.lock().await.map_err(sql::Error::from)? else {
+            return Ok(());
+        };
+        // Somebody else may have folded while this one waited.
+        let mut fold = self.take_over().await?;
+        let (reader, kept) = (&self.reader, &self.kept);
+        Box::pin(sql::fold_into_files(reader, &mut fold, None, kept, pace)).await?;
+        if fold.is_damaged() {
+            *fold = Tables::default();
+            return Ok(());
+        }
+        let files = kept.save(&fold).map_err(Error::Keep)?;
+        let before = fold.next().saturating_sub(pace.hot);
+        fold.let_go(kept, &files, before);
+        Ok(())
+    }
+
+    async fn take_over(&self) -> Result<MutexGuard<'_, Tables>, Error> {
         let mut fold = self.fold.lock().await;
         let after = fold.seen();
         // Whoever could not wait may have folded further.
         if let Some(tables) = self.checkpoint(u64::MAX, after).await? {
             *fold = tables;
         }
-        Ok(())
+        Ok(fold)
     }
 
     /// The newest base tables on disk that are of this log: at a position or before, and after
@@ -203,7 +227,7 @@ impl Engine {
     ) -> Result<Snapshot, Error> {
         match self.need(statement)?.live {
             true => self.context_of(&*self.head_with_live().await?, environment),
-            false => self.context_of(&*self.head.load_full(), environment),
+            false => self.context_of(&self.head.load_full(), environment),
         }
     }
 

@@ -114,7 +114,7 @@ impl LogReader {
                 });
                 decoded.collect::<Vec<(Recorded, Option<Event>)>>()
             };
-            Ok(done(tokio::task::spawn_blocking(work).await))
+            done(tokio::task::spawn_blocking(work).await)
         });
         let mut decoded = std::pin::pin!(decoded.try_buffered(AHEAD));
         while let Some(page) = decoded.try_next().await? {
@@ -166,7 +166,7 @@ impl LogReader {
         let first: Option<Page> = (next <= end).then(|| read(next));
         stream::try_unfold(first, move |page| async move {
             let Some(page) = page else { return Ok(None) };
-            let mut page = done(page.await)?;
+            let mut page = done(page.await)??;
             let Some(last) = page.last().map(|recorded| recorded.position) else { return Ok(None) };
             let next = last.saturating_add(1);
             page.retain(|recorded| recorded.position <= end);
@@ -178,7 +178,11 @@ impl LogReader {
 /// A page that is being read.
 type Page = JoinHandle<Result<Vec<Recorded>, ReadError>>;
 
-/// What a task came to. One that failed is our own mistake, and goes on here.
-fn done<T>(joined: Result<T, tokio::task::JoinError>) -> T {
-    joined.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
+/// What a task came to. One that failed is our own mistake, and goes on here; one that was given
+/// up is the end of the program.
+fn done<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, Error> {
+    joined.map_err(|failed| match failed.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Error::Ended,
+    })
 }

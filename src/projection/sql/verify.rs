@@ -16,7 +16,7 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::compute::stored_schema;
 use super::replay::{replay, replay_all};
 use super::stored::served;
-use super::{Error, LogReader, View, session_of};
+use super::{Error, Fold, LogReader, View, session_of};
 use crate::projection::store::{Manifest, Store, StoredFile, encode};
 use crate::projection::tables::{FactCheck, Kept, Tables};
 
@@ -56,6 +56,7 @@ pub struct ViewCheck {
 
 pub(super) async fn verify(
     reader: &LogReader,
+    fold: &mut Fold,
     store: &Store,
     kept: &Kept,
     views: &[View],
@@ -79,27 +80,29 @@ pub(super) async fn verify(
             Err(error) => checks.push(differs(view, None, error.to_string())),
         }
     }
-    let mut tables = Tables::default();
+    let mut facts = Vec::new();
+    let kept_at = kept.seen();
+    if kept_at.is_some() {
+        stored.entry(kept_at).or_default();
+    }
     for (position, stored) in stored {
-        if let Some(position) = position {
-            reader.advance(&mut tables, Some(position), |_| {}).await?;
+        if position.is_some() {
+            Box::pin(fold.advance(reader, position)).await?;
         }
-        let context = session_of(&tables)?;
+        if position == kept_at {
+            facts = kept.check(&fold.tables);
+        }
+        if stored.is_empty() {
+            continue;
+        }
+        let context = session_of(&fold.tables)?;
         // What the views read, and the views themselves.
         Box::pin(replay_all(&context, &views)).await?;
         for (view, manifest) in stored {
-            checks.push(Box::pin(check(&context, store, view, &manifest, &tables)).await?);
+            checks.push(Box::pin(check(&context, store, view, &manifest, &fold.tables)).await?);
         }
     }
     checks.sort_by(|a, b| a.view.cmp(&b.view));
-    let facts = match kept.seen() {
-        Some(seen) => {
-            let mut tables = Tables::default();
-            reader.advance(&mut tables, Some(seen), |_| {}).await?;
-            kept.check(&tables)
-        }
-        None => Vec::new(),
-    };
     Ok(VerifyReport { views: checks, facts })
 }
 

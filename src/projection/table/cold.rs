@@ -64,6 +64,11 @@ impl ColdFile {
         &self.entry
     }
 
+    /// Whether it lies in a folder.
+    pub(crate) fn is_below(&self, folder: &Path) -> bool {
+        self.path.starts_with(folder)
+    }
+
     /// Whether it could not be read.
     pub(crate) fn is_damaged(&self) -> bool {
         self.is_damaged.load(Ordering::Relaxed)

@@ -26,7 +26,7 @@ pub use self::check::FactCheck;
 use super::known::Known;
 use super::{Last, Tables, VERSION};
 use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, MessageId, Timestamp};
-use crate::projection::table::{ColdFile, FactTable, FileEntry, Piece, replace, write};
+use crate::projection::table::{ColdFile, FactTable, FileEntry, GroupState, Piece, replace, write};
 
 /// The format of the manifest.
 const FORMAT: u32 = 2;
@@ -85,6 +85,11 @@ pub(crate) struct Kept {
     folder: PathBuf,
 }
 
+/// The name of a group's file.
+fn file_name(table: &str, number: usize, group: &GroupState) -> String {
+    format!("{table}/{number:06}-{}-{}.parquet", group.rows, group.span.changed.1)
+}
+
 /// The name of an earlier day's manifest.
 fn earlier(seen: u64) -> String {
     format!("manifest-{seen}.json")
@@ -107,6 +112,11 @@ impl Kept {
     /// Below a data folder.
     pub(crate) fn below(data_dir: &Path) -> Self {
         Self { folder: data_dir.join("facts") }
+    }
+
+    /// Where the files are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn manifest(&self) -> Option<Manifest> {
@@ -159,8 +169,7 @@ impl Kept {
         for table in tables.all() {
             let mut entries = Vec::new();
             for (number, group) in table.groups().into_iter().enumerate() {
-                let (name, rows) = (table.name(), group.rows);
-                let name = format!("{name}/{number:06}-{rows}-{}.parquet", group.span.changed.1);
+                let name = file_name(table.name(), number, &group);
                 entries.push(match (stored.get(name.as_str()), group.pieces.first()) {
                     (_, Some(Piece::Cold(file))) => file.entry().clone(),
                     (Some(entry), _) => (*entry).clone(),
@@ -347,6 +356,25 @@ impl Tables {
                 }
             }
         }
+    }
+
+    /// Puts rows on disk that no event since a position has changed, and lets go of them. Only
+    /// groups that will not grow. No manifest names their files yet.
+    ///
+    /// # Errors
+    /// Where the disk fails or is full: then the rows stay in memory.
+    pub(crate) fn rest(&mut self, kept: &Kept, before: u64) -> io::Result<()> {
+        for table in self.all_mut() {
+            for (number, group) in table.groups().into_iter().enumerate() {
+                let is_hot = matches!(group.pieces.first(), Some(Piece::Hot(_)));
+                if is_hot && group.is_full && group.span.changed.1 < super::int(before) {
+                    let name = file_name(table.name(), number, &group);
+                    let entry = write(&kept.folder, name, group.span, &hot(&group.pieces)?)?;
+                    table.freeze(number, &ColdFile::new(&kept.folder, entry));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Where the row of each thing is, read from the keys.

@@ -6,6 +6,7 @@ use super::*;
 use crate::base::{Clock, EventId, Rng, Timestamp};
 use crate::event::{Actor, Event, ExpectedRevision, NewEvent, StreamName};
 use crate::event_log::{EmbeddedLog, EventLog, LogOptions};
+use crate::projection::table::{FactTable, Piece, Span};
 
 struct Still;
 
@@ -160,7 +161,7 @@ async fn base_tables_on_disk_are_asked_like_those_in_memory_and_start_quickly() 
     let memory = super::engine(&whole).await;
     let again = Engine::new(LogReader::over(log.clone()), folder.path(), Limits::default());
     let again = again.expect("opens");
-    again.resume().await.expect("resumes");
+    again.resume(Pace::USUAL).await.expect("resumes");
     assert_eq!(again.fold.lock().await.seen(), Some(last), "nothing is folded again");
     drop(Box::pin(again.refresh()).await.expect("refreshes"));
     drop(Box::pin(engine.refresh()).await.expect("refreshes"));
@@ -183,8 +184,44 @@ async fn base_tables_on_disk_are_asked_like_those_in_memory_and_start_quickly() 
     append(other.path(), &campaign(26, 60)).await;
     let reader = LogReader::open(other.path()).expect("a log");
     let foreign = Engine::new(reader, folder.path(), Limits::default()).expect("opens");
-    foreign.resume().await.expect("resumes");
+    foreign.resume(Pace::USUAL).await.expect("resumes");
     assert_eq!(foreign.fold.lock().await.seen(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_log_is_folded_onto_the_disk_at_the_start() {
+    let (folder, history) = (folder(), campaign(28, 80));
+    let log = log(&folder);
+    let last = add(&log, 0, &history).await;
+    let pace = Pace { every: 50, hot: 10 };
+    let start = async || {
+        let engine = Engine::new(LogReader::over(log.clone()), folder.path(), Limits::default());
+        let engine = engine.expect("opens");
+        engine.resume(pace).await.expect("resumes");
+        engine
+    };
+    let first = start().await;
+    let rests = |table: &dyn FactTable| {
+        table.pieces(Span::ALL).iter().any(|piece| matches!(piece, Piece::Cold(_)))
+    };
+    assert!(first.fold.lock().await.all().into_iter().any(rests), "some rows are on disk alone");
+    let again = start().await;
+    assert_eq!(again.reader.given(), 0, "nothing is folded again");
+    let whole = super::folder();
+    append(whole.path(), &history).await;
+    let memory = engine(&whole).await;
+    for engine in [&first, &again] {
+        assert_eq!(engine.fold.lock().await.seen(), Some(last));
+        drop(Box::pin(engine.refresh()).await.expect("refreshes"));
+        for sql in [
+            "select * from events order by position",
+            "select * from attempts order by call_id",
+            "select * from operational.calls_hourly order by 1, 2",
+        ] {
+            let want = memory.ask(sql).await.expect("answers").table();
+            assert_eq!(engine.ask(sql).await.expect("answers").table(), want, "{sql}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

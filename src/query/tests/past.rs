@@ -153,7 +153,7 @@ async fn an_engine_that_rests_leaves_everything_for_the_next_one() {
     drop(engine);
     let reader = LogReader::open(folder.path()).expect("a log");
     let again = Engine::new(reader, folder.path(), Limits::default()).expect("opens");
-    again.resume().await.expect("resumes");
+    again.resume(Pace::USUAL).await.expect("resumes");
     drop(Box::pin(again.refresh()).await.expect("refreshes"));
     assert_eq!(again.reader.given(), 0, "nothing was folded");
     assert_eq!(again.ask(sql).await.expect("answers").count(0, "n"), history.len() as i64);

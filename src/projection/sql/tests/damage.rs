@@ -3,6 +3,7 @@
 use super::check::{DAILY, HOURLY, views_of};
 use super::*;
 use crate::base::Timestamp;
+use crate::projection::sql::fold::{Fold, Pace, Purpose};
 use crate::projection::store::steps::Steps;
 
 /// A refresh with views and a disk of one's own.
@@ -19,8 +20,11 @@ async fn refresh_with(
 
 async fn verify_with(data_dir: &Path, views: &[View]) -> VerifyReport {
     let reader = LogReader::open(data_dir).expect("a log");
-    let store = Store::below(data_dir);
-    verify::verify(&reader, &store, &Kept::below(data_dir), views).await.expect("compares")
+    let (store, kept) = (Store::below(data_dir), Kept::below(data_dir));
+    // Rows go into files as soon as they can.
+    let (every, folder) = (1, data_dir.join("verify"));
+    let mut fold = Fold::new(&folder, Purpose::Tables, Pace { every, hot: 0 });
+    verify::verify(&reader, &mut fold, &store, &kept, views).await.expect("compares")
 }
 
 async fn status_with(data_dir: &Path, views: &[View]) -> Vec<ViewStatus> {
