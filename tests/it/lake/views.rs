@@ -36,10 +36,14 @@ impl Home {
     }
 
     fn start(&self, args: &[&str]) -> Program {
+        self.start_with(SECRET, args)
+    }
+
+    fn start_with(&self, secret: &str, args: &[&str]) -> Program {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerline"));
         command.args(args).arg("--format=json");
         command.arg("--config").arg(self.folder.path().join("ledgerline.toml"));
-        command.env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", SECRET);
+        command.env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", secret);
         Program::spawn(command)
     }
 
@@ -107,8 +111,20 @@ async fn views_are_copied_into_a_store_whatever_happens_on_the_way() {
         assert_eq!((&view["store_error"], &view["stored_at"]), (&error.into(), &Value::Null));
     }
 
-    // When it answers, and the program is killed again and again while it fills it
+    // Given one that answers, and credentials that it does not take
     let server = serve_at(home.bucket.path(), &address).await;
+    let wrong = "another-secret-that-must-not-be-seen";
+    let failed = home.start_with(wrong, &["projections", "upload"]).finish();
+    assert!(!failed.status.success());
+    let error = failed.json()["errors"][0]["error"].as_str().expect("an error").to_owned();
+    // Then they are named, without a secret, and nothing is stored
+    assert!(error.starts_with("s3://lake/ledgerline/views at"), "{error}");
+    assert!(error.contains("credentials"), "{error}");
+    let said = format!("{} {} {}", failed.stdout, failed.stderr, home.status()["calls_hourly"]);
+    assert!(!said.contains(wrong) && !said.contains(KEY), "{said}");
+    assert_eq!(files_of(&home.objects()).count(), 0);
+
+    // Given the right ones, and that the program is killed again and again while it fills it
     for kill in 1..=KILLS {
         let mut program = home.start(&["projections", "upload"]);
         while files_of(&home.objects()).count() < kill * 4 && !program.is_over() {
