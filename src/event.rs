@@ -36,7 +36,7 @@ pub use campaign::{
     CampaignCompleted, CampaignCreated, CampaignPaused, CampaignResumed, CampaignSettings,
     CampaignStarted, CampaignStateName, DialingMode, RetryRule, RoutingWeights,
 };
-pub use carrier::{CarrierAdded, CarrierFailed, CarrierRecovered, LineSampled};
+pub use carrier::{CarrierAdded, CarrierFailed, CarrierRecovered, CarrierSuspended, LineSampled};
 pub use catalog::{CATALOG, Event, EventType, Family};
 pub use compliance::{ComplianceChecked, DialRefused, DoNotCallAdded, RuleOutcome};
 pub use configuration::{ConfigurationLoaded, PlatformStarted, PlatformStopped};

@@ -148,7 +148,7 @@ fn an_explanation_names_every_term_and_veto() {
     let mut log = Log::new();
     log.call();
     let text = explain(&log.facts);
-    for part in ["dnc.number", "north", "robot", "alex", "value × 0.400", "swrr-1", "score-1"] {
+    for part in ["dnc.number", "north", "robot", "alex", "value × 0.400", "swrr-2", "score-1"] {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::CarrierId;
+use crate::base::{CarrierId, Timestamp};
 
 /// A carrier may be used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +13,9 @@ pub struct CarrierAdded {
     pub weight: u32,
     /// Calls at once.
     pub channels: u32,
+    /// Calls begun within any second, where it is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls_per_second: Option<u32>,
 }
 
 /// A carrier was taken out.
@@ -24,7 +27,18 @@ pub struct CarrierFailed {
     pub reason: String,
 }
 
-/// A carrier answers again.
+/// A carrier asked to be left alone for a while.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CarrierSuspended {
+    /// The carrier.
+    pub carrier_id: CarrierId,
+    /// Until when no call is given to it.
+    pub until: Timestamp,
+    /// Why: `retry_after` (503 with that header).
+    pub reason: String,
+}
+
+/// A carrier answers: for the first time since it was added, or again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CarrierRecovered {
     /// The carrier.

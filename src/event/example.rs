@@ -429,8 +429,11 @@ fn agents_and_carriers() -> Vec<Event> {
         }
         .into(),
         AgentSignedOut { agent_id: agent() }.into(),
-        CarrierAdded { carrier_id: carrier(), weight: 2, channels: 20 }.into(),
+        CarrierAdded { carrier_id: carrier(), weight: 2, channels: 20, calls_per_second: Some(10) }
+            .into(),
         CarrierFailed { carrier_id: carrier(), reason: "no_provisional".to_owned() }.into(),
+        CarrierSuspended { carrier_id: carrier(), until: AT, reason: "retry_after".to_owned() }
+            .into(),
         CarrierRecovered { carrier_id: carrier() }.into(),
         LineSampled { carrier_id: carrier(), channels_in_use: 3, channels: 20 }.into(),
     ]

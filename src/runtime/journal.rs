@@ -241,6 +241,7 @@ pub(crate) fn stream_of(node: &str, event: &Event) -> StreamName {
         Event::CarrierAdded(fact) => StreamName::of(category, &fact.carrier_id),
         Event::CarrierFailed(fact) => StreamName::of(category, &fact.carrier_id),
         Event::CarrierRecovered(fact) => StreamName::of(category, &fact.carrier_id),
+        Event::CarrierSuspended(fact) => StreamName::of(category, &fact.carrier_id),
         Event::LineSampled(fact) => StreamName::of(category, &fact.carrier_id),
         Event::ReportMade(fact) => StreamName::report(&fact.plan, &fact.period),
         Event::ReportSending(fact) => StreamName::report(&fact.plan, &fact.period),

@@ -146,6 +146,7 @@ impl Platform {
         let parts = Parts {
             node,
             prices: Arc::new(config.prices()),
+            post_dial_delays: Arc::new(config.post_dial_delays()),
             sip: config.sip,
             carriers: config.carriers,
             agents: config.agents,
@@ -292,6 +293,7 @@ async fn set_up(
             carrier_id: carrier.id.clone(),
             weight: carrier.weight,
             channels: carrier.channels,
+            calls_per_second: carrier.calls_per_second,
         };
         drafts.push(Draft::new(fact, now, "runtime"));
     }

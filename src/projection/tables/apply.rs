@@ -68,6 +68,7 @@ impl Tables {
             | Event::MessageReceived(_) => self.apply_to_messages(event, at, position),
             // In `events` only.
             Event::ConfigurationLoaded(_)
+            | Event::CarrierSuspended(_)
             | Event::LeadRowRejected(_)
             | Event::LeadOffered(_)
             | Event::SubjectRegistered(_)

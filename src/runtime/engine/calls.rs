@@ -3,6 +3,7 @@
 use super::{Engine, EngineError};
 use crate::base::{CallId, CarrierId, EventId, LegId, Millis, PhoneNumber};
 use crate::call::{Call, CallCommand, CallInput, CallOutput, LegOver};
+use crate::dialing::barred;
 use crate::event::{Actor, AgentState, AgentStateChanged, Handler, RoutePurpose};
 use crate::media::MediaStatistics;
 use crate::runtime::journal::Draft;
@@ -157,6 +158,14 @@ impl Engine {
             self.never_left(call_id, leg_id);
             return;
         };
+        // The last gate: nothing below this line looks at what is dialled.
+        if let Some(why) = barred(phone.reveal()) {
+            tracing::error!(%call_id, why = why.as_str(), "a number that must not be dialled");
+            let over = LegOver::Barred;
+            let statistics = MediaStatistics::default();
+            self.give_call(call_id, CallInput::Over { leg_id, over, statistics });
+            return;
+        }
         let credentials =
             carrier.user.clone().zip(carrier.password.as_ref()).map(|(user, password)| {
                 Credentials { user, password: password.reveal().to_owned() }

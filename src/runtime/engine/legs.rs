@@ -86,8 +86,8 @@ impl Engine {
                 self.give(leg_id, CallInput::Progress { leg_id, status });
             }
             UaEvent::Answered { leg, sdp } => self.answered(leg, &sdp),
-            UaEvent::Refused { leg, status, q850, .. } => {
-                self.over(leg, LegOver::Refused { status, q850 });
+            UaEvent::Refused { leg, status, q850, retry_after, .. } => {
+                self.over(leg, LegOver::Refused { status, q850, retry_after });
             }
             UaEvent::Failed { leg, cause } => self.over(leg, LegOver::Failed { cause }),
             UaEvent::Ended { leg, by, q850 } => {

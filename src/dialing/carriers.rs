@@ -1,0 +1,173 @@
+//! All carriers: which of them a leg goes over, which must be taken out, and what facts say of
+//! them.
+//!
+//! In: facts, the moment. Out: [`CarrierChosen`], [`CarrierFailed`]. Invariant: a carrier is
+//! tried at most once per attempt. Deliberately absent: probing, which is the runtime's.
+
+use super::carrier::{Carrier, winner};
+use super::ending::{Blame, LegEnding, blame};
+use super::policy::CarrierPolicy;
+use super::state::Dialing;
+use crate::base::{CallId, CarrierId, LegId, Timestamp};
+use crate::event::{CarrierChosen, CarrierFailed, Event, LegEnded, LegKind};
+
+/// A customer leg that is not over.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct OpenLeg {
+    carrier_id: CarrierId,
+    /// Begun while its carrier was not proven.
+    is_trial: bool,
+    has_rung: bool,
+    answered_at: Option<Timestamp>,
+}
+
+impl Dialing {
+    /// Chooses the carrier of an open attempt's next leg.
+    pub fn choose_carrier(
+        &self,
+        call_id: CallId,
+        leg_id: LegId,
+        now: Timestamp,
+        position: u64,
+    ) -> CarrierChosen {
+        self.choose_carrier_by(CarrierPolicy::CURRENT, call_id, leg_id, now, position)
+    }
+
+    /// The same by the rules of a version.
+    pub fn choose_carrier_by(
+        &self,
+        policy: CarrierPolicy,
+        call_id: CallId,
+        leg_id: LegId,
+        now: Timestamp,
+        position: u64,
+    ) -> CarrierChosen {
+        let tried = self.attempts.get(&call_id).map_or(&[][..], |attempt| &attempt.tried);
+        let candidates: Vec<_> = self
+            .carriers
+            .iter()
+            .map(|(id, carrier)| carrier.candidate(policy, id, tried.contains(id), now))
+            .collect();
+        let chosen = winner(&candidates).map(|candidate| candidate.carrier_id.clone());
+        CarrierChosen {
+            call_id,
+            leg_id,
+            position,
+            decided_at: now,
+            policy: policy.name().to_owned(),
+            candidates,
+            chosen,
+        }
+    }
+
+    /// The carriers that must be taken out, by what their calls showed.
+    pub fn judge_carriers(&self) -> Vec<CarrierFailed> {
+        let failed = self.carriers.iter().filter_map(|(id, carrier)| {
+            let reason = carrier.must_be_taken_out()?.to_owned();
+            Some(CarrierFailed { carrier_id: id.clone(), reason })
+        });
+        failed.collect()
+    }
+
+    pub(super) fn apply_to_carriers(&mut self, event: &Event, at: Timestamp) {
+        match event {
+            Event::CarrierAdded(fact) => {
+                let carrier =
+                    self.carriers.entry(fact.carrier_id.clone()).or_insert(Carrier::new());
+                carrier.added(fact);
+            }
+            Event::CarrierFailed(fact) => {
+                if let Some(carrier) = self.carriers.get_mut(&fact.carrier_id) {
+                    carrier.taken_out(&fact.reason);
+                }
+            }
+            Event::CarrierRecovered(fact) => {
+                if let Some(carrier) = self.carriers.get_mut(&fact.carrier_id) {
+                    carrier.recovered();
+                }
+            }
+            Event::CarrierSuspended(fact) => {
+                if let Some(carrier) = self.carriers.get_mut(&fact.carrier_id) {
+                    carrier.suspended(fact.until);
+                }
+            }
+            Event::CarrierChosen(fact) => self.carrier_chosen(fact),
+            Event::LegStarted(fact) => {
+                if let LegKind::Customer(carrier_id) = &fact.kind {
+                    self.leg_started(fact.leg_id, carrier_id, at);
+                }
+            }
+            Event::LegProgressed(fact) => self.leg_delivered(fact.leg_id, None),
+            Event::LegAnswered(fact) => self.leg_delivered(fact.leg_id, Some(at)),
+            Event::LegEnded(fact) => self.leg_ended(fact),
+            _ => {}
+        }
+    }
+
+    fn carrier_chosen(&mut self, fact: &CarrierChosen) {
+        let eligible = || fact.candidates.iter().filter(|candidate| candidate.veto.is_none());
+        let sum: i64 = eligible().map(|candidate| candidate.effective_weight).sum();
+        for candidate in eligible() {
+            if let Some(carrier) = self.carriers.get_mut(&candidate.carrier_id) {
+                carrier.credit = candidate.credit + candidate.effective_weight;
+                if fact.chosen.as_ref() == Some(&candidate.carrier_id) {
+                    carrier.credit -= sum;
+                }
+            }
+        }
+        if let (Some(attempt), Some(chosen)) =
+            (self.attempts.get_mut(&fact.call_id), fact.chosen.clone())
+        {
+            attempt.tried.push(chosen);
+        }
+    }
+
+    fn leg_started(&mut self, leg_id: LegId, carrier_id: &CarrierId, at: Timestamp) {
+        let carrier = self.carriers.get_mut(carrier_id);
+        let is_trial = carrier.is_some_and(|carrier| carrier.begun(at));
+        let carrier_id = carrier_id.clone();
+        let leg = OpenLeg { carrier_id, is_trial, has_rung: false, answered_at: None };
+        self.open_legs.insert(leg_id, leg);
+    }
+
+    /// It rings, or it was answered at a moment.
+    fn leg_delivered(&mut self, leg_id: LegId, answered_at: Option<Timestamp>) {
+        let Some(leg) = self.open_legs.get_mut(&leg_id) else { return };
+        let Some(carrier) = self.carriers.get_mut(&leg.carrier_id) else { return };
+        carrier.first_counts(true);
+        if !leg.has_rung && leg.answered_at.is_none() {
+            carrier.succeeded(leg.is_trial);
+        }
+        leg.has_rung |= answered_at.is_none();
+        leg.answered_at = leg.answered_at.or(answered_at);
+    }
+
+    fn leg_ended(&mut self, fact: &LegEnded) {
+        let Some(leg) = self.open_legs.remove(&fact.leg_id) else { return };
+        let Some(carrier) = self.carriers.get_mut(&leg.carrier_id) else { return };
+        carrier.freed(leg.is_trial);
+        match (&fact.failure, fact.sip_status) {
+            (Some(_), _) | (None, Some(500..=599)) => carrier.first_counts(false),
+            (None, Some(_)) => carrier.first_counts(true),
+            (None, None) => {}
+        }
+        if leg.has_rung || leg.answered_at.is_some() {
+            // What the carrier did was counted then.
+            return;
+        }
+        let ending = LegEnding {
+            sip_status: fact.sip_status,
+            q850_cause: fact.q850_cause,
+            failure: fact.failure.as_deref(),
+            has_rung: false,
+        };
+        match (blame(ending), &fact.failure, fact.sip_status) {
+            (Blame::Carrier, Some(failure), _) => carrier.failed(failure.clone()),
+            (Blame::Carrier, None, status) => {
+                carrier.failed(format!("sip_{}", status.unwrap_or_default()));
+            }
+            (Blame::Customer, ..) => carrier.succeeded(leg.is_trial),
+            (Blame::Nobody, ..) => {}
+        }
+    }
+}
