@@ -15,6 +15,7 @@ mod lead;
 pub mod lead_file;
 mod policy;
 mod price;
+mod sim_card;
 mod state;
 
 pub use barred::{Barred, barred};
@@ -23,6 +24,7 @@ pub use ending::{Blame, LegEnding, LegVerdict, blame, judge_ending};
 pub use lead::{Lead, LeadState};
 pub use policy::{CARRIER_POLICY, CarrierPolicy, DIAL_POLICY, DialPolicy};
 pub use price::{LinePrice, Prices};
+pub use sim_card::{SimCard, SimCards};
 pub use state::{Campaign, DialDecision, Dialing, OpenAttempt, Wait};
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 
 use super::policy::CarrierPolicy;
+use super::sim_card::SimCards;
 use crate::base::{CarrierId, Millis, Ppm, Timestamp};
 use crate::event::{CarrierAdded, CarrierCandidate, Veto};
 
@@ -69,6 +70,8 @@ pub struct Carrier {
     pub consecutive_failures: u32,
     /// The last failure's stable name.
     pub last_failure: Option<String>,
+    /// Its SIM cards, where it is a GSM gateway.
+    pub sims: SimCards,
     /// Open legs begun while it was not proven.
     trials: u32,
     /// When the last calls began, as many as a second may have, oldest first.
@@ -78,7 +81,7 @@ pub struct Carrier {
 }
 
 impl Carrier {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             weight: 0,
             channels: 0,
@@ -92,6 +95,7 @@ impl Carrier {
             health: Ppm::ONE,
             consecutive_failures: 0,
             last_failure: None,
+            sims: SimCards::default(),
             trials: 0,
             starts: VecDeque::new(),
             first_health: Ppm::ONE,
@@ -113,7 +117,8 @@ impl Carrier {
             Some(limit) => limit.saturating_sub(self.begun_within_second(now)),
             None => u32::MAX,
         };
-        self.free_channels().min(in_this_second).min(most)
+        let sims = if self.sims.is_empty() { u32::MAX } else { self.sims.free(now) };
+        self.free_channels().min(in_this_second).min(most).min(sims)
     }
 
     /// When it could be used again by time alone, where it is only time that it lacks.
@@ -128,6 +133,7 @@ impl Carrier {
                 let first = self.starts.get(self.starts.len().checked_sub(limit)?)?;
                 Some(first.plus(SECOND))
             }
+            Some("no_sim") => self.sims.free_from(now),
             _ => None,
         }
     }
@@ -180,7 +186,10 @@ impl Carrier {
             return Some("half_open");
         }
         let is_at_limit = |limit| self.begun_within_second(now) >= limit;
-        self.calls_per_second.is_some_and(is_at_limit).then_some("rate")
+        if self.calls_per_second.is_some_and(is_at_limit) {
+            return Some("rate");
+        }
+        (!self.sims.is_empty() && self.sims.free(now) == 0).then_some("no_sim")
     }
 
     fn begun_within_second(&self, now: Timestamp) -> u32 {
@@ -205,6 +214,7 @@ impl Carrier {
         self.weight = fact.weight;
         self.channels = fact.channels;
         self.calls_per_second = fact.calls_per_second;
+        self.sims.begin_anew();
         self.begins_anew();
         self.trust = Trust::Unproven;
     }

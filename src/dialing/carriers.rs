@@ -7,14 +7,19 @@
 use super::carrier::{Carrier, winner};
 use super::ending::{Blame, LegEnding, blame};
 use super::policy::CarrierPolicy;
+use super::sim_card;
 use super::state::Dialing;
-use crate::base::{CallId, CarrierId, LegId, Timestamp};
-use crate::event::{CarrierChosen, CarrierFailed, Event, LegEnded, LegKind};
+use crate::base::{CallId, CarrierId, LegId, Millis, SimId, Timestamp};
+use crate::event::{
+    CarrierChosen, CarrierFailed, Event, LegEnded, LegKind, LegStarted, SimCardRested,
+};
 
 /// A customer leg that is not over.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct OpenLeg {
     carrier_id: CarrierId,
+    /// The SIM it goes over, where its carrier is a GSM gateway.
+    sim_id: Option<SimId>,
     /// Begun while its carrier was not proven.
     is_trial: bool,
     has_rung: bool,
@@ -49,6 +54,12 @@ impl Dialing {
             .map(|(id, carrier)| carrier.candidate(policy, id, tried.contains(id), now))
             .collect();
         let chosen = winner(&candidates).map(|candidate| candidate.carrier_id.clone());
+        let carrier = chosen.as_ref().and_then(|id| self.carriers.get(id));
+        let sims = match policy {
+            CarrierPolicy::Swrr1 => Vec::new(),
+            CarrierPolicy::Swrr2 => carrier.map(|it| it.sims.candidates(now)).unwrap_or_default(),
+        };
+        let sim = sim_card::winner(&sims).cloned();
         CarrierChosen {
             call_id,
             leg_id,
@@ -57,6 +68,8 @@ impl Dialing {
             policy: policy.name().to_owned(),
             candidates,
             chosen,
+            sims,
+            sim,
         }
     }
 
@@ -69,11 +82,45 @@ impl Dialing {
         failed.collect()
     }
 
+    /// SIM cards that must rest, by what their calls showed.
+    pub fn judge_sims(&self, now: Timestamp) -> Vec<SimCardRested> {
+        let all = self.carriers.iter().flat_map(|(carrier_id, carrier)| {
+            carrier.sims.must_rest(now).map(|(sim_id, until)| SimCardRested {
+                carrier_id: carrier_id.clone(),
+                sim_id: sim_id.clone(),
+                until,
+                reason: "failures".to_owned(),
+            })
+        });
+        all.collect()
+    }
+
+    /// The SIM that an open leg goes over.
+    pub fn sim_of(&self, leg_id: LegId) -> Option<&SimId> {
+        self.open_legs.get(&leg_id)?.sim_id.as_ref()
+    }
+
+    fn apply_to_sims(&mut self, event: &Event) {
+        let carrier_id = match event {
+            Event::SimCardAdded(fact) => &fact.carrier_id,
+            Event::SimCardSampled(fact) => &fact.carrier_id,
+            Event::SimCardRested(fact) => &fact.carrier_id,
+            _ => return,
+        };
+        let Some(carrier) = self.carriers.get_mut(carrier_id) else { return };
+        match event {
+            Event::SimCardAdded(fact) => carrier.sims.added(fact),
+            Event::SimCardSampled(fact) => carrier.sims.sampled(fact),
+            Event::SimCardRested(fact) => carrier.sims.rested(&fact.sim_id, fact.until),
+            _ => {}
+        }
+    }
+
     pub(super) fn apply_to_carriers(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::CarrierAdded(fact) => {
                 let carrier =
-                    self.carriers.entry(fact.carrier_id.clone()).or_insert(Carrier::new());
+                    self.carriers.entry(fact.carrier_id.clone()).or_insert_with(Carrier::new);
                 carrier.added(fact);
             }
             Event::CarrierFailed(fact) => {
@@ -94,13 +141,13 @@ impl Dialing {
             Event::CarrierChosen(fact) => self.carrier_chosen(fact),
             Event::LegStarted(fact) => {
                 if let LegKind::Customer(carrier_id) = &fact.kind {
-                    self.leg_started(fact.leg_id, carrier_id, at);
+                    self.leg_started(fact, carrier_id, at);
                 }
             }
             Event::LegProgressed(fact) => self.leg_delivered(fact.leg_id, None),
             Event::LegAnswered(fact) => self.leg_delivered(fact.leg_id, Some(at)),
-            Event::LegEnded(fact) => self.leg_ended(fact),
-            _ => {}
+            Event::LegEnded(fact) => self.leg_ended(fact, at),
+            _ => self.apply_to_sims(event),
         }
     }
 
@@ -119,14 +166,24 @@ impl Dialing {
             (self.attempts.get_mut(&fact.call_id), fact.chosen.clone())
         {
             attempt.tried.push(chosen);
+            attempt.sim = fact.sim.clone().map(|sim_id| (fact.leg_id, sim_id));
         }
     }
 
-    fn leg_started(&mut self, leg_id: LegId, carrier_id: &CarrierId, at: Timestamp) {
+    fn leg_started(&mut self, fact: &LegStarted, carrier_id: &CarrierId, at: Timestamp) {
+        let leg_id = fact.leg_id;
+        let attempt = self.attempts.get_mut(&fact.call_id);
+        let choice = attempt.and_then(|attempt| attempt.sim.take());
+        let sim_id = choice.filter(|(leg, _)| *leg == leg_id).map(|(_, sim_id)| sim_id);
         let carrier = self.carriers.get_mut(carrier_id);
-        let is_trial = carrier.is_some_and(|carrier| carrier.begun(at));
+        let is_trial = carrier.is_some_and(|carrier| {
+            if let Some(sim_id) = &sim_id {
+                carrier.sims.begun(sim_id, at);
+            }
+            carrier.begun(at)
+        });
         let carrier_id = carrier_id.clone();
-        let leg = OpenLeg { carrier_id, is_trial, has_rung: false, answered_at: None };
+        let leg = OpenLeg { carrier_id, sim_id, is_trial, has_rung: false, answered_at: None };
         self.open_legs.insert(leg_id, leg);
     }
 
@@ -137,15 +194,22 @@ impl Dialing {
         carrier.first_counts(true);
         if !leg.has_rung && leg.answered_at.is_none() {
             carrier.succeeded(leg.is_trial);
+            if let Some(sim_id) = &leg.sim_id {
+                carrier.sims.counts(sim_id, true);
+            }
         }
         leg.has_rung |= answered_at.is_none();
         leg.answered_at = leg.answered_at.or(answered_at);
     }
 
-    fn leg_ended(&mut self, fact: &LegEnded) {
+    fn leg_ended(&mut self, fact: &LegEnded, at: Timestamp) {
         let Some(leg) = self.open_legs.remove(&fact.leg_id) else { return };
         let Some(carrier) = self.carriers.get_mut(&leg.carrier_id) else { return };
         carrier.freed(leg.is_trial);
+        if let Some(sim_id) = &leg.sim_id {
+            let talk = leg.answered_at.map_or(Millis(0), |since| at.since(since));
+            carrier.sims.freed(sim_id, at, talk);
+        }
         match (&fact.failure, fact.sip_status) {
             (Some(_), _) | (None, Some(500..=599)) => carrier.first_counts(false),
             (None, Some(_)) => carrier.first_counts(true),
@@ -161,7 +225,11 @@ impl Dialing {
             failure: fact.failure.as_deref(),
             has_rung: false,
         };
-        match (blame(ending), &fact.failure, fact.sip_status) {
+        let by = blame(ending);
+        if let (Some(sim_id), true) = (&leg.sim_id, by != Blame::Nobody) {
+            carrier.sims.counts(sim_id, by == Blame::Customer);
+        }
+        match (by, &fact.failure, fact.sip_status) {
             (Blame::Carrier, Some(failure), _) => carrier.failed(failure.clone()),
             (Blame::Carrier, None, status) => {
                 carrier.failed(format!("sip_{}", status.unwrap_or_default()));

@@ -6,7 +6,9 @@ use super::carrier::Carrier;
 use super::carriers::OpenLeg;
 use super::lead::{Lead, LeadState, retry_at};
 use super::policy::DialPolicy;
-use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, SubjectId, Timestamp};
+use crate::base::{
+    AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, SimId, SubjectId, Timestamp,
+};
 use crate::compliance::{Compliance, Person, is_allowed};
 use crate::event::{
     AgentState, AttemptEnded, AttemptStarted, CampaignCompleted, CampaignSettings,
@@ -43,6 +45,8 @@ pub struct OpenAttempt {
     pub attempt_number: u32,
     /// Carriers asked for this attempt, in order.
     pub tried: Vec<CarrierId>,
+    /// The SIM chosen for a leg that is not begun yet.
+    pub(super) sim: Option<(LegId, SimId)>,
     /// Who talks.
     pub handler: Option<Handler>,
     /// Whether the customer's side was answered.
@@ -353,6 +357,7 @@ impl Dialing {
                 subject_id: fact.subject_id,
                 attempt_number: fact.attempt_number,
                 tried: Vec::new(),
+                sim: None,
                 handler: None,
                 is_answered: false,
             },

@@ -1,5 +1,6 @@
 mod carriers;
 mod endings;
+mod sims;
 
 use uuid::Uuid;
 

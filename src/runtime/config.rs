@@ -12,6 +12,7 @@ mod projections;
 mod reports;
 mod secret;
 mod served;
+mod sim;
 mod sql;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub use reports::{
 };
 pub use secret::Secret;
 pub use served::{Breach, Names};
+pub use sim::SimConfig;
 pub use sql::SqlConfig;
 
 /// A configuration cannot be used.
@@ -194,6 +196,9 @@ pub struct CarrierConfig {
     /// How long it may leave a call without a ring before the next carrier is asked. Units: ms.
     #[serde(default = "default_post_dial")]
     pub post_dial_ms: Millis,
+    /// Its SIM cards, where it is a GSM gateway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sims: Vec<SimConfig>,
     /// User for digest authentication.
     #[serde(default)]
     pub user: Option<String>,

@@ -296,6 +296,8 @@ async fn set_up(
             calls_per_second: carrier.calls_per_second,
         };
         drafts.push(Draft::new(fact, now, "runtime"));
+        let sims = carrier.sims.iter().map(|sim| sim.added(&carrier.id));
+        drafts.extend(sims.map(|fact| Draft::new(fact, now, "runtime")));
     }
     for (carrier_id, carrier) in journal.live.dialing.carriers() {
         // Its address is not known any more: calls given to it would go nowhere.

@@ -71,6 +71,7 @@ impl Cast {
                 price_per_minute_milli: Some(900),
                 billed_s: 1,
                 calls_per_second: None,
+                sims: Vec::new(),
                 post_dial_ms: POST_DIAL_DELAY_MAX,
                 user: carrier.credentials.as_ref().map(|_| USER.to_owned()),
                 password: carrier.credentials.clone().map(Secret::new),

@@ -27,12 +27,12 @@ fn rings(number: u128) -> Event {
     LegProgressed { call_id, leg_id, sip_status: 180, after_ms: Millis(900) }.into()
 }
 
-fn answers(number: u128) -> Event {
+pub(super) fn answers(number: u128) -> Event {
     let (call_id, leg_id) = (call(number), leg(number));
     LegAnswered { call_id, leg_id, after_ms: Millis(3_000), codec: "PCMU".to_owned() }.into()
 }
 
-fn end(id: &str, number: u128, sip_status: Option<u16>, failure: Option<&str>) -> Event {
+pub(super) fn end(id: &str, number: u128, sip_status: Option<u16>, failure: Option<&str>) -> Event {
     caused_end(id, number, sip_status, None, failure)
 }
 

@@ -69,6 +69,9 @@ impl Tables {
             // In `events` only.
             Event::ConfigurationLoaded(_)
             | Event::CarrierSuspended(_)
+            | Event::SimCardAdded(_)
+            | Event::SimCardSampled(_)
+            | Event::SimCardRested(_)
             | Event::LeadRowRejected(_)
             | Event::LeadOffered(_)
             | Event::SubjectRegistered(_)

@@ -69,7 +69,9 @@ impl Engine {
         let journal = &mut self.parts.journal;
         let failed = journal.live.dialing.judge_carriers();
         let now = journal.now();
-        let drafts: Vec<_> = failed
+        let rested = journal.live.dialing.judge_sims(now).into_iter();
+        let rested = rested.map(|fact| Draft::new(fact, now, "dialer"));
+        let mut drafts: Vec<_> = failed
             .into_iter()
             .filter(|fact| {
                 journal.live.dialing.carriers().get(&fact.carrier_id).is_some_and(|one| one.is_up)
@@ -79,6 +81,7 @@ impl Engine {
                 Draft::new(fact, now, "dialer")
             })
             .collect();
+        drafts.extend(rested);
         let is_any = !drafts.is_empty();
         for draft in &drafts {
             if let crate::event::Event::CarrierFailed(fact) = &draft.event {
