@@ -253,22 +253,22 @@ impl Call {
             return;
         }
         let is_withdrawn = matches!(over, LegOver::Cancelled | LegOver::Ended { .. });
-        let has_end = LegEnd {
-            failure: (leg.is_given_up && is_withdrawn).then(|| "post_dial_delay".to_owned()),
-            ..LegEnd::of(over)
-        };
+        let mut end = LegEnd::of(over);
+        if leg.is_given_up && is_withdrawn {
+            end.failure = Some("post_dial_delay".to_owned());
+        }
         let ending = LegEnding {
             // Whoever hung up, nobody had answered.
-            sip_status: has_end.sip_status.map(|status| if status == 200 { 487 } else { status }),
-            q850_cause: has_end.q850_cause,
-            failure: has_end.failure.as_deref(),
+            sip_status: end.sip_status.map(|status| if status == 200 { 487 } else { status }),
+            q850_cause: end.q850_cause,
+            failure: end.failure.as_deref(),
             has_rung: leg.has_rung,
         };
         let verdict = judge_ending(ending, self.bad_numbers);
         self.talk.sip_status = ending.sip_status;
         self.talk.q850_cause = ending.q850_cause;
         let carrier_id = leg.carrier_id.clone();
-        self.leg_ended(leg.leg_id, LegKind::Customer(leg.carrier_id), has_end, None, statistics);
+        self.leg_ended(leg.leg_id, LegKind::Customer(leg.carrier_id), end, None, statistics);
         self.suspend(now, carrier_id, over);
         if self.is_stopping {
             self.talk.disposition = Some(Disposition::Cancelled);
