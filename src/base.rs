@@ -17,7 +17,7 @@ mod units;
 pub use hex::{hex, sha256_hex, unhex};
 pub use id::{
     AgentId, CallId, CampaignId, CarrierId, EventId, IdError, IdSequence, LeadId, LegId, MessageId,
-    ReportPlanId, ScriptId, SubjectId,
+    ReportPlanId, ScriptId, SimId, SubjectId,
 };
 pub use offset::{UtcOffset, UtcOffsetError};
 pub use personal::{PersonName, PhoneNumber, PhoneNumberError};

@@ -75,6 +75,7 @@ pub(crate) struct Parts {
     pub(crate) agents: Vec<AgentConfig>,
     pub(crate) campaigns: Vec<CampaignConfig>,
     pub(crate) prices: Arc<Prices>,
+    pub(crate) post_dial_delays: Arc<BTreeMap<CarrierId, Millis>>,
     pub(crate) journal: Journal,
     pub(crate) vault: Vault,
     pub(crate) scripts: Scripts,

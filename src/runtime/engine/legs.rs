@@ -31,6 +31,8 @@ pub(super) struct Target {
     pub(super) called: String,
     pub(super) caller: String,
     pub(super) credentials: Option<Credentials>,
+    /// Header fields of the peer's own.
+    pub(super) headers: Vec<(String, String)>,
 }
 
 impl Engine {
@@ -57,7 +59,7 @@ impl Engine {
         };
         let offer = media::offer(media.local(), self.rng.bits() >> 1);
         let now = self.parts.journal.now();
-        self.parts.user_agent.invite(
+        self.parts.user_agent.invite_with(
             now,
             Invite {
                 leg: leg_id,
@@ -68,6 +70,7 @@ impl Engine {
                 sdp: offer.clone(),
                 ring_timeout,
             },
+            &target.headers,
         );
         let speaker = Speaker::new(leg_id, self.news_sender.clone());
         let leg = Leg { call_id, media, speaker, offer, cut: None, seen: None };
@@ -86,8 +89,8 @@ impl Engine {
                 self.give(leg_id, CallInput::Progress { leg_id, status });
             }
             UaEvent::Answered { leg, sdp } => self.answered(leg, &sdp),
-            UaEvent::Refused { leg, status, q850, .. } => {
-                self.over(leg, LegOver::Refused { status, q850 });
+            UaEvent::Refused { leg, status, q850, retry_after, .. } => {
+                self.over(leg, LegOver::Refused { status, q850, retry_after });
             }
             UaEvent::Failed { leg, cause } => self.over(leg, LegOver::Failed { cause }),
             UaEvent::Ended { leg, by, q850 } => {
