@@ -14,6 +14,7 @@ mod activity;
 mod clip;
 mod digit;
 mod g711;
+mod latch;
 mod packet;
 mod quality;
 mod reception;

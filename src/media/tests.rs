@@ -1,5 +1,7 @@
 mod line;
 
+use std::net::SocketAddr;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -304,32 +306,63 @@ fn the_bridge_keeps_the_newest_100_ms() {
     assert_eq!(levels, [4, 5, 6, 7, 8]);
 }
 
+/// One packet from a port of the peer's host, numbered by its time; where the answer goes.
+fn hear_from(session: &mut MediaSession, millis: u64, from: SocketAddr, kind: u8) -> SocketAddr {
+    let now = Timestamp::from_micros(0).plus(Millis(millis));
+    let bytes = packet::write(kind, false, millis as u16 / 20, 0, 5, vec![0xFF; 160].into());
+    session.receive(now, from, &bytes);
+    session.handle_timeout(now);
+    let sent = std::iter::from_fn(|| session.poll_output()).filter_map(|output| match output {
+        MediaOutput::Transmit { to, .. } => Some(to),
+        _ => None,
+    });
+    sent.last().expect("one packet each 20 ms")
+}
+
 #[test]
-fn the_first_good_source_is_latched_until_it_falls_silent() {
+fn audio_follows_the_peer_to_another_port() {
     let mut session = MediaSession::new(MediaSettings::default(), Rng::from_seed(1));
-    let at = |millis: u64| Timestamp::from_micros(0).plus(Millis(millis));
-    session.set_remote(at(0), &agreed(address(1), Direction::SendRecv));
-    let send = |session: &mut MediaSession, millis: u64, from: u16, kind: u8| {
-        let bytes = packet::write(kind, false, millis as u16 / 20, 0, 5, vec![0xFF; 160].into());
-        session.receive(at(millis), address(from), &bytes);
-        session.handle_timeout(at(millis));
-        let sent = std::iter::from_fn(|| session.poll_output()).filter_map(|output| match output {
-            MediaOutput::Transmit { to, .. } => Some(to),
-            _ => None,
-        });
-        sent.last()
-    };
-    assert_eq!(send(&mut session, 0, 2, 77), Some(address(1)), "RTCP does not latch");
-    assert_eq!(send(&mut session, 20, 2, 13), Some(address(1)), "comfort noise does not latch");
-    assert_eq!(send(&mut session, 40, 2, 0), Some(address(2)), "audio does");
-    assert_eq!(send(&mut session, 60, 3, 0), Some(address(2)), "the second comes too late");
-    assert_eq!(session.statistics().packets_received, 1);
-    assert_eq!(send(&mut session, 2_060, 3, 0), Some(address(3)), "the first is gone");
-    assert_eq!(send(&mut session, 2_080, 1, 0), Some(address(1)), "the agreed one wins");
-    assert_eq!(send(&mut session, 2_100, 3, 0), Some(address(1)), "and stays");
-    session.set_remote(at(2_110), &agreed(address(4), Direction::SendRecv));
-    session.handle_timeout(at(2_120));
-    assert_eq!(send(&mut session, 2_120, 4, 77), Some(address(4)), "agreed anew");
+    let start = Timestamp::from_micros(0);
+    session.set_remote(start, &agreed(address(1), Direction::SendRecv));
+    let mut send = |millis, port, kind| hear_from(&mut session, millis, address(port), kind);
+    assert_eq!(send(0, 2, 77), address(1), "RTCP does not latch");
+    assert_eq!(send(20, 2, 13), address(1), "comfort noise does not latch");
+    assert_eq!(send(40, 2, 0), address(1), "one packet may be a stray");
+    assert_eq!(send(60, 2, 0), address(1), "two as well");
+    assert_eq!(send(80, 2, 0), address(2), "three in sequence are the peer");
+    assert_eq!(send(100, 3, 0), address(2), "another port comes too late");
+    assert_eq!(send(120, 1, 0), address(1), "the agreed one wins");
+    session.set_remote(start, &agreed(address(4), Direction::SendRecv));
+    let statistics = session.statistics();
+    assert_eq!((statistics.packets_received, statistics.strangers), (2, 1));
+    assert_eq!(hear_from(&mut session, 140, address(4), 77), address(4), "agreed anew");
+}
+
+#[test]
+fn a_stranger_hears_nothing_and_is_not_heard_however_silent_the_peer() {
+    let stranger: SocketAddr = "203.0.113.5:4002".parse().expect("an address");
+    let mut session = MediaSession::new(MediaSettings::default(), Rng::from_seed(1));
+    let start = Timestamp::from_micros(0);
+    let early = packet::write(0, false, 1, 0, 5, vec![0xFF; 160].into());
+    session.receive(start, stranger, &early);
+    assert_eq!(session.poll_output(), None, "nobody is heard before there is a peer");
+    session.set_remote(start, &agreed(address(1), Direction::SendRecv));
+    for step in 0..300 {
+        assert_eq!(hear_from(&mut session, 20 * step, stranger, 0), address(1));
+    }
+    let statistics = session.statistics();
+    assert_eq!((statistics.packets_received, statistics.strangers), (0, 300));
+}
+
+#[test]
+fn relays_in_the_carriers_networks_are_the_peer() {
+    let relay: SocketAddr = "198.51.100.9:7000".parse().expect("an address");
+    let peer_networks = vec!["198.51.100.0/24".parse().expect("a network")];
+    let settings = MediaSettings { peer_networks, ..MediaSettings::default() };
+    let mut session = MediaSession::new(settings, Rng::from_seed(1));
+    session.set_remote(Timestamp::from_micros(0), &agreed(address(1), Direction::SendRecv));
+    let sent = [0, 20, 40].map(|millis| hear_from(&mut session, millis, relay, 0));
+    assert_eq!(sent, [address(1), address(1), relay]);
 }
 
 #[test]
