@@ -13,7 +13,9 @@
 mod activity;
 mod clip;
 mod digit;
+mod dual_tone;
 mod g711;
+mod goertzel;
 mod latch;
 mod packet;
 mod quality;
@@ -27,11 +29,14 @@ mod wav;
 pub use activity::{Activity, ActivityChange, ActivitySettings};
 pub use clip::Clip;
 pub use digit::{Digit, DigitError};
+pub use dual_tone::DualToneDetector;
 pub use g711::Codec;
 pub use packet::{PacketError, read as read_packet};
 pub use quality::Quality;
 pub use sdp::{Direction, Negotiated, SdpError, accept, answer, offer, offer_again};
-pub use session::{MediaEvent, MediaOutput, MediaSession, MediaSettings, MediaStatistics};
+pub use session::{
+    DigitPath, MediaEvent, MediaOutput, MediaSession, MediaSettings, MediaStatistics,
+};
 pub use tone::{ToneDetector, ToneHeard};
 pub use wav::{Wav, WavError};
 

@@ -86,6 +86,8 @@ pub enum MediaEvent {
     Digit {
         /// The key.
         digit: Digit,
+        /// How it was heard.
+        path: DigitPath,
         /// When its end was heard, or given up on.
         at: Timestamp,
     },
@@ -121,6 +123,15 @@ pub enum MediaEvent {
         /// When.
         at: Timestamp,
     },
+}
+
+/// How a key press came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DigitPath {
+    /// As telephone-events, beside the audio (RFC 4733).
+    Event,
+    /// As tones in the audio, which a bridge carries on with it.
+    InBand,
 }
 
 /// Counts since the session began.

@@ -270,6 +270,59 @@ fn a_beep_is_a_tone_and_no_speech() {
     }
 }
 
+/// The tones of a key, as a phone without telephone-events sends them.
+fn key_tones(low: u32, high: u32, length: Millis) -> Clip {
+    let (low, high) = (Clip::tone(low, length, 6_000), Clip::tone(high, length, 6_000));
+    let samples = low.samples().iter().zip(high.samples()).map(|(one, other)| one + other);
+    Clip::new(samples.collect::<Vec<i16>>())
+}
+
+#[test]
+fn keys_pressed_as_tones_are_digits_and_no_speech() {
+    for seed in 0..20 {
+        let weather = Weather { loss: Ppm(20_000), jitter: Millis(40), ..Weather::default() };
+        let mut line = Line::new(seed, weather);
+        line.run(Millis(200));
+        for (low, high) in [(697, 1_209), (770, 1_336), (941, 1_477)] {
+            line.ends[0].session.play(line.now, 1, key_tones(low, high, Millis(150)));
+            line.run(Millis(450));
+        }
+        line.run(Millis(500));
+        let end = &line.ends[1];
+        assert_eq!(digits(end), "15#", "seed {seed}");
+        let paths = end.events.iter().filter_map(|event| match event {
+            MediaEvent::Digit { path, .. } => Some(*path),
+            _ => None,
+        });
+        assert!(paths.into_iter().all(|path| path == DigitPath::InBand), "seed {seed}");
+        assert_eq!(speech(end), [], "seed {seed}");
+    }
+}
+
+#[test]
+fn tones_beside_telephone_events_are_the_same_press() {
+    let mut line = Line::new(3, Weather::default());
+    line.run(Millis(100));
+    for _ in 0..2 {
+        // A gateway lets 60 ms through before it notices, and the rest after the event.
+        line.ends[0].session.play(line.now, 1, key_tones(770, 1_336, Millis(200)));
+        line.run(Millis(60));
+        press(&mut line, "5");
+        line.run(Millis(900));
+    }
+    assert_eq!(digits(&line.ends[1]), "55");
+}
+
+#[test]
+fn a_press_as_tones_before_the_stream_stops_is_heard() {
+    let mut line = Line::new(4, Weather::default());
+    line.ends[0].session.play(line.now, 1, key_tones(852, 1_209, Millis(500)));
+    line.run(Millis(200));
+    line.ends[0].session.set_remote(line.now, &agreed(address(1), Direction::Inactive));
+    line.run(Millis(1_000));
+    assert_eq!(digits(&line.ends[1]), "7");
+}
+
 #[test]
 fn a_replaced_clip_ends_even_before_its_first_frame() {
     let now = Timestamp::from_micros(0);

@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 
 use rtp::packet::Packet;
 
-use super::{Kind, MediaEvent, MediaOutput, Negotiated};
+use super::{DigitPath, Kind, MediaEvent, MediaOutput, Negotiated};
 use crate::base::{Millis, Timestamp};
 use crate::media::digit::DigitReceiver;
 use crate::media::reception::{Place, Reception};
 use crate::media::reorder::{Ready, Reorder};
 use crate::media::{
-    Activity, ActivityChange, ActivitySettings, Codec, Digit, FRAME_MILLIS, FRAME_SAMPLES, Frame,
-    SILENCE, ToneDetector, sdp,
+    Activity, ActivityChange, ActivitySettings, Codec, Digit, DualToneDetector, FRAME_MILLIS,
+    FRAME_SAMPLES, Frame, SILENCE, ToneDetector, sdp,
 };
 
 /// Time without audio after which the line counts as silent. The longest a stream that goes on
@@ -25,6 +25,9 @@ const STOPPED_AFTER: Millis = Millis(200);
 const FILLED_MAX: u32 = 3;
 /// Longest hole filled at all; more is a pause of the sender, or left to `STOPPED_AFTER`.
 const HOLE_MAX: u32 = 5;
+/// Time after a telephone-event in which tones are its echo: gateways that send both let the
+/// tone through before they cut it, and after it by no more than their own delay.
+const MUTED_AFTER_EVENT: Millis = Millis(500);
 
 /// Follows one stream.
 #[derive(Debug)]
@@ -32,6 +35,10 @@ pub(super) struct Receiver {
     reception: Reception,
     reorder: Reorder,
     digits: DigitReceiver,
+    /// Digits as tones in the audio.
+    dual_tones: DualToneDetector,
+    /// Up to when telephone-events stand in for those.
+    muted_until: Timestamp,
     activity: Activity,
     tones: ToneDetector,
     /// The payload type of digits in our answer, where the other side offered.
@@ -54,6 +61,8 @@ impl Receiver {
             reception: Reception::default(),
             reorder: Reorder::default(),
             digits: DigitReceiver::default(),
+            dual_tones: DualToneDetector::default(),
+            muted_until: Timestamp::EPOCH,
             activity: Activity::new(activity),
             tones: ToneDetector::new(pitches),
             agreed_event: None,
@@ -151,7 +160,8 @@ impl Receiver {
 
     /// When the line counts as silent, where that would end something.
     fn stops_at(&self) -> Option<Timestamp> {
-        let is_open = self.activity.is_speaking() || self.tones.is_open();
+        let is_open =
+            self.activity.is_speaking() || self.tones.is_open() || self.dual_tones.is_open();
         is_open.then(|| self.heard_until.plus(STOPPED_AFTER))
     }
 
@@ -193,6 +203,8 @@ impl Receiver {
         let timestamp = packet.header.timestamp;
         let taken = self.digits.receive(now, timestamp, &packet.payload, &mut digits);
         report(now, digits, outputs);
+        self.muted_until = now.plus(MUTED_AFTER_EVENT);
+        self.dual_tones.forget();
         u64::from(taken.is_err())
     }
 
@@ -252,7 +264,14 @@ impl Receiver {
             outputs.push_back(MediaOutput::Event(MediaEvent::ToneHeard(heard)));
         }
         // Some phones let the key's tones through beside the telephone-event.
-        let is_other = self.tones.is_sounding() || self.digits.is_under_way();
+        if self.muted_until <= now
+            && let Some((digit, _held)) = self.dual_tones.push(frame)
+        {
+            let event = MediaEvent::Digit { digit, path: DigitPath::InBand, at: now };
+            outputs.push_back(MediaOutput::Event(event));
+        }
+        let is_key = self.digits.is_under_way() || self.dual_tones.is_sounding();
+        let is_other = self.tones.is_sounding() || is_key;
         let change = if is_other { self.activity.push_other() } else { self.activity.push(frame) };
         let event = match change {
             None => return,
@@ -266,6 +285,7 @@ impl Receiver {
 }
 
 fn report(at: Timestamp, digits: Vec<(Digit, Millis)>, outputs: &mut VecDeque<MediaOutput>) {
-    let events = digits.into_iter().map(|(digit, _held)| MediaEvent::Digit { digit, at });
+    let path = DigitPath::Event;
+    let events = digits.into_iter().map(|(digit, _held)| MediaEvent::Digit { digit, path, at });
     outputs.extend(events.map(MediaOutput::Event));
 }
