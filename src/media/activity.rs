@@ -3,7 +3,7 @@
 //! In: frames of 20 ms. Out: the moments speech starts and ends.
 //! Invariants: integers only, so the same frames give the same answers everywhere; starts and
 //! ends alternate, beginning with a start.
-//! It deliberately does not tell speech from other loud sounds; `tone` takes beeps out first.
+//! It deliberately does not tell speech from other loud sounds; `progress` takes beeps out first.
 
 use super::{FRAME_MILLIS, FRAME_SAMPLES, Frame};
 use crate::base::Millis;

@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::latch::{Admission, Latch, Seen};
-use super::{ActivitySettings, Clip, Codec, Digit, Frame, Negotiated, ToneHeard, packet, tone};
+use super::{ActivitySettings, Clip, Codec, Digit, Frame, Negotiated, Progress, packet};
 use crate::base::{Millis, Network, Rng, Timestamp};
 use receiver::Receiver;
 use sender::Sender;
@@ -36,8 +36,8 @@ const RTCP_TYPES: std::ops::RangeInclusive<u8> = 64..=95;
 pub struct MediaSettings {
     /// When somebody counts as speaking.
     pub activity: ActivitySettings,
-    /// Pitches to listen for, in hertz.
-    pub detect_tones: Vec<u32>,
+    /// True to listen for the tones of networks, faxes and voicemails, in the first minutes.
+    pub detect_progress: bool,
     /// True to send silence while there is nothing to say, so that address translators keep the
     /// way open and the other side does not take the line for dead.
     pub silence_when_idle: bool,
@@ -50,7 +50,7 @@ impl Default for MediaSettings {
     fn default() -> Self {
         Self {
             activity: ActivitySettings::default(),
-            detect_tones: tone::PITCHES.to_vec(),
+            detect_progress: true,
             silence_when_idle: true,
             peer_networks: Vec::new(),
         }
@@ -103,8 +103,13 @@ pub enum MediaEvent {
         /// From the first sound to the last.
         duration: Millis,
     },
-    /// A tone was heard and has ended.
-    ToneHeard(ToneHeard),
+    /// A tone of a network, a fax or a voicemail was heard.
+    ProgressHeard {
+        /// What it says.
+        progress: Progress,
+        /// When that was certain.
+        at: Timestamp,
+    },
     /// A clip's first frame goes out.
     PlayStarted {
         /// The clip's id, as given.
@@ -170,7 +175,7 @@ impl MediaSession {
     pub fn new(settings: MediaSettings, mut rng: Rng) -> Self {
         Self {
             sender: Sender::new(settings.silence_when_idle, &mut rng),
-            receiver: Receiver::new(settings.activity, &settings.detect_tones),
+            receiver: Receiver::new(settings.activity, settings.detect_progress),
             latch: Latch::new(settings.peer_networks),
             malformed: 0,
             outputs: VecDeque::new(),
