@@ -17,8 +17,11 @@ use crate::base::Millis;
 /// Samples looked at together, 12.75 ms: bins of 78 Hz tell the pitches apart and take 1.5 % of
 /// mistuning, and two whole blocks fit into 40 ms however they lie.
 const BLOCK: usize = 102;
-/// Blocks with the same digit before it counts.
+/// Blocks with the same digit, equally strong, before it counts.
 const HEARD_BLOCKS: u64 = 2;
+/// How much each pitch may differ from one block to the next: 3 dB. A voice that passes by a
+/// digit's pitches swells or fades there.
+const ALIKE: u64 = 2;
 /// Blocks without it before it has ended: 10 ms of break spoil two at most, 40 ms at least three.
 const ENDED_BLOCKS: u64 = 3;
 /// Softest block, as mean of the squared samples: about −43 dBm0. Q.24 wants −29 heard.
@@ -61,11 +64,21 @@ struct Pitch {
     overtone: Bin,
 }
 
+/// One block with a digit in it.
+#[derive(Clone, Copy, Debug)]
+struct Hit {
+    digit: Digit,
+    low: u64,
+    high: u64,
+}
+
 /// The tone that sounds, or just did.
 #[derive(Clone, Copy, Debug)]
 struct Current {
     digit: Digit,
-    hits: u64,
+    last: Hit,
+    /// Blocks that were as strong as the one before them, and that one.
+    alike: u64,
     /// Blocks from the first with it to the last.
     blocks: u64,
     /// Blocks without it since.
@@ -123,10 +136,11 @@ impl DualToneDetector {
     }
 
     fn take_block(&mut self) -> Option<(Digit, Millis)> {
-        let digit = self.digit_of_block();
-        match (&mut self.current, digit) {
-            (Some(current), Some(digit)) if current.digit == digit => {
-                current.hits += 1;
+        let hit = self.hit();
+        match (&mut self.current, hit) {
+            (Some(current), Some(hit)) if current.digit == hit.digit => {
+                current.alike += u64::from(hit.is_like(&current.last));
+                current.last = hit;
                 current.blocks += 1 + current.missed;
                 current.missed = 0;
                 None
@@ -135,15 +149,15 @@ impl DualToneDetector {
                 current.missed += 1;
                 None
             }
-            (_, digit) => {
-                let ended = self.current.take();
-                self.current = digit.map(|digit| Current { digit, hits: 1, blocks: 1, missed: 0 });
-                ended.filter(|ended| ended.hits >= HEARD_BLOCKS).map(Current::heard)
+            (_, hit) => {
+                let ended = std::mem::replace(&mut self.current, hit.map(Current::new));
+                ended.filter(|ended| ended.alike >= HEARD_BLOCKS).map(Current::heard)
             }
         }
     }
 
-    fn digit_of_block(&self) -> Option<Digit> {
+    /// What this block holds.
+    fn hit(&self) -> Option<Hit> {
         let block = &self.block;
         let energy = goertzel::energy(block);
         if energy < ENERGY_MIN * BLOCK as u64 {
@@ -158,12 +172,23 @@ impl DualToneDetector {
         if is_twisted || share < SHARE_MIN || high.has_overtone(block) {
             return None;
         }
-        let key = KEYS.get(row)?.get(column)?;
-        Digit::try_from(*key).ok()
+        let digit = Digit::try_from(*KEYS.get(row)?.get(column)?).ok()?;
+        Some(Hit { digit, low: low.power, high: high.power })
+    }
+}
+
+impl Hit {
+    fn is_like(&self, other: &Self) -> bool {
+        let alike = |one: u64, other: u64| one <= ALIKE * other && other <= ALIKE * one;
+        alike(self.low, other.low) && alike(self.high, other.high)
     }
 }
 
 impl Current {
+    const fn new(hit: Hit) -> Self {
+        Self { digit: hit.digit, last: hit, alike: 1, blocks: 1, missed: 0 }
+    }
+
     const fn heard(self) -> (Digit, Millis) {
         (self.digit, Millis(self.blocks * BLOCK as u64 / SAMPLES_PER_MILLI))
     }

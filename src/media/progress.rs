@@ -17,7 +17,7 @@ mod pitch;
 mod run;
 mod sit;
 
-use super::{Frame, activity};
+use super::{Activity, ActivitySettings, Frame, activity};
 use crate::base::Millis;
 use beep::Beeps;
 use cadence::Cadence;
@@ -29,7 +29,7 @@ use sit::SpecialTones;
 
 /// Softest tone, as mean of the squared samples: about −50 dBm0.
 const ENERGY_MIN: u64 = 10_000;
-/// Loud time that is no tone after which somebody has spoken, in frames.
+/// Time of speech after which somebody has spoken, in frames: a word.
 const SPOKEN_FRAMES: u64 = 15;
 /// Frames of one pitch after which it is a tone and no longer speech.
 const PURE_FRAMES: u64 = 2;
@@ -72,7 +72,8 @@ pub struct ProgressDetector {
     special: SpecialTones,
     fax: Fax,
     beeps: Beeps,
-    /// Loud frames that were no tone.
+    voice: Activity,
+    /// Frames of speech so far.
     spoken: u64,
 }
 
@@ -86,6 +87,7 @@ impl Default for ProgressDetector {
             special: SpecialTones::default(),
             fax: Fax::default(),
             beeps: Beeps::default(),
+            voice: Activity::new(ActivitySettings::default()),
             spoken: 0,
         }
     }
@@ -115,15 +117,27 @@ impl ProgressDetector {
         let low = self.low.push(sound.is_low.then_some(0), energy);
         let is_tone = sound.pitch.is_some() || sound.is_low;
         let is_noise = !is_tone && energy >= ENERGY_MIN && self.is_loud(energy);
-        self.spoken += u64::from(is_noise);
-        let has_spoken = self.spoken >= SPOKEN_FRAMES;
+        let has_spoken = self.has_spoken(frame);
 
         // All hear everything; the surest one speaks.
-        let rhythm = self.cadence.push(&low, is_noise);
+        let rhythm = self.cadence.push(&low, is_noise, has_spoken);
         let special = self.special.push(&pure);
         let fax = self.fax.push(&pure);
         let beep = self.beeps.push(&pure, has_spoken);
         special.or(fax).or(rhythm).or(beep)
+    }
+
+    /// Whether somebody has spoken, with this frame.
+    fn has_spoken(&mut self, frame: &Frame) -> bool {
+        if self.spoken < SPOKEN_FRAMES {
+            if self.is_sounding() {
+                self.voice.push_other();
+            } else {
+                self.voice.push(frame);
+                self.spoken += u64::from(self.voice.is_speaking());
+            }
+        }
+        self.spoken >= SPOKEN_FRAMES
     }
 
     /// Whether a frame would be heard beside the tone before it: noise of the line would not.

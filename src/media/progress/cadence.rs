@@ -3,7 +3,8 @@
 //! In: runs of low sound, and whether something else is heard. Out: what the rhythm says.
 //! Invariants: sounds that are not equally loud all through are no tone, and something else in
 //! a pause begins the rhythm anew, so that speech has none. Where a tone has sounded for longer than any
-//! busy tone does it is ring-back, said while it still rings: whoever waits must know early.
+//! busy tone does it is ring-back, said while it still rings: whoever waits must know early. After
+//! speech that may be a voicemail's beep, and one stroke says nothing.
 //! It deliberately measures no pitch beyond "low": countries use 400 to 450 Hz and pairs from 350
 //! to 620, and tell tones apart by rhythm. A country whose busy tone is faster than 600 ms a turn
 //! (Spain) is heard as congestion: both mean that nobody is there.
@@ -59,7 +60,12 @@ pub(super) struct Cadence {
 }
 
 impl Cadence {
-    pub(super) fn push(&mut self, step: &Step, is_noise: bool) -> Option<Progress> {
+    pub(super) fn push(
+        &mut self,
+        step: &Step,
+        is_noise: bool,
+        has_spoken: bool,
+    ) -> Option<Progress> {
         if let Some(ended) = step.ended {
             self.ended(&ended);
         }
@@ -74,7 +80,7 @@ impl Cadence {
         if run.frames == 1 && run.gap == 0 {
             self.began();
         }
-        let heard = self.going(&run)?;
+        let heard = self.going(&run, has_spoken)?;
         (self.reported != Some(heard)).then(|| {
             self.reported = Some(heard);
             heard
@@ -96,11 +102,11 @@ impl Cadence {
         }
     }
 
-    fn going(&self, run: &Run) -> Option<Progress> {
+    fn going(&self, run: &Run, has_spoken: bool) -> Option<Progress> {
         if run.gap > 0 || !run.is_steady() {
             return None;
         }
-        if run.frames >= RING_FRAMES {
+        if run.frames >= RING_FRAMES && !has_spoken {
             return Some(Progress::Ringback);
         }
         let last = self.turns[0]?;
