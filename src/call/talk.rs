@@ -55,7 +55,7 @@ pub(super) struct Talk {
     end: Option<EndReason>,
     stage: Option<String>,
     turns: u32,
-    /// What answered, where it was nobody to talk to.
+    /// What answered, where it is nobody to talk to, or nobody yet.
     machine: Option<AnswerVerdict>,
     /// From answer to end.
     pub(super) length: Millis,
@@ -175,7 +175,8 @@ impl Call {
                 after,
                 greeting_ended,
             } => {
-                self.talk.machine = Some(*verdict).filter(|verdict| verdict.is_final());
+                let rings = *verdict == AnswerVerdict::Ringback;
+                self.talk.machine = (rings || verdict.is_final()).then_some(*verdict);
                 self.fact(AnswerClassified {
                     call_id,
                     verdict: recorded_verdict(*verdict),
