@@ -14,11 +14,13 @@ mod customer;
 mod ending;
 mod io;
 mod talk;
+mod tones;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 pub use io::{CallCommand, CallInput, CallOutput, LegOver};
+pub use tones::tone;
 
 use self::agent::AgentSide;
 use self::customer::CustomerSide;

@@ -31,7 +31,7 @@ use super::journal::{Draft, Journal, JournalError};
 use super::scripts::Scripts;
 use super::wire::{DATAGRAM_MAX, MediaNews, Voice, until};
 use crate::base::{CallId, CampaignId, CarrierId, IdSequence, LegId, Millis, Rng, Timestamp};
-use crate::call::{CallCommand, CallInput};
+use crate::call::{CallCommand, CallInput, tone};
 use crate::conversation::{Input, PromptId, Script};
 use crate::dialing::Prices;
 use crate::event::{CampaignStateName, PlatformStopped};
@@ -365,7 +365,7 @@ impl Engine {
             }
             MediaEvent::SpeechStarted { .. } => Input::SpeechStarted,
             MediaEvent::SpeechEnded { duration, .. } => Input::SpeechEnded { duration },
-            MediaEvent::ToneHeard(_) => Input::ToneHeard,
+            MediaEvent::ProgressHeard { progress, .. } => Input::ToneHeard { tone: tone(progress) },
             MediaEvent::PlayStarted { id, .. } => Input::PromptStarted { prompt: PromptId(id) },
             MediaEvent::PlayEnded { id, played, completed, .. } => {
                 Input::PromptEnded { prompt: PromptId(id), played, completed }

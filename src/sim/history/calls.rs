@@ -310,7 +310,7 @@ impl Stage<'_> {
         };
         let one_in = match fact.verdict {
             AnswerVerdict::Machine => REVIEWED_MACHINES_ONE_IN,
-            AnswerVerdict::Human | AnswerVerdict::Silence => REVIEWED_OTHERS_ONE_IN,
+            _ => REVIEWED_OTHERS_ONE_IN,
         };
         if self.world_rng.below(one_in) > 0 {
             return;
