@@ -148,3 +148,34 @@ async fn the_last_hang_up_is_sent_again_where_it_is_lost() {
     }
     run.await.expect("no panic").expect("a good end");
 }
+
+#[tokio::test]
+async fn a_gateway_is_told_which_sim_takes_the_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = configured(folder.path());
+    let gateway = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+    config.carriers[0].address = gateway.local_addr().expect("bound");
+    let sim = "id = \"sim-3\"\nprefix = \"03\"\nheader = \"X-Port: 3\"\ncalls_per_day = 80\n";
+    config.carriers[0].sims = vec![toml::from_str(sim).expect("a SIM")];
+    let platform = Platform::open(config, mute(), false).await.expect("a platform");
+    let (stop, stopped) = oneshot::channel();
+    let mut run = tokio::spawn(platform.run(stopped));
+    let mut datagram = [0; 4_096];
+    let invite = loop {
+        let (length, from) = tokio::select! {
+            received = gateway.recv_from(&mut datagram) => received.expect("a datagram"),
+            ended = &mut run => panic!("{ended:?} without an INVITE"),
+        };
+        let text = String::from_utf8_lossy(&datagram[..length]).into_owned();
+        if text.starts_with("INVITE") {
+            // Its end: whoever is called is busy.
+            let answer = accepted(&text).replace("200 OK", "486 Busy Here");
+            gateway.send_to(answer.as_bytes(), from).await.expect("sent");
+            break text;
+        }
+    };
+    assert!(invite.starts_with("INVITE sip:03+"), "{}", invite.lines().next().unwrap_or(""));
+    assert!(invite.contains("\r\nX-Port: 3\r\n"), "no header field");
+    stop.send(()).expect("it works");
+    run.await.expect("no panic").expect("a good end");
+}
