@@ -65,9 +65,10 @@ pub enum Tone {
 
 /// Without any speech for so long after the answer, the robot begins.  Units: ms.
 pub(super) const NOBODY_SPEAKS: Millis = Millis(2_000);
-/// Speech without a pause for longer than this is a machine's. Firms greet for up to some 3.5 s; a
-/// machine that greets for less beeps soon after.  Units: ms.
-pub(super) const LONG_SPEECH: Millis = Millis(4_000);
+/// Speech without a pause for longer than this is a machine's. Firms greet for up to some 4 s, and
+/// their pause is known 400 ms after it began; a machine that greets for less beeps soon
+/// after.  Units: ms.
+pub(super) const LONG_SPEECH: Millis = Millis(4_400);
 /// Speech up to this long is the usual "hello".  Units: ms.
 const SHORT_SPEECH: Millis = Millis(1_500);
 /// A pause of this length ends the greeting.  Units: ms.

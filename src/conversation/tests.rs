@@ -352,8 +352,8 @@ fn no_person_free_means_a_promise_to_call_back() {
 fn machines_are_hung_up_on() {
     check(
         &[(300, Does::Speak(9_000))],
-        "4300 judged machine answer.long_speech
-         4300 end machine
+        "4700 judged machine answer.long_speech
+         4700 end machine
          level E level.e.machine",
     );
     // A short announcement passes for a person until the beep.

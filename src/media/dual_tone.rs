@@ -28,7 +28,7 @@ const ENDED_BLOCKS: u64 = 3;
 const ENERGY_MIN: u64 = 25_000;
 /// Least share of the energy that the two pitches hold: a block that the tone fills to less has
 /// less, so that two blocks take more than 20 ms of it.
-const SHARE_MIN: u64 = 840;
+const SHARE_MIN: u64 = 890;
 /// How far beside its pitch a tone is looked for as well, in thousandths. With the width of a
 /// bin that takes in 1.5 % and leaves out 3.5 %.
 const MISTUNED: u32 = 11;

@@ -22,7 +22,7 @@ use crate::base::Millis;
 use beep::Beeps;
 use cadence::Cadence;
 use fax::Fax;
-use pitch::Bank;
+use pitch::{Bank, Sound};
 use run::Runs;
 pub use sit::SitKind;
 use sit::SpecialTones;
@@ -112,7 +112,7 @@ impl ProgressDetector {
     pub fn push(&mut self, frame: &Frame) -> Option<Progress> {
         let energy = activity::energy(frame);
         let sound =
-            (energy >= ENERGY_MIN).then(|| self.bank.listen(frame, energy)).unwrap_or_default();
+            if energy >= ENERGY_MIN { self.bank.listen(frame, energy) } else { Sound::default() };
         let pure = self.pure.push(sound.pitch, energy);
         let low = self.low.push(sound.is_low.then_some(0), energy);
         let is_tone = sound.pitch.is_some() || sound.is_low;

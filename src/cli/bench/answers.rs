@@ -222,3 +222,6 @@ fn text(figures: &Figures) -> String {
     lines.push(String::new());
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,9 +35,9 @@ fn judges_by_the_first_sounds() {
     check(&[(300, 900)], (Human, "answer.short_greeting", 1_300));
     check(&[(300, 600), (800, 1_400)], (Human, "answer.short_greeting", 1_800));
     check(&[(300, 2_300)], (Human, "answer.longer_greeting", 2_700));
-    check(&[(300, 9_000)], (Machine, "answer.long_speech", 4_300));
+    check(&[(300, 9_000)], (Machine, "answer.long_speech", 4_700));
     // A greeting with short breaths in it is still one run.
-    check(&[(300, 1_500), (1_700, 4_500)], (Machine, "answer.long_speech", 4_300));
+    check(&[(300, 1_500), (1_700, 5_000)], (Machine, "answer.long_speech", 4_700));
     check(&[(300, 3_900)], (Human, "answer.longer_greeting", 4_300));
     // A click is nothing; a late hello is waited for.
     check(&[(300, 400)], (Silence, "answer.silence", 2_000));
