@@ -21,6 +21,7 @@ mod digest;
 mod event;
 mod header;
 mod incoming;
+mod late;
 mod message;
 mod outgoing;
 mod reply;

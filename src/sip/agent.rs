@@ -12,6 +12,7 @@ use super::client::{ClientTransactions, Owner};
 use super::digest::{DigestChallenge, Doorkeeper};
 use super::event::{Credentials, FailureCause, Output, Timers, UaEvent, UserAgentConfig};
 use super::header::{self, COOKIE};
+use super::late::LateAnswers;
 use super::message::{Message, ReadError, StartLine};
 use super::reply::ALLOW;
 use super::server::ServerTransactions;
@@ -51,6 +52,8 @@ pub struct UserAgent {
     /// Legs by our tag.
     pub(super) legs: BTreeMap<String, LegId>,
     pub(super) doorkeeper: Doorkeeper,
+    /// INVITEs that ended without a final answer.
+    pub(super) late: LateAnswers,
     /// Legs to look at once the current input is dealt with.
     loose: Vec<LegId>,
 }
@@ -71,6 +74,7 @@ impl UserAgent {
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             doorkeeper: Doorkeeper::new(secret),
+            late: LateAnswers::default(),
             loose: Vec::new(),
         }
     }
@@ -95,8 +99,12 @@ impl UserAgent {
         for id in self.clients.waiting_for(to) {
             let Some(gone) = self.clients.remove(&mut self.wire, id) else { continue };
             match gone.owner {
-                Owner::Invite(leg) => self.invite_lost(leg, FailureCause::Transport),
+                Owner::Invite(leg) => {
+                    self.late.keep(now, &gone);
+                    self.invite_lost(leg, FailureCause::Transport);
+                }
                 Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to }),
+                Owner::Late => {}
                 Owner::Cancel(leg) => self.look_at(leg),
                 Owner::Bye(leg) => self.released(now, leg, None, gone.since),
             }
@@ -167,10 +175,14 @@ impl UserAgent {
             Timer::ClientTimeout(id) | Timer::ClientGiveUp(id) => {
                 let Some(gone) = self.clients.remove(&mut self.wire, id) else { return };
                 match gone.owner {
-                    Owner::Invite(leg) => self.invite_lost(leg, FailureCause::Timeout),
+                    Owner::Invite(leg) => {
+                        self.late.keep(now, &gone);
+                        self.invite_lost(leg, FailureCause::Timeout);
+                    }
                     Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to: gone.to }),
                     Owner::Cancel(leg) => self.look_at(leg),
                     Owner::Bye(leg) => self.released(now, leg, None, gone.since),
+                    Owner::Late => {}
                 }
             }
             Timer::ClientLinger(id) => {
@@ -184,7 +196,7 @@ impl UserAgent {
             Timer::NoProvisional(leg) => self.nothing_came(leg),
             Timer::Ring(leg) => self.rang_out(now, leg),
             Timer::CancelReport(leg) => self.cancel_unheard(leg),
-            Timer::CancelGiveUp(leg) => self.cancel_in_vain(leg),
+            Timer::CancelGiveUp(leg) => self.cancel_in_vain(now, leg),
             Timer::AnswerRetransmit(leg) => self.answer_again(now, leg),
             Timer::AnswerTimeout(leg) => self.answer_lost(now, leg, FailureCause::Timeout),
         }
@@ -199,7 +211,12 @@ impl UserAgent {
             let reason = "read response: a mandatory header is missing or malformed".to_owned();
             return self.wire.event(UaEvent::Malformed { from, reason });
         }
-        let Some(id) = self.clients.receive(&mut self.wire, now, response) else { return };
+        let Some(id) = self.clients.find(response) else {
+            return self.hear_late(now, from, response);
+        };
+        if !self.clients.receive(&mut self.wire, now, id, response) {
+            return;
+        }
         let Some((owner, since)) = self.clients.get(id).map(|one| (one.owner, one.since)) else {
             return;
         };
@@ -213,6 +230,7 @@ impl UserAgent {
                 }
             }
             Owner::Cancel(leg) => self.look_at(leg),
+            Owner::Late => {}
         }
     }
 

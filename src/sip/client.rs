@@ -25,6 +25,8 @@ pub(super) enum Owner {
     Bye(LegId),
     /// An OPTIONS outside any leg.
     Options,
+    /// The CANCEL or BYE for an answer that came after its leg was over.
+    Late,
 }
 
 impl Owner {
@@ -32,7 +34,7 @@ impl Owner {
     pub(super) fn leg(self) -> Option<LegId> {
         match self {
             Self::Invite(leg) | Self::Cancel(leg) | Self::Bye(leg) => Some(leg),
-            Self::Options => None,
+            Self::Options | Self::Late => None,
         }
     }
 }
@@ -81,10 +83,10 @@ impl ClientTransactions {
         self.per_leg.contains_key(&leg)
     }
 
-    /// Whether any of a leg still waits for its final answer.
+    /// Whether any but an OPTIONS still waits for its final answer.
     pub(super) fn awaits_answer(&self) -> bool {
         let waiting = |one: &ClientTransaction| {
-            one.owner.leg().is_some() && matches!(one.state, State::Calling | State::Proceeding)
+            one.owner != Owner::Options && matches!(one.state, State::Calling | State::Proceeding)
         };
         self.all.values().any(waiting)
     }
@@ -130,24 +132,28 @@ impl ClientTransactions {
         }
     }
 
-    /// Takes a response; returns the transaction whose user must hear it.
+    /// The transaction a response belongs to (RFC 3261 §17.1.3).
+    pub(super) fn find(&self, response: &Message) -> Option<u64> {
+        let branch = top_branch(response)?;
+        let (_, method) = header::cseq(response.header("CSeq")?)?;
+        self.by_key.get(&format!("{branch} {method}")).copied()
+    }
+
+    /// Takes a response to a transaction. Whether its user must hear it.
     pub(super) fn receive(
         &mut self,
         wire: &mut Wire,
         now: Timestamp,
+        id: u64,
         response: &Message,
-    ) -> Option<u64> {
-        let StartLine::Response { status, .. } = response.start else { return None };
-        let branch = top_branch(response)?;
-        let (_, method) = header::cseq(response.header("CSeq")?)?;
-        let id = *self.by_key.get(&format!("{branch} {method}"))?;
-        let transaction = self.all.get_mut(&id)?;
+    ) -> bool {
+        let StartLine::Response { status, .. } = response.start else { return false };
+        let Some(transaction) = self.all.get_mut(&id) else { return false };
         if transaction.request.method() == "INVITE" {
             transaction.hear_invite(wire, now, id, status, response)
         } else {
             transaction.hear_other(wire, now, id, status)
         }
-        .then_some(id)
     }
 
     /// Sends the request again (timers A and E).
@@ -223,7 +229,8 @@ impl ClientTransaction {
                 self.settle(wire, id, State::Accepted, now.plus(wire.spans.patience()));
                 true
             }
-            (State::Accepted, 200..=299) => true,
+            // A fork that answers after another one refused is hung up by the user, too.
+            (State::Accepted | State::Completed, 200..=299) => true,
             (State::Calling | State::Proceeding, 300..) => {
                 let ack = acknowledge(&self.request, response).write();
                 wire.transmit(self.to, ack.clone());
@@ -269,7 +276,7 @@ fn top_branch(message: &Message) -> Option<String> {
 }
 
 /// The ACK for a refusal: the INVITE's own branch and target (RFC 3261 §17.1.1.3).
-fn acknowledge(invite: &Message, response: &Message) -> Message {
+pub(super) fn acknowledge(invite: &Message, response: &Message) -> Message {
     let mut ack = Message::request("ACK", invite.uri());
     ack.push("Via", invite.header("Via").unwrap_or_default());
     ack.copy(invite, "Route");

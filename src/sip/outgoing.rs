@@ -13,6 +13,7 @@ use super::client::Owner;
 use super::dialog::Dialog;
 use super::event::{FailureCause, Invite, Party, UaEvent};
 use super::header::{self, NameAddr};
+use super::late::cancel;
 use super::message::{Message, StartLine};
 use super::timers::Timer;
 use crate::base::{LegId, Timestamp};
@@ -125,9 +126,7 @@ impl UserAgent {
         }
         let was = std::mem::replace(&mut out.progress, Progress::Final);
         let dialog = Dialog::of_caller(&out.request, response, from);
-        let mut ack = dialog.ack(via, dialog.local_seq);
-        ack.copy(&out.request, "Authorization");
-        ack.copy(&out.request, "Proxy-Authorization");
+        let ack = dialog.ack_of(&out.request, via);
         let (hop, bytes) = (dialog.next_hop(), ack.write());
         out.acks.insert(tag, (hop, bytes.clone()));
         let sdp = response.sdp().or_else(|| out.early_sdp.clone());
@@ -218,13 +217,7 @@ impl UserAgent {
     fn send_cancel(&mut self, now: Timestamp, leg: LegId) {
         let Some(out) = self.calls.get_mut(&leg).and_then(Call::outgoing) else { return };
         out.progress = Progress::CancelSent;
-        let invite = &out.request;
-        let number = invite.header("CSeq").and_then(header::cseq).map_or(1, |(number, _)| number);
-        let mut cancel = Message::request("CANCEL", invite.uri());
-        for name in ["Via", "Max-Forwards", "From", "To", "Call-ID"] {
-            cancel.copy(invite, name);
-        }
-        cancel.push("CSeq", format!("{number} CANCEL"));
+        let cancel = cancel(&out.request);
         self.clients.send(&mut self.wire, now, out.invite.to, cancel, Owner::Cancel(leg));
         self.wire.timers.clear(Timer::Ring(leg));
         self.wire.timers.set(Timer::CancelReport(leg), now.plus(self.wire.spans.t2));
@@ -300,10 +293,12 @@ impl UserAgent {
     }
 
     /// And goes on doing so.
-    pub(super) fn cancel_in_vain(&mut self, leg: LegId) {
+    pub(super) fn cancel_in_vain(&mut self, now: Timestamp, leg: LegId) {
         let Some(out) = self.calls.get_mut(&leg).and_then(Call::outgoing) else { return };
         let transaction = out.transaction;
-        self.clients.remove(&mut self.wire, transaction);
+        if let Some(gone) = self.clients.remove(&mut self.wire, transaction) {
+            self.late.keep(now, &gone);
+        }
         self.invite_lost(leg, FailureCause::Timeout);
     }
 }

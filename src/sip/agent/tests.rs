@@ -2,6 +2,7 @@
 
 mod called;
 mod caller;
+mod late;
 mod network;
 mod robust;
 
