@@ -74,6 +74,7 @@ impl Endpoint {
                 product: "Ledgerline-sim".to_owned(),
                 timers: Timers::default(),
                 challenge,
+                refuse_calls: None,
             },
             rng.fork("sip"),
         );

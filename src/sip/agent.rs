@@ -52,6 +52,8 @@ pub struct UserAgent {
     /// Legs by our tag.
     pub(super) legs: BTreeMap<String, LegId>,
     pub(super) doorkeeper: Doorkeeper,
+    /// Goes into the tags of answers that nothing is remembered of.
+    pub(super) tag_secret: u64,
     /// INVITEs that ended without a final answer.
     pub(super) late: LateAnswers,
     /// Legs to look at once the current input is dealt with.
@@ -64,6 +66,7 @@ impl UserAgent {
         config.product.retain(|char| !char.is_control());
         let mut secret = [0; 16];
         rng.fill(&mut secret);
+        let tag_secret = rng.bits();
         let spans = config.timers;
         Self {
             config,
@@ -73,6 +76,7 @@ impl UserAgent {
             servers: ServerTransactions::default(),
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
+            tag_secret,
             doorkeeper: Doorkeeper::new(secret),
             late: LateAnswers::default(),
             loose: Vec::new(),

@@ -18,6 +18,8 @@ pub struct UserAgentConfig {
     pub timers: Timers,
     /// Incoming INVITEs must authenticate with these where given.
     pub challenge: Option<Challenge>,
+    /// New calls are refused with this status, 300 to 699, where given, and nobody hears of them.
+    pub refuse_calls: Option<u16>,
 }
 
 /// Protocol timers. Units: ms.

@@ -165,7 +165,10 @@ impl UserAgent {
             }
             "UPDATE" => self.hear_update(now, leg, id, request),
             "INFO" => self.respond(now, id, request, 200),
-            _ => self.hear_other(now, id, request),
+            _ => {
+                let response = self.other_reply(request);
+                self.servers.respond(&mut self.wire, now, id, &response);
+            }
         }
     }
 

@@ -1,9 +1,10 @@
 //! Requests of others: screened, matched to transaction, dialog or a new call, and answered.
 //!
 //! What cannot be answered safely (no usable Via, a broken ACK) is only reported. Messages that
-//! fail the screening are answered without a transaction. Sources: RFC 3261 §8.2, §17.2.3;
-//! RFC 4475 for the cases.
+//! fail the screening, and all that strangers are refused or challenged for, are answered once
+//! and without a transaction. Sources: RFC 3261 §8.2, §17.2.3; RFC 4475 for the cases.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 
 use super::agent::UserAgent;
@@ -41,9 +42,7 @@ impl UserAgent {
         };
         if let Err((status, fault)) = screen(&request) {
             if request.method() != "ACK" {
-                let tag = self.token();
-                let response = reply(&request, status, Some(&tag));
-                self.wire.transmit(from, response.write());
+                self.refuse_once(from, &request, status);
             }
             let reason = format!("read request: {fault}");
             return self.wire.event(UaEvent::Malformed { from, reason });
@@ -55,30 +54,33 @@ impl UserAgent {
         if let Some(id) = self.servers.find(&key) {
             return self.servers.repeat(&mut self.wire, id);
         }
-        let id = self.servers.open(key, from, request.method() == "INVITE");
         if request.method() == "CANCEL" {
-            return self.hear_cancel(now, id, &via, &request);
+            return self.hear_cancel(now, key, from, &via, &request);
         }
         let scheme = Uri::read(request.uri()).map(|uri| uri.scheme).unwrap_or_default();
         if scheme != "sip" && scheme != "tel" {
-            return self.respond(now, id, &request, 416);
+            return self.refuse_once(from, &request, 416);
         }
         if request.header("Require").is_some() {
-            let tag = self.token();
-            let mut response = reply(&request, 420, Some(&tag));
+            let mut response = self.stateless(&request, 420);
             for value in request.all("Require") {
                 response.push("Unsupported", value);
             }
-            self.servers.respond(&mut self.wire, now, id, &response);
-            return;
+            return self.wire.transmit(from, response.write());
         }
         match to_tag(&request) {
             Some(tag) => match self.legs.get(&tag).copied() {
-                Some(leg) => self.hear_inside(now, leg, id, &request),
-                None => self.respond(now, id, &request, 481),
+                Some(leg) => {
+                    let id = self.servers.open(key, from, request.method() == "INVITE");
+                    self.hear_inside(now, leg, id, &request);
+                }
+                None => self.refuse_once(from, &request, 481),
             },
-            None if request.method() == "INVITE" => self.hear_invite(now, id, from, request),
-            None => self.hear_other(now, id, &request),
+            None if request.method() == "INVITE" => self.hear_invite(now, key, from, request),
+            None => {
+                let response = self.other_reply(&request);
+                self.wire.transmit(from, response.write());
+            }
         }
     }
 
@@ -93,10 +95,18 @@ impl UserAgent {
         }
     }
 
-    fn hear_cancel(&mut self, now: Timestamp, id: u64, via: &Via, request: &Message) {
+    fn hear_cancel(
+        &mut self,
+        now: Timestamp,
+        key: String,
+        from: SocketAddr,
+        via: &Via,
+        request: &Message,
+    ) {
         let Some(invite) = self.servers.find(&server::key(request, via, "INVITE")) else {
-            return self.respond(now, id, request, 481);
+            return self.refuse_once(from, request, 481);
         };
+        let id = self.servers.open(key, from, false);
         let leg: Option<LegId> = self.servers.pending_leg(invite);
         let tag = leg.and_then(|leg| self.calls.get(&leg)).map(|call| call.local_tag.clone());
         let tag = tag.unwrap_or_else(|| self.token());
@@ -107,12 +117,14 @@ impl UserAgent {
         }
     }
 
-    fn hear_invite(&mut self, now: Timestamp, id: u64, from: SocketAddr, request: Message) {
+    /// A new call. Nothing is remembered of one that is refused or challenged.
+    fn hear_invite(&mut self, now: Timestamp, key: String, from: SocketAddr, request: Message) {
+        if let Some(status) = self.config.refuse_calls {
+            return self.refuse_once(from, &request, status);
+        }
         if !request.body.is_empty() && request.sdp().is_none() {
-            let tag = self.token();
-            let response = reply(&request, 415, Some(&tag)).with("Accept", "application/sdp");
-            self.servers.respond(&mut self.wire, now, id, &response);
-            return;
+            let response = self.stateless(&request, 415).with("Accept", "application/sdp");
+            return self.wire.transmit(from, response.write());
         }
         if let Some(challenge) = &self.config.challenge {
             let verdict = request
@@ -123,17 +135,16 @@ impl UserAgent {
             if verdict != Verdict::Good {
                 let stale = verdict == Verdict::Stale;
                 let value = self.doorkeeper.challenge(challenge, now, from, stale);
-                let tag = self.token();
-                let response = reply(&request, 407, Some(&tag)).with("Proxy-Authenticate", value);
-                self.servers.respond(&mut self.wire, now, id, &response);
-                return;
+                let response = self.stateless(&request, 407).with("Proxy-Authenticate", value);
+                return self.wire.transmit(from, response.write());
             }
         }
+        let id = self.servers.open(key, from, true);
         self.hear_call(now, id, from, request);
     }
 
-    /// OPTIONS, and methods we do not take.
-    pub(super) fn hear_other(&mut self, now: Timestamp, id: u64, request: &Message) {
+    /// The answer to OPTIONS, and to methods we do not take.
+    pub(super) fn other_reply(&self, request: &Message) -> Message {
         let status = match request.method() {
             "OPTIONS" => 200,
             "BYE" | "INFO" | "UPDATE" => 481, // They make sense inside a dialog only.
@@ -141,8 +152,7 @@ impl UserAgent {
             method if rsip::Method::all().iter().any(|known| known.to_string() == method) => 405,
             _ => 501,
         };
-        let tag = self.token();
-        let mut response = reply(request, status, Some(&tag));
+        let mut response = self.stateless(request, status);
         if status != 481 {
             response.push("Allow", ALLOW);
         }
@@ -150,7 +160,24 @@ impl UserAgent {
             response.push("Accept", "application/sdp");
             response.push("Server", self.config.product.as_str());
         }
-        self.servers.respond(&mut self.wire, now, id, &response);
+        response
+    }
+
+    /// Refuses a request of a stranger: one datagram for one, whatever becomes of it, so that
+    /// nothing is remembered and nobody behind a forged address is flooded (§8.2.7).
+    fn refuse_once(&mut self, to: SocketAddr, request: &Message, status: u16) {
+        let response = self.stateless(request, status);
+        self.wire.transmit(to, response.write());
+    }
+
+    /// A response whose tag is the same for each copy of its request (§8.2.7).
+    fn stateless(&self, request: &Message, status: u16) -> Message {
+        let mut hash = DefaultHasher::new();
+        self.tag_secret.hash(&mut hash);
+        for name in ["Via", "From", "Call-ID", "CSeq"] {
+            request.header(name).hash(&mut hash);
+        }
+        reply(request, status, Some(&format!("{:016x}", hash.finish())))
     }
 
     /// Answers with a bare status.

@@ -3,6 +3,7 @@
 mod called;
 mod caller;
 mod late;
+mod strangers;
 mod network;
 mod robust;
 
@@ -25,6 +26,7 @@ fn config() -> UserAgentConfig {
         product: "Ledgerline".to_owned(),
         timers: Timers::default(),
         challenge: None,
+        refuse_calls: None,
     }
 }
 
