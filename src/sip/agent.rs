@@ -221,12 +221,11 @@ impl UserAgent {
         if !self.clients.receive(&mut self.wire, now, id, response) {
             return;
         }
-        let Some((owner, since)) = self.clients.get(id).map(|one| (one.owner, one.since)) else {
-            return;
-        };
+        let Some(one) = self.clients.get(id) else { return };
+        let (owner, since, to) = (one.owner, one.since, one.to);
         match owner {
             Owner::Invite(leg) => self.hear_answer(now, leg, id, from, response),
-            Owner::Options => self.wire.event(UaEvent::OptionsAnswered { from, status }),
+            Owner::Options => self.wire.event(UaEvent::OptionsAnswered { to, status }),
             Owner::Bye(leg) => {
                 let is_challenge = status == 401 || status == 407;
                 if !(is_challenge && self.prove_bye(now, leg, id, response)) {

@@ -213,8 +213,8 @@ pub enum UaEvent {
     },
     /// A peer answered our OPTIONS.
     OptionsAnswered {
-        /// Who.
-        from: SocketAddr,
+        /// Who was asked; the answer may come from another address.
+        to: SocketAddr,
         /// With what.
         status: u16,
     },
@@ -288,9 +288,7 @@ impl fmt::Debug for UaEvent {
             Self::Released { leg, status, after } => {
                 write!(f, "Released({leg:?}, {status:?}, {after})")
             }
-            Self::OptionsAnswered { from, status } => {
-                write!(f, "OptionsAnswered({from}, {status})")
-            }
+            Self::OptionsAnswered { to, status } => write!(f, "OptionsAnswered({to}, {status})"),
             Self::OptionsTimedOut { to } => write!(f, "OptionsTimedOut({to})"),
             Self::Malformed { from, reason } => write!(f, "Malformed({from}, {reason})"),
         }

@@ -111,7 +111,7 @@ impl Engine {
                 };
                 self.over(leg, over);
             }
-            UaEvent::OptionsAnswered { from, status } => self.probe_answered(from, status),
+            UaEvent::OptionsAnswered { to, status } => self.probe_answered(to, status),
             UaEvent::OptionsTimedOut { to } => self.probe_missed(to),
             UaEvent::Malformed { from, reason } => {
                 tracing::debug!(%from, reason, "malformed SIP");

@@ -329,7 +329,14 @@ fn options_are_answered_or_given_up() {
     bench.ua.options(bench.now, peer());
     let options = bench.sent().remove(0);
     bench.hear(&answer(&options, "200 OK", "", ""));
-    assert_eq!(bench.events(), [UaEvent::OptionsAnswered { from: peer(), status: 200 }]);
+    let answered = UaEvent::OptionsAnswered { to: peer(), status: 200 };
+    assert_eq!(bench.events(), std::slice::from_ref(&answered));
+    bench.ua.options(bench.now, peer());
+    let options = bench.sent().remove(0);
+    let elsewhere = "198.51.100.8:5060".parse().unwrap();
+    let text = answer(&options, "200 OK", "", "").replace('\n', "\r\n");
+    bench.ua.receive(bench.now, elsewhere, text.as_bytes());
+    assert_eq!(bench.events(), [answered], "a pair of gateways answers for its first address");
     bench.ua.options(bench.now, peer());
     bench.wait(1_999);
     assert_eq!(bench.events(), []);
