@@ -40,9 +40,10 @@ impl UserAgent {
             let reason = "read request: no usable Via".to_owned();
             return self.wire.event(UaEvent::Malformed { from, reason });
         };
+        let to = via.answer_to(from);
         if let Err((status, fault)) = screen(&request) {
             if request.method() != "ACK" {
-                self.refuse_once(from, &request, status);
+                self.refuse_once(to, &request, status);
             }
             let reason = format!("read request: {fault}");
             return self.wire.event(UaEvent::Malformed { from, reason });
@@ -55,31 +56,31 @@ impl UserAgent {
             return self.servers.repeat(&mut self.wire, id);
         }
         if request.method() == "CANCEL" {
-            return self.hear_cancel(now, key, from, &via, &request);
+            return self.hear_cancel(now, key, to, &via, &request);
         }
         let scheme = Uri::read(request.uri()).map(|uri| uri.scheme).unwrap_or_default();
         if scheme != "sip" && scheme != "tel" {
-            return self.refuse_once(from, &request, 416);
+            return self.refuse_once(to, &request, 416);
         }
         if request.header("Require").is_some() {
             let mut response = self.stateless(&request, 420);
             for value in request.all("Require") {
                 response.push("Unsupported", value);
             }
-            return self.wire.transmit(from, response.write());
+            return self.wire.transmit(to, response.write());
         }
         match to_tag(&request) {
             Some(tag) => match self.legs.get(&tag).copied() {
                 Some(leg) => {
-                    let id = self.servers.open(key, from, request.method() == "INVITE");
+                    let id = self.servers.open(key, to, request.method() == "INVITE");
                     self.hear_inside(now, leg, id, &request);
                 }
-                None => self.refuse_once(from, &request, 481),
+                None => self.refuse_once(to, &request, 481),
             },
-            None if request.method() == "INVITE" => self.hear_invite(now, key, from, request),
+            None if request.method() == "INVITE" => self.hear_invite(now, key, (from, to), request),
             None => {
                 let response = self.other_reply(&request);
-                self.wire.transmit(from, response.write());
+                self.wire.transmit(to, response.write());
             }
         }
     }
@@ -99,14 +100,14 @@ impl UserAgent {
         &mut self,
         now: Timestamp,
         key: String,
-        from: SocketAddr,
+        to: SocketAddr,
         via: &Via,
         request: &Message,
     ) {
         let Some(invite) = self.servers.find(&server::key(request, via, "INVITE")) else {
-            return self.refuse_once(from, request, 481);
+            return self.refuse_once(to, request, 481);
         };
-        let id = self.servers.open(key, from, false);
+        let id = self.servers.open(key, to, false);
         let leg: Option<LegId> = self.servers.pending_leg(invite);
         let tag = leg.and_then(|leg| self.calls.get(&leg)).map(|call| call.local_tag.clone());
         let tag = tag.unwrap_or_else(|| self.token());
@@ -118,13 +119,19 @@ impl UserAgent {
     }
 
     /// A new call. Nothing is remembered of one that is refused or challenged.
-    fn hear_invite(&mut self, now: Timestamp, key: String, from: SocketAddr, request: Message) {
+    fn hear_invite(
+        &mut self,
+        now: Timestamp,
+        key: String,
+        (from, to): (SocketAddr, SocketAddr),
+        request: Message,
+    ) {
         if let Some(status) = self.config.refuse_calls {
-            return self.refuse_once(from, &request, status);
+            return self.refuse_once(to, &request, status);
         }
         if !request.body.is_empty() && request.sdp().is_none() {
             let response = self.stateless(&request, 415).with("Accept", "application/sdp");
-            return self.wire.transmit(from, response.write());
+            return self.wire.transmit(to, response.write());
         }
         if let Some(challenge) = &self.config.challenge {
             let verdict = request
@@ -136,10 +143,10 @@ impl UserAgent {
                 let stale = verdict == Verdict::Stale;
                 let value = self.doorkeeper.challenge(challenge, now, from, stale);
                 let response = self.stateless(&request, 407).with("Proxy-Authenticate", value);
-                return self.wire.transmit(from, response.write());
+                return self.wire.transmit(to, response.write());
             }
         }
-        let id = self.servers.open(key, from, true);
+        let id = self.servers.open(key, to, true);
         self.hear_call(now, id, from, request);
     }
 

@@ -143,6 +143,24 @@ fn cancel_is_answered_and_ends_the_call() {
 }
 
 #[test]
+fn without_rport_answers_go_to_the_port_the_caller_names() {
+    let hops = |via: &str| {
+        let mut bench = Bench::new();
+        bench.hear(&INVITE.replace("203.0.113.9:5062;branch=z9hG4bKi1;rport", via));
+        let mut hops = Vec::new();
+        while let Some(output) = bench.ua.poll_output() {
+            if let Output::Transmit { to, .. } = output {
+                hops.push(to.to_string());
+            }
+        }
+        hops
+    };
+    assert_eq!(hops("203.0.113.9:5062;branch=z9hG4bKi1"), ["198.51.100.7:5062"]);
+    assert_eq!(hops("gateway.invalid;branch=z9hG4bKi1"), ["198.51.100.7:5060"]);
+    assert_eq!(hops("203.0.113.9:5062;branch=z9hG4bKi1;rport"), [PEER]);
+}
+
+#[test]
 fn stray_cancel_gets_481() {
     let mut bench = Bench::new();
     bench.hear(&request("CANCEL", 10, "z9hG4bKi1", "<sip:x@192.0.2.10>", ""));
