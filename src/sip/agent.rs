@@ -98,9 +98,13 @@ impl UserAgent {
         self.drop_loose();
     }
 
-    /// Learns that a peer cannot be reached (ICMP): what waits for its answer has failed.
+    /// Learns that a peer cannot be reached (ICMP): calls and questions it never answered have
+    /// failed.
+    ///
+    /// What it did answer goes on, as do BYE and CANCEL: they are sent again, and timers notice
+    /// where that is in vain. A call that rings must not end by a moment's error.
     pub fn transport_failed(&mut self, now: Timestamp, to: SocketAddr) {
-        for id in self.clients.waiting_for(to) {
+        for id in self.clients.unanswered_by(to) {
             let Some(gone) = self.clients.remove(&mut self.wire, id) else { continue };
             match gone.owner {
                 Owner::Invite(leg) => {
@@ -108,16 +112,8 @@ impl UserAgent {
                     self.invite_lost(leg, FailureCause::Transport);
                 }
                 Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to }),
-                Owner::Late => {}
-                Owner::Cancel(leg) => self.look_at(leg),
-                Owner::Bye(leg) => self.released(now, leg, None, gone.since),
+                Owner::Late | Owner::Cancel(_) | Owner::Bye(_) => {}
             }
-        }
-        let unheard = |call: &Call| call.unacknowledged.as_ref().is_some_and(|one| one.to == to);
-        let legs: Vec<LegId> =
-            self.calls.iter().filter(|(_, call)| unheard(call)).map(|(leg, _)| *leg).collect();
-        for leg in legs {
-            self.answer_lost(now, leg, FailureCause::Transport);
         }
         self.drop_loose();
     }

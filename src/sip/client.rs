@@ -200,12 +200,14 @@ impl ClientTransactions {
         Some(transaction)
     }
 
-    /// The transactions with that peer that still wait for a final answer.
-    pub(super) fn waiting_for(&self, to: SocketAddr) -> Vec<u64> {
-        let waiting = |one: &ClientTransaction| {
-            one.to == to && matches!(one.state, State::Calling | State::Proceeding)
+    /// New calls and OPTIONS to that peer of which it answered nothing.
+    pub(super) fn unanswered_by(&self, to: SocketAddr) -> Vec<u64> {
+        let unanswered = |one: &ClientTransaction| {
+            one.to == to
+                && one.state == State::Calling
+                && matches!(one.owner, Owner::Invite(_) | Owner::Options)
         };
-        self.all.iter().filter(|(_, one)| waiting(one)).map(|(id, _)| *id).collect()
+        self.all.iter().filter(|(_, one)| unanswered(one)).map(|(id, _)| *id).collect()
     }
 }
 

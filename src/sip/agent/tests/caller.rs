@@ -324,6 +324,24 @@ fn unreachable_peer_fails_the_leg() {
 }
 
 #[test]
+fn a_moment_without_network_ends_no_call_that_rings_or_talks() {
+    let mut bench = Bench::new();
+    let (leg, invite) = bench.call(None);
+    bench.hear(&answer(&invite, "180 Ringing", "", ""));
+    bench.ua.transport_failed(bench.now, peer());
+    assert_eq!(bench.events(), [UaEvent::Progress { leg, status: 180 }]);
+    bench.hear(&answer(&invite, "200 OK", &format!("Contact: <sip:x@{PEER}>\n"), REPLY));
+    assert_eq!(bench.events(), [UaEvent::Answered { leg, sdp: REPLY.to_owned() }]);
+    bench.ua.hang_up(bench.now, leg, None);
+    bench.events();
+    bench.sent();
+    bench.ua.transport_failed(bench.now, peer());
+    bench.wait(500);
+    assert_eq!(bench.lines(), ["BYE"], "it is sent again all the same");
+    bench.assert_nothing_left();
+}
+
+#[test]
 fn options_are_answered_or_given_up() {
     let mut bench = Bench::new();
     bench.ua.options(bench.now, peer());
