@@ -29,7 +29,7 @@ pub use digit::{Digit, DigitError};
 pub use g711::Codec;
 pub use packet::{PacketError, read as read_packet};
 pub use quality::Quality;
-pub use sdp::{Direction, Negotiated, SdpError, accept, answer, offer, offer_again};
+pub use sdp::{Direction, Negotiated, SdpError, accept, answer, answer_again, offer, offer_again};
 pub use session::{MediaEvent, MediaOutput, MediaSession, MediaSettings, MediaStatistics};
 pub use tone::{ToneDetector, ToneHeard};
 pub use wav::{Wav, WavError};

@@ -23,6 +23,8 @@ mod header;
 mod incoming;
 mod late;
 mod message;
+mod negotiation;
+mod offer;
 mod outgoing;
 mod reply;
 mod server;

@@ -112,7 +112,7 @@ impl UserAgent {
                     self.invite_lost(leg, FailureCause::Transport);
                 }
                 Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to }),
-                Owner::Late | Owner::Cancel(_) | Owner::Bye(_) => {}
+                Owner::Late | Owner::Cancel(_) | Owner::Bye(_) | Owner::Reinvite(_) => {}
             }
         }
         self.drop_loose();
@@ -182,6 +182,7 @@ impl UserAgent {
                     Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to: gone.to }),
                     Owner::Cancel(leg) => self.look_at(leg),
                     Owner::Bye(leg) => self.released(now, leg, None, gone.since),
+                    Owner::Reinvite(leg) => self.dialog_gone(now, leg, id, None),
                     Owner::Late => {}
                 }
             }
@@ -199,6 +200,8 @@ impl UserAgent {
             Timer::CancelGiveUp(leg) => self.cancel_in_vain(now, leg),
             Timer::AnswerRetransmit(leg) => self.answer_again(now, leg),
             Timer::AnswerTimeout(leg) => self.answer_lost(now, leg, FailureCause::Timeout),
+            Timer::OfferPatience(leg) => self.refuse_offer(now, leg, 488),
+            Timer::Reoffer(leg) => self.offer_again(now, leg),
         }
     }
 
@@ -224,31 +227,37 @@ impl UserAgent {
             Owner::Options => self.wire.event(UaEvent::OptionsAnswered { to, status }),
             Owner::Bye(leg) => {
                 let is_challenge = status == 401 || status == 407;
-                if !(is_challenge && self.prove_bye(now, leg, id, response)) {
+                if !(is_challenge && self.prove_inside(now, leg, id, response).is_some()) {
                     self.released(now, leg, Some(status), since);
                 }
             }
             Owner::Cancel(leg) => self.look_at(leg),
+            Owner::Reinvite(leg) => self.hear_reanswer(now, leg, id, response),
             Owner::Late => {}
         }
     }
 
-    /// Sends a BYE again with a proof, once. Whether it was.
-    fn prove_bye(&mut self, now: Timestamp, leg: LegId, id: u64, response: &Message) -> bool {
+    /// Sends a request inside a dialog again with a proof, once; gives back its transaction,
+    /// where it was.
+    pub(super) fn prove_inside(
+        &mut self,
+        now: Timestamp,
+        leg: LegId,
+        id: u64,
+        response: &Message,
+    ) -> Option<u64> {
         let via = self.via();
         let cnonce = self.token();
-        let Some(transaction) = self.clients.get(id) else { return false };
+        let transaction = self.clients.get(id)?;
         let (to, request) = (transaction.to, transaction.request.clone());
-        let since = transaction.since;
-        let Some(call) = self.calls.get_mut(&leg) else { return false };
+        let (since, owner) = (transaction.since, transaction.owner);
+        let call = self.calls.get_mut(&leg)?;
         let credentials = call.outgoing().and_then(|out| out.invite.credentials.clone());
-        let Some(credentials) = credentials.filter(|_| !is_proven(&request)) else { return false };
-        let Some((request, _)) = prove(&request, response, &credentials, via, &cnonce) else {
-            return false;
-        };
-        let again = self.clients.send(&mut self.wire, now, to, request, Owner::Bye(leg));
+        let credentials = credentials.filter(|_| !is_proven(&request))?;
+        let (request, _) = prove(&request, response, &credentials, via, &cnonce)?;
+        let again = self.clients.send(&mut self.wire, now, to, request, owner);
         self.clients.count_from(again, since);
-        true
+        Some(again)
     }
 
     /// A BYE of ours has its final answer, or none came.
@@ -278,7 +287,8 @@ impl UserAgent {
     pub(super) fn drop_loose(&mut self) {
         for leg in std::mem::take(&mut self.loose) {
             let Some(call) = self.calls.get(&leg) else { continue };
-            if call.is_over && call.unacknowledged.is_none() && !self.clients.any_of(leg) {
+            let is_quiet = call.unacknowledged.is_none() && !call.negotiation.is_asked();
+            if call.is_over && is_quiet && !self.clients.any_of(leg) {
                 self.legs.remove(&call.local_tag);
                 self.calls.remove(&leg);
                 self.wire.timers.clear_leg(leg);

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::dialog::Dialog;
 use super::event::Invite;
 use super::message::Message;
+use super::negotiation::Negotiation;
 use crate::base::Millis;
 
 /// A leg. It stays after its terminal event while a transaction still needs it.
@@ -19,6 +20,14 @@ pub(super) struct Call {
     pub(super) is_over: bool,
     /// Our 200 that waits for its ACK.
     pub(super) unacknowledged: Option<Unacknowledged>,
+    /// Offer and answer after the first.
+    pub(super) negotiation: Negotiation,
+    /// An offer of ours that waits for its turn.
+    pub(super) wanted_offer: Option<String>,
+    /// It waits because it met one of the peer's.
+    pub(super) backs_off: bool,
+    /// The ACK for the last re-INVITE of ours: its transaction, where to, the datagram.
+    pub(super) reack: Option<(u64, SocketAddr, Vec<u8>)>,
     pub(super) side: Side,
 }
 

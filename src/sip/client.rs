@@ -23,6 +23,8 @@ pub(super) enum Owner {
     Cancel(LegId),
     /// The BYE of a leg.
     Bye(LegId),
+    /// A re-INVITE of a leg.
+    Reinvite(LegId),
     /// An OPTIONS outside any leg.
     Options,
     /// The CANCEL or BYE for an answer that came after its leg was over.
@@ -33,7 +35,9 @@ impl Owner {
     /// The leg.
     pub(super) fn leg(self) -> Option<LegId> {
         match self {
-            Self::Invite(leg) | Self::Cancel(leg) | Self::Bye(leg) => Some(leg),
+            Self::Invite(leg) | Self::Cancel(leg) | Self::Bye(leg) | Self::Reinvite(leg) => {
+                Some(leg)
+            }
             Self::Options | Self::Late => None,
         }
     }

@@ -160,6 +160,30 @@ pub enum UaEvent {
         /// The answer.
         sdp: String,
     },
+    /// The peer makes an offer inside the dialog (hold, resume, a new address), or asks for one
+    /// of ours: answer it with `answer_offer` or `refuse_offer` within 2 s.
+    Offered {
+        /// The leg.
+        leg: LegId,
+        /// The offer; nothing where the peer wants ours.
+        sdp: Option<String>,
+    },
+    /// The peer answered an offer of ours inside the dialog.
+    OfferAnswered {
+        /// The leg.
+        leg: LegId,
+        /// What we offered.
+        offer: String,
+        /// The answer.
+        sdp: String,
+    },
+    /// An offer of ours came to nothing; the leg goes on as it was.
+    OfferRefused {
+        /// The leg.
+        leg: LegId,
+        /// 300 to 699; 200 where the peer accepted and gave no answer.
+        status: u16,
+    },
     /// The ACK for our 200 came.
     Confirmed {
         /// The leg.
@@ -239,6 +263,9 @@ impl UaEvent {
             Self::Incoming { leg, .. }
             | Self::Progress { leg, .. }
             | Self::Answered { leg, .. }
+            | Self::Offered { leg, .. }
+            | Self::OfferAnswered { leg, .. }
+            | Self::OfferRefused { leg, .. }
             | Self::Confirmed { leg }
             | Self::Refused { leg, .. }
             | Self::Failed { leg, .. }
@@ -274,6 +301,9 @@ impl fmt::Debug for UaEvent {
                 .finish_non_exhaustive(),
             Self::Progress { leg, status } => write!(f, "Progress({leg:?}, {status})"),
             Self::Answered { leg, .. } => write!(f, "Answered({leg:?})"),
+            Self::Offered { leg, sdp } => write!(f, "Offered({leg:?}, {})", sdp.is_some()),
+            Self::OfferAnswered { leg, .. } => write!(f, "OfferAnswered({leg:?})"),
+            Self::OfferRefused { leg, status } => write!(f, "OfferRefused({leg:?}, {status})"),
             Self::Confirmed { leg } => write!(f, "Confirmed({leg:?})"),
             Self::Refused { leg, status, q850, retry_after, .. } => f
                 .debug_struct("Refused")

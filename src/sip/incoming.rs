@@ -1,7 +1,7 @@
-//! Calls we get, requests inside dialogs, and hanging up.
+//! Calls we get, requests inside dialogs, and hanging up. Offers inside dialogs: see `offer`.
 //!
 //! Our 200 is sent again until the ACK comes (RFC 3261 §13.3.1.4); a BYE of ours waits for that
-//! ACK (§15). Sources: RFC 3261 §9.2, §12.2.2, §13.3, §14.2, §15.1.2.
+//! ACK (§15). Sources: RFC 3261 §9.2, §12.2.2, §13.3, §15.1.2.
 
 use std::net::SocketAddr;
 
@@ -11,6 +11,7 @@ use super::dialog::Dialog;
 use super::event::{FailureCause, Party, UaEvent};
 use super::header::{self, NameAddr, Uri};
 use super::message::Message;
+use super::negotiation::Negotiation;
 use super::reply::{ALLOW, reply};
 use super::timers::Timer;
 use crate::base::{LegId, Millis, Timestamp};
@@ -29,10 +30,13 @@ impl UserAgent {
         let response = response.with_sdp(&sdp);
         let sent = self.servers.respond(&mut self.wire, now, id, &response);
         let Some(call) = self.calls.get_mut(&leg) else { return };
-        call.local_sdp = sdp;
         if let Some(incoming) = call.incoming() {
             incoming.progress = Answering::Answered;
+            if incoming.request.sdp().is_none() {
+                call.negotiation = Negotiation::InAnswer { offer: sdp.clone() };
+            }
         }
+        call.local_sdp = sdp;
         self.expect_ack(now, leg, sent, &response);
     }
 
@@ -61,6 +65,7 @@ impl UserAgent {
                 self.report(leg, UaEvent::Ended { leg, by: Party::Local, q850 });
             }
             Side::Incoming(_) | Side::Outgoing(_) => {
+                self.withdraw_asked(now, leg);
                 self.forget_answer(leg);
                 self.bye(now, leg, q850);
                 self.report(leg, UaEvent::Ended { leg, by: Party::Local, q850 });
@@ -104,6 +109,10 @@ impl UserAgent {
             local_sdp: String::new(),
             is_over: false,
             unacknowledged: None,
+            negotiation: Negotiation::default(),
+            wanted_offer: None,
+            backs_off: false,
+            reack: None,
             side: Side::Incoming(Box::new(incoming)),
         };
         self.calls.insert(leg, call);
@@ -139,6 +148,7 @@ impl UserAgent {
         if let Some(q850) = bye {
             self.bye(now, leg, q850);
         }
+        self.hear_answer_in_ack(now, leg, request);
     }
 
     /// A request inside a dialog of the leg.
@@ -158,12 +168,11 @@ impl UserAgent {
         match request.method() {
             "BYE" => self.hear_bye(now, leg, id, request, is_pending),
             "INVITE" | "UPDATE" if is_over => self.respond(now, id, request, 481),
-            "INVITE" if is_pending || is_waiting => self.respond(now, id, request, 491),
-            "INVITE" => self.hear_reinvite(now, leg, id, request),
-            "UPDATE" if request.sdp().is_some() && (is_pending || is_waiting) => {
-                self.respond(now, id, request, 491);
-            }
-            "UPDATE" => self.hear_update(now, leg, id, request),
+            "UPDATE" if request.body.is_empty() => self.hear_update(now, leg, id, request),
+            // The offer of the first INVITE has no answer yet.
+            "INVITE" | "UPDATE" if is_pending => self.too_soon(now, id, request),
+            "INVITE" | "UPDATE" if is_waiting => self.respond(now, id, request, 491),
+            "INVITE" | "UPDATE" => self.hear_offer(now, leg, id, request),
             "INFO" => self.respond(now, id, request, 200),
             _ => {
                 let response = self.other_reply(request);
@@ -184,36 +193,20 @@ impl UserAgent {
         if is_pending {
             return self.cancelled(now, leg);
         }
+        self.withdraw_asked(now, leg);
         self.forget_answer(leg);
         let q850 = request.all("Reason").find_map(header::q850);
         self.report(leg, UaEvent::Ended { leg, by: Party::Remote, q850 });
     }
 
-    /// Hold, unhold, a moved peer: we go on as before.
-    fn hear_reinvite(&mut self, now: Timestamp, leg: LegId, id: u64, request: &Message) {
-        let contact = self.contact("");
-        let Some(call) = self.calls.get_mut(&leg) else { return };
-        if let Some(dialog) = &mut call.dialog {
-            dialog.refresh(request);
-        }
-        let mut response = reply(request, 200, None).with("Contact", contact).with("Allow", ALLOW);
-        if !call.local_sdp.is_empty() {
-            response = response.with_sdp(&call.local_sdp);
-        }
-        let sent = self.servers.respond(&mut self.wire, now, id, &response);
-        self.expect_ack(now, leg, sent, &response);
-    }
-
+    /// An UPDATE without offer: the peer moved, or only says that it is there.
     fn hear_update(&mut self, now: Timestamp, leg: LegId, id: u64, request: &Message) {
         let contact = self.contact("");
         let Some(call) = self.calls.get_mut(&leg) else { return };
         if let Some(dialog) = &mut call.dialog {
             dialog.refresh(request);
         }
-        let mut response = reply(request, 200, None).with("Contact", contact);
-        if request.sdp().is_some() {
-            response = response.with_sdp(&call.local_sdp);
-        }
+        let response = reply(request, 200, None).with("Contact", contact).with("Allow", ALLOW);
         self.servers.respond(&mut self.wire, now, id, &response);
     }
 
@@ -261,7 +254,7 @@ impl UserAgent {
         Some((incoming.transaction, response.with("Server", product)))
     }
 
-    fn expect_ack(
+    pub(super) fn expect_ack(
         &mut self,
         now: Timestamp,
         leg: LegId,
@@ -276,7 +269,7 @@ impl UserAgent {
         self.wire.timers.set(Timer::AnswerTimeout(leg), now.plus(self.wire.spans.patience()));
     }
 
-    fn forget_answer(&mut self, leg: LegId) {
+    pub(super) fn forget_answer(&mut self, leg: LegId) {
         if let Some(call) = self.calls.get_mut(&leg) {
             call.unacknowledged = None;
         }
@@ -285,7 +278,7 @@ impl UserAgent {
         self.look_at(leg);
     }
 
-    fn bye(&mut self, now: Timestamp, leg: LegId, q850: Option<u8>) {
+    pub(super) fn bye(&mut self, now: Timestamp, leg: LegId, q850: Option<u8>) {
         let Some(dialog) = self.calls.get_mut(&leg).and_then(|call| call.dialog.take()) else {
             return;
         };

@@ -15,6 +15,7 @@ use super::event::{FailureCause, Invite, Party, UaEvent};
 use super::header::{self, NameAddr};
 use super::late::cancel;
 use super::message::{Message, StartLine};
+use super::negotiation::Negotiation;
 use super::timers::Timer;
 use crate::base::{LegId, Timestamp};
 
@@ -59,6 +60,10 @@ impl UserAgent {
             local_sdp: invite.sdp,
             is_over: false,
             unacknowledged: None,
+            negotiation: Negotiation::default(),
+            wanted_offer: None,
+            backs_off: false,
+            reack: None,
             side: Side::Outgoing(Box::new(outgoing)),
         };
         self.calls.insert(leg, call);

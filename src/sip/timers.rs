@@ -32,6 +32,10 @@ pub(super) enum Timer {
     AnswerRetransmit(LegId),
     /// Our 200 was never acknowledged.
     AnswerTimeout(LegId),
+    /// The application owes an answer to an offer.
+    OfferPatience(LegId),
+    /// An offer that met the peer's may be made again.
+    Reoffer(LegId),
 }
 
 /// The timers that are running.
@@ -64,6 +68,8 @@ impl TimerQueue {
         self.clear(Timer::CancelGiveUp(leg));
         self.clear(Timer::AnswerRetransmit(leg));
         self.clear(Timer::AnswerTimeout(leg));
+        self.clear(Timer::OfferPatience(leg));
+        self.clear(Timer::Reoffer(leg));
     }
 
     /// When the next one is due.

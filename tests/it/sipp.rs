@@ -163,6 +163,20 @@ fn a_line_that_went_dead_is_hung_up() {
 }
 
 #[test]
+fn a_customer_who_holds_is_not_hung_up() {
+    let mut stage = Stage::new(1);
+    let media = ["-rtp_echo".to_owned(), "-mp".to_owned(), free_port().to_string()];
+    let sipp = Sipp::carrier(stage.path(), "hold.xml", &media);
+    let log = stage.carrier(sipp.sip, "").sip("media_timeout_ms = 2500").run();
+    sipp.verdict().expect(1);
+
+    let leg = log.one("LegEnded");
+    assert_eq!((&leg["failure"], &leg["hung_up_by"]), (&Value::Null, &json!("customer")));
+    let talk = count(log.one("AttemptEnded"), "talk_ms");
+    assert!(talk > 5_000, "held and resumed: {talk} ms");
+}
+
+#[test]
 fn the_next_carrier_gets_the_call_of_one_that_is_dead() {
     let mut stage = Stage::new(1);
     // Listens and never answers.

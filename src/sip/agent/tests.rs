@@ -3,9 +3,10 @@
 mod called;
 mod caller;
 mod late;
-mod strangers;
 mod network;
+mod offers;
 mod robust;
+mod strangers;
 
 use std::net::SocketAddr;
 

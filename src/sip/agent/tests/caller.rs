@@ -11,7 +11,7 @@ fn credentials() -> Option<Credentials> {
 }
 
 /// A bench with an answered call, its leg and its ACK.
-fn answered() -> (Bench, LegId, String) {
+pub(super) fn answered() -> (Bench, LegId, String) {
     let mut bench = Bench::new();
     let (leg, invite) = bench.call(None);
     bench.hear(&answer(&invite, "180 Ringing", "", ""));

@@ -21,6 +21,8 @@ struct Ends {
     released: BTreeSet<LegId>,
     answered: u32,
     confirmed: u32,
+    agreed: u32,
+    refused: u32,
 }
 
 impl Ends {
@@ -41,6 +43,8 @@ impl Ends {
             UaEvent::Incoming { .. } => self.incoming.push(leg),
             UaEvent::Answered { .. } => self.answered += 1,
             UaEvent::Confirmed { .. } => self.confirmed += 1,
+            UaEvent::OfferAnswered { .. } => self.agreed += 1,
+            UaEvent::OfferRefused { .. } => self.refused += 1,
             _ => {}
         }
     }
@@ -53,6 +57,9 @@ enum Due {
     Answer(LegId),
     Reject(LegId),
     HangUp(usize, LegId),
+    Offer(usize, LegId),
+    AnswerOffer(usize, LegId),
+    RefuseOffer(usize, LegId),
 }
 
 struct World {
@@ -151,7 +158,15 @@ impl World {
                     self.later(ms, Due::HangUp(1, *leg));
                 }
             }
+            UaEvent::Offered { leg, sdp } => {
+                let ms = self.rng.between(0, 2_500);
+                let refuses = sdp.is_some() && self.rng.below(5) == 0;
+                let due = if refuses { Due::RefuseOffer } else { Due::AnswerOffer };
+                self.later(ms, due(index, *leg));
+            }
+            UaEvent::Confirmed { leg } => self.offers(index, *leg),
             UaEvent::Answered { leg, .. } => {
+                self.offers(index, *leg);
                 let ms = self.rng.between(0, 20_000);
                 self.later(ms, Due::HangUp(0, *leg));
             }
@@ -160,6 +175,14 @@ impl World {
                 self.later(ms, Due::HangUp(0, *leg));
             }
             _ => {}
+        }
+    }
+
+    /// A side changes its mind about the session up to twice.
+    fn offers(&mut self, index: usize, leg: LegId) {
+        for _ in 0..self.rng.below(3) {
+            let ms = self.rng.between(0, 6_000);
+            self.later(ms, Due::Offer(index, leg));
         }
     }
 
@@ -179,6 +202,15 @@ impl World {
                     Due::Answer(leg) => self.agents[1].answer(self.now, leg, "v=2".to_owned()),
                     Due::Reject(leg) => self.agents[1].reject(self.now, leg, 486, Some(17)),
                     Due::HangUp(index, leg) => self.agents[index].hang_up(self.now, leg, Some(16)),
+                    Due::Offer(index, leg) => {
+                        self.agents[index].offer(self.now, leg, "v=3".to_owned());
+                    }
+                    Due::AnswerOffer(index, leg) => {
+                        self.agents[index].answer_offer(self.now, leg, "v=4".to_owned());
+                    }
+                    Due::RefuseOffer(index, leg) => {
+                        self.agents[index].refuse_offer(self.now, leg, 488);
+                    }
                 }
                 self.drain();
             }
@@ -218,7 +250,7 @@ fn every_leg_ends_once_in_foul_weather() {
 
 #[test]
 fn fair_weather_connects_calls() {
-    let (mut answered, mut confirmed) = (0, 0);
+    let (mut answered, mut confirmed, mut agreed, mut refused) = (0, 0, 0, 0);
     for seed in 0..30 {
         let world = play(seed, Weather { loss: Ppm(0), double: Ppm(0), delay_max_ms: 20 });
         for end in world.ends.iter().flat_map(|ends| ends.terminal.values()) {
@@ -228,10 +260,13 @@ fn fair_weather_connects_calls() {
         }
         answered += world.ends[0].answered;
         confirmed += world.ends[1].confirmed;
+        agreed += world.ends.iter().map(|ends| ends.agreed).sum::<u32>();
+        refused += world.ends.iter().map(|ends| ends.refused).sum::<u32>();
     }
     // Refusals, short ring timeouts and impatience on either side stop most of the 180.
     assert!(answered > 36, "{answered}");
     assert_eq!(answered, confirmed);
+    assert!(agreed > 20 && refused > 3, "offers inside calls: {agreed} agreed, {refused} refused");
 }
 
 #[test]

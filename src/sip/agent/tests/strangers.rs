@@ -67,6 +67,9 @@ fn the_ack_of_a_refusal_is_no_news() {
     let mut bench = challenging();
     bench.hear(&request("INVITE", "z9hG4bK1", ""));
     let to = header(&bench.sent()[0], "To").to_owned();
-    bench.hear(&request("ACK", "z9hG4bK1", "").replace("To: <sip:15555550100@192.0.2.10>", &format!("To: {to}")));
+    bench.hear(
+        &request("ACK", "z9hG4bK1", "")
+            .replace("To: <sip:15555550100@192.0.2.10>", &format!("To: {to}")),
+    );
     assert_eq!((bench.sent().len(), bench.events().len()), (0, 0));
 }
