@@ -112,7 +112,12 @@ impl UserAgent {
                     self.invite_lost(leg, FailureCause::Transport);
                 }
                 Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to }),
-                Owner::Late | Owner::Cancel(_) | Owner::Bye(_) | Owner::Reinvite(_) => {}
+                // None of these is among them.
+                Owner::Late
+                | Owner::Cancel(_)
+                | Owner::Bye(_)
+                | Owner::Reinvite(_)
+                | Owner::Refresh(_) => {}
             }
         }
         self.drop_loose();
@@ -182,7 +187,9 @@ impl UserAgent {
                     Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to: gone.to }),
                     Owner::Cancel(leg) => self.look_at(leg),
                     Owner::Bye(leg) => self.released(now, leg, None, gone.since),
-                    Owner::Reinvite(leg) => self.dialog_gone(now, leg, id, None),
+                    Owner::Reinvite(leg) | Owner::Refresh(leg) => {
+                        self.dialog_gone(now, leg, id, None);
+                    }
                     Owner::Late => {}
                 }
             }
@@ -202,6 +209,8 @@ impl UserAgent {
             Timer::AnswerTimeout(leg) => self.answer_lost(now, leg, FailureCause::Timeout),
             Timer::OfferPatience(leg) => self.refuse_offer(now, leg, 488),
             Timer::Reoffer(leg) => self.offer_again(now, leg),
+            Timer::Refresh(leg) => self.refresh_session(now, leg),
+            Timer::SessionEnd(leg) => self.session_ended(now, leg),
         }
     }
 
@@ -233,6 +242,7 @@ impl UserAgent {
             }
             Owner::Cancel(leg) => self.look_at(leg),
             Owner::Reinvite(leg) => self.hear_reanswer(now, leg, id, response),
+            Owner::Refresh(leg) => self.hear_refreshed(now, leg, id, response),
             Owner::Late => {}
         }
     }

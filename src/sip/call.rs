@@ -7,6 +7,7 @@ use super::dialog::Dialog;
 use super::event::Invite;
 use super::message::Message;
 use super::negotiation::Negotiation;
+use super::session_timer::SessionTimer;
 use crate::base::Millis;
 
 /// A leg. It stays after its terminal event while a transaction still needs it.
@@ -28,6 +29,10 @@ pub(super) struct Call {
     pub(super) backs_off: bool,
     /// The ACK for the last re-INVITE of ours: its transaction, where to, the datagram.
     pub(super) reack: Option<(u64, SocketAddr, Vec<u8>)>,
+    /// What RFC 4028 asks of us.
+    pub(super) session: Option<SessionTimer>,
+    /// The peer takes UPDATE.
+    pub(super) takes_update: bool,
     pub(super) side: Side,
 }
 
@@ -49,6 +54,8 @@ pub(super) struct Outgoing {
     pub(super) progress: Progress,
     /// Challenges answered so far.
     pub(super) proofs: u8,
+    /// Session intervals the peer found too brief.
+    pub(super) too_brief: u8,
     /// ACKs sent, by the peer's tag: a proxy that forks yields several.
     pub(super) acks: BTreeMap<String, (SocketAddr, Vec<u8>)>,
     /// An answer that came with a provisional, for peers whose 200 has none.

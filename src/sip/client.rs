@@ -25,6 +25,8 @@ pub(super) enum Owner {
     Bye(LegId),
     /// A re-INVITE of a leg.
     Reinvite(LegId),
+    /// An UPDATE of a leg that refreshes its session.
+    Refresh(LegId),
     /// An OPTIONS outside any leg.
     Options,
     /// The CANCEL or BYE for an answer that came after its leg was over.
@@ -35,9 +37,11 @@ impl Owner {
     /// The leg.
     pub(super) fn leg(self) -> Option<LegId> {
         match self {
-            Self::Invite(leg) | Self::Cancel(leg) | Self::Bye(leg) | Self::Reinvite(leg) => {
-                Some(leg)
-            }
+            Self::Invite(leg)
+            | Self::Cancel(leg)
+            | Self::Bye(leg)
+            | Self::Reinvite(leg)
+            | Self::Refresh(leg) => Some(leg),
             Self::Options | Self::Late => None,
         }
     }

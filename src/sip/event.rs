@@ -33,6 +33,9 @@ pub struct Timers {
     pub t4: Millis,
     /// An INVITE that nobody answers at all within this has failed.
     pub no_provisional: Millis,
+    /// A session that nobody refreshes within this is over (RFC 4028), 90 s at least; zero asks
+    /// for no such limit.
+    pub session_expires: Millis,
 }
 
 impl Default for Timers {
@@ -42,6 +45,7 @@ impl Default for Timers {
             t2: Millis(4_000),
             t4: Millis(5_000),
             no_provisional: Millis(1_200),
+            session_expires: Millis::from_secs(1_800),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::header::{self, NameAddr, Uri};
 use super::message::Message;
 use super::negotiation::Negotiation;
 use super::reply::{ALLOW, reply};
+use super::session_timer::{MIN_SE, is_too_brief};
 use super::timers::Timer;
 use crate::base::{LegId, Millis, Timestamp};
 
@@ -27,7 +28,9 @@ impl UserAgent {
     /// Accepts: 200, sent again until it is acknowledged.
     pub fn answer(&mut self, now: Timestamp, leg: LegId, sdp: String) {
         let Some((id, response)) = self.call_reply(leg, 200) else { return };
-        let response = response.with_sdp(&sdp);
+        let Some(request) = self.calls.get_mut(&leg).and_then(Call::incoming) else { return };
+        let request = request.request.clone();
+        let response = self.grant_session(now, leg, &request, response).with_sdp(&sdp);
         let sent = self.servers.respond(&mut self.wire, now, id, &response);
         let Some(call) = self.calls.get_mut(&leg) else { return };
         if let Some(incoming) = call.incoming() {
@@ -113,6 +116,8 @@ impl UserAgent {
             wanted_offer: None,
             backs_off: false,
             reack: None,
+            session: None,
+            takes_update: false,
             side: Side::Incoming(Box::new(incoming)),
         };
         self.calls.insert(leg, call);
@@ -168,6 +173,10 @@ impl UserAgent {
         match request.method() {
             "BYE" => self.hear_bye(now, leg, id, request, is_pending),
             "INVITE" | "UPDATE" if is_over => self.respond(now, id, request, 481),
+            "INVITE" | "UPDATE" if is_too_brief(request) => {
+                let response = reply(request, 422, None).with("Min-SE", MIN_SE);
+                self.servers.respond(&mut self.wire, now, id, &response);
+            }
             "UPDATE" if request.body.is_empty() => self.hear_update(now, leg, id, request),
             // The offer of the first INVITE has no answer yet.
             "INVITE" | "UPDATE" if is_pending => self.too_soon(now, id, request),
@@ -207,6 +216,7 @@ impl UserAgent {
             dialog.refresh(request);
         }
         let response = reply(request, 200, None).with("Contact", contact).with("Allow", ALLOW);
+        let response = self.grant_session(now, leg, request, response);
         self.servers.respond(&mut self.wire, now, id, &response);
     }
 

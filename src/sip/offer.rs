@@ -49,11 +49,10 @@ impl UserAgent {
         if is_invite && asked.request.sdp().is_none() {
             call.negotiation = Negotiation::InAnswer { offer: sdp.clone() };
         }
-        let response = reply(&asked.request, 200, None)
-            .with("Contact", contact)
-            .with("Allow", ALLOW)
-            .with_sdp(&sdp);
-        call.local_sdp = sdp;
+        let response =
+            reply(&asked.request, 200, None).with("Contact", contact).with("Allow", ALLOW);
+        call.local_sdp.clone_from(&sdp);
+        let response = self.grant_session(now, leg, &asked.request, response).with_sdp(&sdp);
         let sent = self.servers.respond(&mut self.wire, now, asked.transaction, &response);
         if is_invite {
             self.expect_ack(now, leg, sent, &response);
@@ -146,7 +145,7 @@ impl UserAgent {
         };
         let request = dialog.request("INVITE", via).with("Contact", contact);
         let hop = dialog.next_hop();
-        let request = self.sign(request).with_sdp(&offer);
+        let request = self.ask_again(leg, self.sign(request)).with_sdp(&offer);
         let id = self.clients.send(&mut self.wire, now, hop, request, Owner::Reinvite(leg));
         let patience = Millis(self.wire.spans.patience().0.saturating_mul(2));
         self.wire.timers.set(Timer::ClientGiveUp(id), now.plus(patience));
@@ -177,8 +176,21 @@ impl UserAgent {
             200..=299 => self.hear_agreement(now, leg, id, response),
             401 | 407 if self.prove_again(now, leg, id, response) => {}
             408 | 481 => self.dialog_gone(now, leg, id, Some(status)),
+            422 => self.offer_longer(now, leg, id, response),
             _ => self.hear_disagreement(now, leg, id, status),
         }
+    }
+
+    /// The peer finds the session interval of a re-INVITE too brief: once more with what it wants.
+    fn offer_longer(&mut self, now: Timestamp, leg: LegId, id: u64, response: &Message) {
+        if !self.take_longer(leg, response) {
+            return self.hear_disagreement(now, leg, id, 422);
+        }
+        let Some(call) = self.calls.get_mut(&leg) else { return };
+        if let Some(offer) = call.negotiation.take_ours(id) {
+            call.wanted_offer.get_or_insert(offer);
+        }
+        self.offer_wanted(now, leg);
     }
 
     fn hear_agreement(&mut self, now: Timestamp, leg: LegId, id: u64, response: &Message) {
@@ -201,6 +213,7 @@ impl UserAgent {
             }
             None => self.wire.event(UaEvent::OfferRefused { leg, status: 200 }),
         }
+        self.session_agreed(now, leg, response);
         self.offer_wanted(now, leg);
     }
 
@@ -218,6 +231,7 @@ impl UserAgent {
             return;
         }
         self.wire.event(UaEvent::OfferRefused { leg, status });
+        self.refresh_refused(now, leg, status);
         self.offer_wanted(now, leg);
     }
 
@@ -251,7 +265,13 @@ impl UserAgent {
 
     /// Sends a request inside a dialog again with a proof, once, in the place of the one that
     /// was challenged. Whether it was.
-    fn prove_again(&mut self, now: Timestamp, leg: LegId, id: u64, response: &Message) -> bool {
+    pub(super) fn prove_again(
+        &mut self,
+        now: Timestamp,
+        leg: LegId,
+        id: u64,
+        response: &Message,
+    ) -> bool {
         let Some(again) = self.prove_inside(now, leg, id, response) else { return false };
         let number = self
             .clients

@@ -16,6 +16,7 @@ use super::header::{self, NameAddr};
 use super::late::cancel;
 use super::message::{Message, StartLine};
 use super::negotiation::Negotiation;
+use super::session_timer;
 use super::timers::Timer;
 use crate::base::{LegId, Timestamp};
 
@@ -38,7 +39,8 @@ impl UserAgent {
             .with("Call-ID", call_id)
             .with("CSeq", "1 INVITE")
             .with("Contact", self.contact(&invite.caller));
-        let request = self.sign(request).with_sdp(&invite.sdp);
+        let request = session_timer::ask(self.sign(request), &self.wire.spans);
+        let request = request.with_sdp(&invite.sdp);
         let transaction =
             self.clients.send(&mut self.wire, now, to, request.clone(), Owner::Invite(leg));
         self.wire.timers.set(Timer::NoProvisional(leg), now.plus(self.wire.spans.no_provisional));
@@ -50,6 +52,7 @@ impl UserAgent {
             request,
             progress: Progress::Calling,
             proofs: 0,
+            too_brief: 0,
             acks: BTreeMap::new(),
             early_sdp: None,
             last_status: 0,
@@ -64,6 +67,8 @@ impl UserAgent {
             wanted_offer: None,
             backs_off: false,
             reack: None,
+            session: None,
+            takes_update: false,
             side: Side::Outgoing(Box::new(outgoing)),
         };
         self.calls.insert(leg, call);
@@ -89,6 +94,7 @@ impl UserAgent {
             401 | 407 if out.progress != Progress::CancelSent => {
                 self.hear_challenge(now, leg, response);
             }
+            422 if self.ask_longer(now, leg, response) => {}
             _ => self.hear_refusal(leg, response),
         }
     }
@@ -145,6 +151,7 @@ impl UserAgent {
             if let Some(call) = self.calls.get_mut(&leg) {
                 call.dialog = Some(dialog);
             }
+            self.session_agreed(now, leg, response);
             return self.wire.event(UaEvent::Answered { leg, sdp });
         }
         // Not wanted any more, a second answer of a forking proxy, or of no use.

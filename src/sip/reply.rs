@@ -13,10 +13,14 @@ use super::event::UaEvent;
 use super::header::{self, NameAddr, Uri, Via};
 use super::message::{Message, StartLine};
 use super::server;
+use super::session_timer::{self, MIN_SE, is_too_brief};
 use crate::base::{LegId, Timestamp};
 
 /// The methods we take.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+
+/// The extensions we know.
+const SUPPORTED: [&str; 1] = [session_timer::TIMER];
 
 /// Starts a response: what RFC 3261 §8.2.6.2 copies from the request, in SIPp's order.
 pub(super) fn reply(request: &Message, status: u16, tag: Option<&str>) -> Message {
@@ -62,11 +66,10 @@ impl UserAgent {
         if scheme != "sip" && scheme != "tel" {
             return self.refuse_once(to, &request, 416);
         }
-        if request.header("Require").is_some() {
-            let mut response = self.stateless(&request, 420);
-            for value in request.all("Require") {
-                response.push("Unsupported", value);
-            }
+        let unknown: Vec<&str> =
+            request.list("Require").filter(|option| !SUPPORTED.contains(option)).collect();
+        if !unknown.is_empty() {
+            let response = self.stateless(&request, 420).with("Unsupported", unknown.join(", "));
             return self.wire.transmit(to, response.write());
         }
         match to_tag(&request) {
@@ -133,6 +136,10 @@ impl UserAgent {
             let response = self.stateless(&request, 415).with("Accept", "application/sdp");
             return self.wire.transmit(to, response.write());
         }
+        if is_too_brief(&request) {
+            let response = self.stateless(&request, 422).with("Min-SE", MIN_SE);
+            return self.wire.transmit(to, response.write());
+        }
         if let Some(challenge) = &self.config.challenge {
             let verdict = request
                 .all("Proxy-Authorization")
@@ -165,6 +172,7 @@ impl UserAgent {
         }
         if status == 200 {
             response.push("Accept", "application/sdp");
+            response.push("Supported", SUPPORTED.join(", "));
             response.push("Server", self.config.product.as_str());
         }
         response

@@ -36,6 +36,10 @@ pub(super) enum Timer {
     OfferPatience(LegId),
     /// An offer that met the peer's may be made again.
     Reoffer(LegId),
+    /// Half a session is over and we refresh it (RFC 4028 §10).
+    Refresh(LegId),
+    /// Nobody refreshed the session.
+    SessionEnd(LegId),
 }
 
 /// The timers that are running.
@@ -70,6 +74,8 @@ impl TimerQueue {
         self.clear(Timer::AnswerTimeout(leg));
         self.clear(Timer::OfferPatience(leg));
         self.clear(Timer::Reoffer(leg));
+        self.clear(Timer::Refresh(leg));
+        self.clear(Timer::SessionEnd(leg));
     }
 
     /// When the next one is due.

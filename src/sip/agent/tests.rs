@@ -6,6 +6,7 @@ mod late;
 mod network;
 mod offers;
 mod robust;
+mod sessions;
 mod strangers;
 
 use std::net::SocketAddr;

@@ -85,7 +85,11 @@ impl World {
                 password: "p".to_owned(),
             });
             let local = ADDRESSES[index].parse().unwrap();
-            let timers = Timers { no_provisional: Millis(8_000), ..Timers::default() };
+            let timers = Timers {
+                no_provisional: Millis(8_000),
+                session_expires: Millis::from_secs(90),
+                ..Timers::default()
+            };
             let config = UserAgentConfig { local, timers, challenge, ..config() };
             UserAgent::new(config, rng.fork(ADDRESSES[index]))
         };
@@ -167,7 +171,9 @@ impl World {
             UaEvent::Confirmed { leg } => self.offers(index, *leg),
             UaEvent::Answered { leg, .. } => {
                 self.offers(index, *leg);
-                let ms = self.rng.between(0, 20_000);
+                // Some talk long enough for their sessions to be refreshed.
+                let most = if self.rng.below(4) == 0 { 400_000 } else { 20_000 };
+                let ms = self.rng.between(0, most);
                 self.later(ms, Due::HangUp(0, *leg));
             }
             UaEvent::Progress { leg, .. } if self.rng.below(10) == 0 => {
