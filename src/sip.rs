@@ -8,9 +8,9 @@
 //! after it; arbitrary bytes never panic; once all legs are over and 64·T1 has passed, no
 //! transaction and no dialog is left; no output carries a phone number in its `Debug`.
 //!
-//! Deliberately absent: TCP, TLS and WebSocket; registration; forwarding; 100rel; names
+//! Deliberately absent: TCP, TLS and WebSocket; registration; forwarding; names
 //! looked up in DNS (a host name falls back to the address the peer wrote from).
-//! Sources: RFC 3261, RFC 6026 (accepted state), RFC 3264 and RFC 6337 (offers), RFC 3311
+//! Sources: RFC 3261, RFC 3262 (PRACK), RFC 6026 (accepted state), RFC 3264 and RFC 6337 (offers), RFC 3311
 //! (UPDATE), RFC 4028 (session timers), RFC 3581 (rport), RFC 3326 and RFC 6432
 //! (Reason), RFC 2617 (digest).
 
@@ -19,6 +19,7 @@ mod call;
 mod client;
 mod dialog;
 mod digest;
+mod early;
 mod event;
 mod header;
 mod incoming;
@@ -27,6 +28,7 @@ mod message;
 mod negotiation;
 mod offer;
 mod outgoing;
+mod reliable;
 mod reply;
 mod server;
 mod session_timer;

@@ -117,7 +117,8 @@ impl UserAgent {
                 | Owner::Cancel(_)
                 | Owner::Bye(_)
                 | Owner::Reinvite(_)
-                | Owner::Refresh(_) => {}
+                | Owner::Refresh(_)
+                | Owner::Prack(_) => {}
             }
         }
         self.drop_loose();
@@ -185,7 +186,7 @@ impl UserAgent {
                         self.invite_lost(leg, FailureCause::Timeout);
                     }
                     Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to: gone.to }),
-                    Owner::Cancel(leg) => self.look_at(leg),
+                    Owner::Cancel(leg) | Owner::Prack(leg) => self.look_at(leg),
                     Owner::Bye(leg) => self.released(now, leg, None, gone.since),
                     Owner::Reinvite(leg) | Owner::Refresh(leg) => {
                         self.dialog_gone(now, leg, id, None);
@@ -209,6 +210,7 @@ impl UserAgent {
             Timer::AnswerTimeout(leg) => self.answer_lost(now, leg, FailureCause::Timeout),
             Timer::OfferPatience(leg) => self.refuse_offer(now, leg, 488),
             Timer::Reoffer(leg) => self.offer_again(now, leg),
+            Timer::Reliable(leg) => self.ring_again(now, leg),
             Timer::Refresh(leg) => self.refresh_session(now, leg),
             Timer::SessionEnd(leg) => self.session_ended(now, leg),
         }
@@ -240,7 +242,7 @@ impl UserAgent {
                     self.released(now, leg, Some(status), since);
                 }
             }
-            Owner::Cancel(leg) => self.look_at(leg),
+            Owner::Cancel(leg) | Owner::Prack(leg) => self.look_at(leg),
             Owner::Reinvite(leg) => self.hear_reanswer(now, leg, id, response),
             Owner::Refresh(leg) => self.hear_refreshed(now, leg, id, response),
             Owner::Late => {}

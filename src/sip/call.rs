@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::dialog::Dialog;
+use super::early::Forks;
 use super::event::Invite;
 use super::message::Message;
 use super::negotiation::Negotiation;
+use super::reliable::Reliable;
 use super::session_timer::SessionTimer;
 use crate::base::Millis;
 
@@ -58,8 +60,8 @@ pub(super) struct Outgoing {
     pub(super) too_brief: u8,
     /// ACKs sent, by the peer's tag: a proxy that forks yields several.
     pub(super) acks: BTreeMap<String, (SocketAddr, Vec<u8>)>,
-    /// An answer that came with a provisional, for peers whose 200 has none.
-    pub(super) early_sdp: Option<String>,
+    /// What came with provisionals.
+    pub(super) forks: Forks,
     pub(super) last_status: u16,
 }
 
@@ -84,6 +86,9 @@ pub(super) struct Incoming {
     /// The INVITE's transaction.
     pub(super) transaction: u64,
     pub(super) progress: Answering,
+    /// The provisional that waits for its PRACK, and the number of the last one.
+    pub(super) reliable: Option<Reliable>,
+    pub(super) reliable_number: Option<u32>,
     /// We hung up before the ACK came: the cause for the BYE that follows it (§15).
     pub(super) bye_after_ack: Option<Option<u8>>,
 }

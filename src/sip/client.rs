@@ -27,6 +27,8 @@ pub(super) enum Owner {
     Reinvite(LegId),
     /// An UPDATE of a leg that refreshes its session.
     Refresh(LegId),
+    /// The PRACK for a provisional answer to a leg's INVITE.
+    Prack(LegId),
     /// An OPTIONS outside any leg.
     Options,
     /// The CANCEL or BYE for an answer that came after its leg was over.
@@ -41,7 +43,8 @@ impl Owner {
             | Self::Cancel(leg)
             | Self::Bye(leg)
             | Self::Reinvite(leg)
-            | Self::Refresh(leg) => Some(leg),
+            | Self::Refresh(leg)
+            | Self::Prack(leg) => Some(leg),
             Self::Options | Self::Late => None,
         }
     }

@@ -20,7 +20,10 @@ use crate::base::{LegId, Millis, Timestamp};
 impl UserAgent {
     /// Says that it rings: 180.
     pub fn ring(&mut self, now: Timestamp, leg: LegId) {
-        if let Some((id, response)) = self.call_reply(leg, 180) {
+        let Some((id, response)) = self.call_reply(leg, 180) else { return };
+        if self.takes_reliable(leg) {
+            self.answer_reliably(now, leg, id, response);
+        } else {
             self.servers.respond(&mut self.wire, now, id, &response);
         }
     }
@@ -104,6 +107,8 @@ impl UserAgent {
             request,
             transaction: id,
             progress: Answering::Pending,
+            reliable: None,
+            reliable_number: None,
             bye_after_ack: None,
         };
         let call = Call {
@@ -183,6 +188,7 @@ impl UserAgent {
             "INVITE" | "UPDATE" if is_waiting => self.respond(now, id, request, 491),
             "INVITE" | "UPDATE" => self.hear_offer(now, leg, id, request),
             "INFO" => self.respond(now, id, request, 200),
+            "PRACK" => self.hear_prack(now, leg, id, request),
             _ => {
                 let response = self.other_reply(request);
                 self.servers.respond(&mut self.wire, now, id, &response);
@@ -237,7 +243,13 @@ impl UserAgent {
     }
 
     /// Sends the final refusal of a pending INVITE; false where there is none.
-    fn refuse(&mut self, now: Timestamp, leg: LegId, status: u16, q850: Option<u8>) -> bool {
+    pub(super) fn refuse(
+        &mut self,
+        now: Timestamp,
+        leg: LegId,
+        status: u16,
+        q850: Option<u8>,
+    ) -> bool {
         let Some((id, mut response)) = self.call_reply(leg, status) else { return false };
         if let Some(q850) = q850 {
             response.push("Reason", header::reason(q850));

@@ -22,6 +22,8 @@ use crate::base::{Millis, Timestamp};
 const KEPT: Millis = Millis::from_secs(240);
 /// How many are: 64 unanswered INVITEs each second for [`KEPT`].
 const KEPT_MAX: usize = 16_384;
+/// Numbers that PRACKs to one fork may have used.
+const PRACKS_MAX: u32 = 100;
 /// Forks of one INVITE that are told apart.
 const FORKS_MAX: usize = 16;
 
@@ -113,6 +115,8 @@ impl UserAgent {
                     return;
                 }
                 let mut dialog = Dialog::of_caller(invite, response, from);
+                // PRACKs to this fork may have taken the next numbers.
+                dialog.local_seq = dialog.local_seq.saturating_add(PRACKS_MAX);
                 let ack = dialog.ack_of(invite, via);
                 let (hop, bytes) = (dialog.next_hop(), ack.write());
                 remains.acks.insert(tag, (hop, bytes.clone()));

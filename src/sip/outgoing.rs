@@ -11,6 +11,7 @@ use super::agent::{UserAgent, prove};
 use super::call::{Call, Outgoing, Progress, Side};
 use super::client::Owner;
 use super::dialog::Dialog;
+use super::early::{Forks, RELIABLE};
 use super::event::{FailureCause, Invite, Party, UaEvent};
 use super::header::{self, NameAddr};
 use super::late::cancel;
@@ -39,7 +40,9 @@ impl UserAgent {
             .with("Call-ID", call_id)
             .with("CSeq", "1 INVITE")
             .with("Contact", self.contact(&invite.caller));
-        let request = session_timer::ask(self.sign(request), &self.wire.spans);
+        let known = format!("{RELIABLE}, {}", session_timer::TIMER);
+        let request = self.sign(request).with("Supported", known);
+        let request = session_timer::ask(request, &self.wire.spans);
         let request = request.with_sdp(&invite.sdp);
         let transaction =
             self.clients.send(&mut self.wire, now, to, request.clone(), Owner::Invite(leg));
@@ -54,7 +57,7 @@ impl UserAgent {
             proofs: 0,
             too_brief: 0,
             acks: BTreeMap::new(),
-            early_sdp: None,
+            forks: Forks::default(),
             last_status: 0,
         };
         let call = Call {
@@ -89,7 +92,7 @@ impl UserAgent {
             return;
         }
         match status {
-            100..=199 => self.hear_provisional(now, leg, status, response),
+            100..=199 => self.hear_provisional(now, leg, status, from, response),
             200..=299 => self.hear_acceptance(now, leg, from, response),
             401 | 407 if out.progress != Progress::CancelSent => {
                 self.hear_challenge(now, leg, response);
@@ -99,13 +102,19 @@ impl UserAgent {
         }
     }
 
-    fn hear_provisional(&mut self, now: Timestamp, leg: LegId, status: u16, response: &Message) {
-        let Some(call) = self.calls.get_mut(&leg) else { return };
-        let Some(out) = call.outgoing() else { return };
+    fn hear_provisional(
+        &mut self,
+        now: Timestamp,
+        leg: LegId,
+        status: u16,
+        from: SocketAddr,
+        response: &Message,
+    ) {
         self.wire.timers.clear(Timer::NoProvisional(leg));
-        if let Some(sdp) = response.sdp() {
-            out.early_sdp = Some(sdp);
+        if status > 100 && !self.hear_fork(now, leg, from, response) {
+            return;
         }
+        let Some(out) = self.calls.get_mut(&leg).and_then(Call::outgoing) else { return };
         match out.progress {
             Progress::CancelWanted => self.send_cancel(now, leg),
             Progress::Calling | Progress::Proceeding => {
@@ -136,11 +145,12 @@ impl UserAgent {
             return self.wire.transmit(*to, ack.clone());
         }
         let was = std::mem::replace(&mut out.progress, Progress::Final);
-        let dialog = Dialog::of_caller(&out.request, response, from);
+        let mut dialog = Dialog::of_caller(&out.request, response, from);
+        dialog.local_seq = out.forks.local_seq(&tag).unwrap_or(dialog.local_seq);
         let ack = dialog.ack_of(&out.request, via);
         let (hop, bytes) = (dialog.next_hop(), ack.write());
+        let sdp = response.sdp().or_else(|| out.forks.sdp(&tag));
         out.acks.insert(tag, (hop, bytes.clone()));
-        let sdp = response.sdp().or_else(|| out.early_sdp.clone());
         self.wire.transmit(hop, bytes);
         self.stop_waiting(leg);
         let is_wanted = !is_over
@@ -186,6 +196,7 @@ impl UserAgent {
             return self.report(leg, UaEvent::Failed { leg, cause });
         };
         out.proofs += 1;
+        out.forks.clear();
         out.request = request.clone();
         out.progress = Progress::Calling;
         out.transaction =

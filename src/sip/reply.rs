@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use super::agent::UserAgent;
 use super::digest::Verdict;
+use super::early;
 use super::event::UaEvent;
 use super::header::{self, NameAddr, Uri, Via};
 use super::message::{Message, StartLine};
@@ -17,10 +18,10 @@ use super::session_timer::{self, MIN_SE, is_too_brief};
 use crate::base::{LegId, Timestamp};
 
 /// The methods we take.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
 
 /// The extensions we know.
-const SUPPORTED: [&str; 1] = [session_timer::TIMER];
+const SUPPORTED: [&str; 2] = [early::RELIABLE, session_timer::TIMER];
 
 /// Starts a response: what RFC 3261 §8.2.6.2 copies from the request, in SIPp's order.
 pub(super) fn reply(request: &Message, status: u16, tag: Option<&str>) -> Message {
@@ -161,7 +162,7 @@ impl UserAgent {
     pub(super) fn other_reply(&self, request: &Message) -> Message {
         let status = match request.method() {
             "OPTIONS" => 200,
-            "BYE" | "INFO" | "UPDATE" => 481, // They make sense inside a dialog only.
+            "BYE" | "INFO" | "UPDATE" | "PRACK" => 481, // They make sense inside a dialog only.
             // rsip knows the methods of the RFCs; the case counts (RFC 3261 §7.1).
             method if rsip::Method::all().iter().any(|known| known.to_string() == method) => 405,
             _ => 501,

@@ -93,7 +93,7 @@ fn min_se(message: &Message) -> Option<Millis> {
 }
 
 /// Whether a list header names an option or a method.
-fn names(message: &Message, list: &str, option: &str) -> bool {
+pub(super) fn names(message: &Message, list: &str, option: &str) -> bool {
     message.list(list).any(|known| known.trim().eq_ignore_ascii_case(option))
 }
 
@@ -104,12 +104,10 @@ impl Timers {
     }
 }
 
-/// Asks for an interval in a request that opens a dialog (§7.1).
+/// Asks for an interval (§7.1), where there shall be one.
 pub(super) fn ask(request: Message, spans: &Timers) -> Message {
     match spans.session() {
-        Some(interval) => request
-            .with("Supported", TIMER)
-            .with("Session-Expires", (interval.0 / 1_000).to_string()),
+        Some(interval) => request.with("Session-Expires", (interval.0 / 1_000).to_string()),
         None => request,
     }
 }
@@ -123,12 +121,13 @@ pub(super) fn is_too_brief(request: &Message) -> bool {
 impl UserAgent {
     /// Asks for the interval again in a request inside the dialog, and says who refreshes.
     pub(super) fn ask_again(&self, leg: LegId, request: Message) -> Message {
+        let request = request.with("Supported", TIMER);
         let Some(session) = self.calls.get(&leg).and_then(|call| call.session) else {
             return ask(request, &self.wire.spans);
         };
         let role = if session.is_ours { "uac" } else { "uas" };
         let secs = session.interval.0 / 1_000;
-        request.with("Supported", TIMER).with("Session-Expires", format!("{secs};refresher={role}"))
+        request.with("Session-Expires", format!("{secs};refresher={role}"))
     }
 
     /// A 2xx to a request of ours says what is agreed.
@@ -207,6 +206,7 @@ impl UserAgent {
             return false;
         }
         out.too_brief += 1;
+        out.forks.clear();
         let secs = (wanted.0 / 1_000).to_string();
         let number = out.request.header("CSeq").and_then(header::cseq).map_or(1, |one| one.0);
         out.request.replace("Via", via);

@@ -36,6 +36,8 @@ pub(super) enum Timer {
     OfferPatience(LegId),
     /// An offer that met the peer's may be made again.
     Reoffer(LegId),
+    /// Send a provisional answer again that nobody acknowledged (RFC 3262 §3).
+    Reliable(LegId),
     /// Half a session is over and we refresh it (RFC 4028 §10).
     Refresh(LegId),
     /// Nobody refreshed the session.
@@ -74,6 +76,7 @@ impl TimerQueue {
         self.clear(Timer::AnswerTimeout(leg));
         self.clear(Timer::OfferPatience(leg));
         self.clear(Timer::Reoffer(leg));
+        self.clear(Timer::Reliable(leg));
         self.clear(Timer::Refresh(leg));
         self.clear(Timer::SessionEnd(leg));
     }

@@ -212,8 +212,38 @@ fn who_wants_a_person_is_joined_with_one() {
     assert_eq!(log.one("CallEnded")["hung_up_by"], "agent");
 }
 
+/// A carrier with a scenario of its own; the customer hangs up in the end.
+fn talks(scenario: &str) {
+    let mut stage = Stage::new(1);
+    let media = ["-rtp_echo".to_owned(), "-mp".to_owned(), free_port().to_string()];
+    let sipp = Sipp::carrier(stage.path(), scenario, &media);
+    let log = stage.carrier(sipp.sip, "").run();
+    sipp.verdict().expect(1);
+    assert_eq!(log.one("LegEnded")["hung_up_by"], "customer");
+    assert!(count(log.one("LegEnded"), "packets_received") > 20, "echo comes back");
+}
+
+#[test]
+fn early_media_that_must_arrive_is_acknowledged() {
+    talks("prack.xml");
+}
+
+#[test]
+fn a_session_interval_too_brief_is_asked_again() {
+    talks("session.xml");
+}
+
+#[test]
+fn our_simulated_carrier_rings_reliably_and_grants_a_session_timer() {
+    our_carrier_answers("reliable.xml");
+}
+
 #[test]
 fn our_simulated_carrier_answers_a_caller_others_wrote() {
+    our_carrier_answers("call.xml");
+}
+
+fn our_carrier_answers(scenario: &str) {
     let stage = Stage::new(40);
     let carrier = OurCarrier::start(&stage.path().join("leads.csv"));
     let number = carrier.who_answers();
@@ -221,7 +251,7 @@ fn our_simulated_carrier_answers_a_caller_others_wrote() {
     let mut arguments = media(&gateway).to_vec();
     arguments.extend(["-m", "1", "-s", &number].map(str::to_owned));
     arguments.push(carrier.sip.to_string());
-    let mut sipp = Sipp::start(stage.path(), "call.xml", &arguments);
+    let mut sipp = Sipp::start(stage.path(), scenario, &arguments);
     sipp.wait().expect(1);
     let messages = sipp.messages();
     assert!(messages.contains("SIP/2.0 180"), "{messages}");

@@ -2,6 +2,7 @@
 
 mod called;
 mod caller;
+mod early;
 mod late;
 mod network;
 mod offers;

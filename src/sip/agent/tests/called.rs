@@ -221,7 +221,7 @@ fn requests_outside_any_call() {
     check(&plain("REGISTER", ""), "405 Method Not Allowed");
     check(&plain("NEWMETHOD", ""), "501 Not Implemented");
     check(&plain("invite", ""), "501 Not Implemented");
-    check(&plain("INVITE", "Require: 100rel\n"), "420 Bad Extension");
+    check(&plain("INVITE", "Require: 100rel, replaces\n"), "420 Bad Extension");
     check(&plain("INVITE", "Content-Type: text/plain\nl: 1\n\nx"), "415 Unsupported Media Type");
     check(&plain("INVITE", "Max-Forwards: many\n"), "400 Bad Request");
     check(&plain("INVITE", "Content-Length: 5\n"), "400 Bad Request");

@@ -24,7 +24,7 @@ fn an_answer_after_three_minutes_is_hung_up() {
     let sent = bench.sent();
     assert!(sent[0].starts_with("ACK sip:x@203.0.113.5:5080 "), "{sent:?}");
     assert!(sent[1].starts_with("BYE sip:x@203.0.113.5:5080 "), "{sent:?}");
-    assert_eq!(header(&sent[1], "CSeq"), "2 BYE");
+    assert_eq!(header(&sent[1], "CSeq"), "102 BYE");
     bench.hear(&accept);
     assert_eq!(bench.lines(), ["ACK"], "one BYE each fork");
     bench.hear(&accept.replace("tag=peer", "tag=other"));

@@ -11,7 +11,7 @@ fn agreed(more: &str) -> (Bench, LegId) {
     let mut bench = Bench::new();
     let (leg, invite) = bench.call(None);
     assert_eq!(header(&invite, "Session-Expires"), "1800");
-    assert_eq!(header(&invite, "Supported"), "timer");
+    assert_eq!(header(&invite, "Supported"), "100rel, timer");
     bench.hear(&answer(&invite, "200 OK", &format!("{CONTACT}{more}"), "v=0"));
     bench.events();
     bench.sent();
