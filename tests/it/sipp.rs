@@ -3,13 +3,16 @@
 //! SIPp plays the carrier (or the caller of our simulated one) on loopback; the verdict is its
 //! exit code on one side and the event log on the other. Needs the Debian package `sip-tester`.
 
+mod caller;
 mod gateway;
 mod peer;
 mod platform;
 mod simulated;
 
+use ledgerline::media::Direction;
 use serde_json::{Value, json};
 
+use self::caller::Caller;
 use self::gateway::Gateway;
 use self::peer::{Sipp, Verdict, free_port};
 use self::platform::{Log, Stage};
@@ -210,6 +213,15 @@ fn who_wants_a_person_is_joined_with_one() {
     let moves = ["ringing", "talking", "wrap_up"].map(Value::from);
     assert_eq!(log.fields("AgentStateChanged", "to")[..3], moves.each_ref());
     assert_eq!(log.one("CallEnded")["hung_up_by"], "agent");
+}
+
+#[test]
+fn a_peer_that_is_held_agrees_after_a_glare() {
+    let stage = Stage::new(1);
+    let sipp = Sipp::carrier(stage.path(), "held.xml", &[]);
+    let agreed = Caller::hold_and_resume(sipp.sip);
+    sipp.verdict().expect(1);
+    assert_eq!(agreed, [Direction::SendOnly, Direction::SendRecv]);
 }
 
 /// A carrier with a scenario of its own; the customer hangs up in the end.

@@ -71,6 +71,8 @@ struct World {
     serial: u64,
     legs: Vec<LegId>,
     ends: [Ends; 2],
+    /// How often each kind of message was sent.
+    kinds: BTreeMap<String, u32>,
 }
 
 const ADDRESSES: [&str; 2] = ["192.0.2.1:5060", "192.0.2.2:5060"];
@@ -102,6 +104,7 @@ impl World {
             serial: 0,
             legs: Vec::new(),
             ends: [Ends::default(), Ends::default()],
+            kinds: BTreeMap::new(),
         }
     }
 
@@ -139,6 +142,9 @@ impl World {
     }
 
     fn send(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+        let text = String::from_utf8_lossy(&bytes);
+        let kind = text.trim_start_matches("SIP/2.0 ").split(' ').next().unwrap_or_default();
+        *self.kinds.entry(kind.to_owned()).or_default() += 1;
         let to = usize::from(to.to_string() == ADDRESSES[1]);
         let copies = if self.rng.chance(self.weather.double) { 2 } else { 1 };
         for _ in 0..copies {
@@ -257,6 +263,7 @@ fn every_leg_ends_once_in_foul_weather() {
 #[test]
 fn fair_weather_connects_calls() {
     let (mut answered, mut confirmed, mut agreed, mut refused) = (0, 0, 0, 0);
+    let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..30 {
         let world = play(seed, Weather { loss: Ppm(0), double: Ppm(0), delay_max_ms: 20 });
         for end in world.ends.iter().flat_map(|ends| ends.terminal.values()) {
@@ -267,12 +274,19 @@ fn fair_weather_connects_calls() {
         answered += world.ends[0].answered;
         confirmed += world.ends[1].confirmed;
         agreed += world.ends.iter().map(|ends| ends.agreed).sum::<u32>();
+        for (kind, count) in world.kinds {
+            *kinds.entry(kind).or_default() += count;
+        }
         refused += world.ends.iter().map(|ends| ends.refused).sum::<u32>();
     }
     // Refusals, short ring timeouts and impatience on either side stop most of the 180.
     assert!(answered > 36, "{answered}");
     assert_eq!(answered, confirmed);
     assert!(agreed > 20 && refused > 3, "offers inside calls: {agreed} agreed, {refused} refused");
+    // Reliable ringing, refreshed sessions, offers that meet.
+    for (kind, least) in [("PRACK", 30), ("UPDATE", 10), ("491", 1), ("488", 3)] {
+        assert!(kinds.get(kind).is_some_and(|count| *count >= least), "{kind}: {kinds:?}");
+    }
 }
 
 #[test]
