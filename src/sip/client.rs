@@ -94,10 +94,11 @@ impl ClientTransactions {
         self.per_leg.contains_key(&leg)
     }
 
-    /// Whether any but an OPTIONS still waits for its final answer.
+    /// Whether any of a leg, or of one that is over, still waits for its final answer.
     pub(super) fn awaits_answer(&self) -> bool {
         let waiting = |one: &ClientTransaction| {
-            one.owner != Owner::Options && matches!(one.state, State::Calling | State::Proceeding)
+            let is_of_a_leg = one.owner.leg().is_some() || one.owner == Owner::Late;
+            is_of_a_leg && matches!(one.state, State::Calling | State::Proceeding)
         };
         self.all.values().any(waiting)
     }

@@ -14,6 +14,7 @@ use super::client::Owner;
 use super::dialog::Dialog;
 use super::header::{self, NameAddr};
 use super::message::Message;
+use super::reply::{ALLOW, reply};
 use super::session_timer::names;
 use crate::base::{LegId, Timestamp};
 
@@ -60,6 +61,16 @@ impl Forks {
     /// The number of the last request in a fork's early dialog.
     pub(super) fn local_seq(&self, tag: &str) -> Option<u32> {
         self.0.get(tag).map(|fork| fork.dialog.local_seq)
+    }
+
+    /// The number of the peer's last request in a fork's early dialog.
+    pub(super) fn remote_seq(&self, tag: &str) -> Option<u32> {
+        self.0.get(tag).and_then(|fork| fork.dialog.remote_seq)
+    }
+
+    /// The early dialog a request of the peer's belongs to.
+    fn of(&mut self, request: &Message) -> Option<&mut Dialog> {
+        self.0.values_mut().map(|fork| &mut fork.dialog).find(|dialog| dialog.owns(request))
     }
 
     fn hear(
@@ -116,6 +127,43 @@ impl UserAgent {
                 self.clients.send(&mut self.wire, now, hop, prack, Owner::Prack(leg));
                 true
             }
+        }
+    }
+}
+
+impl UserAgent {
+    /// A request inside an early dialog of a call we make. An offer is refused there: what was
+    /// agreed stands until the call is answered.
+    pub(super) fn hear_inside_early(
+        &mut self,
+        now: Timestamp,
+        leg: LegId,
+        id: u64,
+        request: &Message,
+    ) {
+        let number = request.header("CSeq").and_then(header::cseq).map_or(0, |(number, _)| number);
+        let out = self.calls.get_mut(&leg).and_then(Call::outgoing);
+        let Some(dialog) = out.and_then(|out| out.forks.of(request)) else {
+            return self.respond(now, id, request, 481);
+        };
+        if dialog.remote_seq.is_some_and(|last| number < last) {
+            return self.respond(now, id, request, 500);
+        }
+        dialog.remote_seq = Some(number);
+        match request.method() {
+            "UPDATE" if request.body.is_empty() => {
+                dialog.refresh(request);
+                let contact = self.contact("");
+                let response = reply(request, 200, None).with("Contact", contact);
+                self.servers.respond(&mut self.wire, now, id, &response.with("Allow", ALLOW));
+            }
+            "UPDATE" => self.respond(now, id, request, 488),
+            "INFO" => self.respond(now, id, request, 200),
+            "OPTIONS" => {
+                let response = self.other_reply(request);
+                self.servers.respond(&mut self.wire, now, id, &response);
+            }
+            _ => self.respond(now, id, request, 481),
         }
     }
 }

@@ -166,6 +166,9 @@ impl UserAgent {
         let number = request.header("CSeq").and_then(header::cseq).map_or(0, |(number, _)| number);
         let Some(call) = self.calls.get_mut(&leg) else { return };
         let (is_over, is_waiting) = (call.is_over, call.unacknowledged.is_some());
+        if call.dialog.is_none() {
+            return self.hear_inside_early(now, leg, id, request);
+        }
         let Some(dialog) = call.dialog.as_mut().filter(|dialog| dialog.owns(request)) else {
             return self.respond(now, id, request, 481);
         };

@@ -147,6 +147,7 @@ impl UserAgent {
         let was = std::mem::replace(&mut out.progress, Progress::Final);
         let mut dialog = Dialog::of_caller(&out.request, response, from);
         dialog.local_seq = out.forks.local_seq(&tag).unwrap_or(dialog.local_seq);
+        dialog.remote_seq = out.forks.remote_seq(&tag);
         let ack = dialog.ack_of(&out.request, via);
         let (hop, bytes) = (dialog.next_hop(), ack.write());
         let sdp = response.sdp().or_else(|| out.forks.sdp(&tag));

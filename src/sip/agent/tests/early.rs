@@ -60,6 +60,35 @@ fn forks_are_told_apart() {
     assert_eq!(header(&bench.sent()[0], "CSeq"), "4 BYE");
 }
 
+#[test]
+fn requests_inside_an_early_dialog_are_answered() {
+    let mut bench = Bench::new();
+    let (leg, invite) = bench.call(None);
+    bench.hear(&answer(&invite, "183 Session Progress", &reliable(7), "v=early"));
+    let prack = bench.sent().remove(0);
+    let inside = |method: &str, number: u32, body: &str| {
+        format!(
+            "{method} sip:x@192.0.2.10 SIP/2.0\nVia: SIP/2.0/UDP 203.0.113.5;branch=z9hG4bK{number}\n\
+             From: {}\nTo: {}\nCall-ID: {}\nCSeq: {number} {method}\n\
+             Contact: <sip:new@203.0.113.7>\nContent-Type: application/sdp\n\n{body}",
+            header(&prack, "To"),
+            header(&prack, "From"),
+            header(&prack, "Call-ID"),
+        )
+    };
+    bench.hear(&inside("UPDATE", 3, ""));
+    bench.hear(&inside("UPDATE", 4, "v=other"));
+    bench.hear(&inside("INFO", 2, ""));
+    bench.hear(&inside("BYE", 5, ""));
+    let wanted = ["200 OK", "488 Not Acceptable Here", "500 Server Internal Error"];
+    assert_eq!(bench.lines()[..3], wanted);
+    bench.hear(&answer(&invite, "200 OK", CONTACT, ""));
+    assert_eq!(bench.events().last(), Some(&UaEvent::Answered { leg, sdp: "v=early".to_owned() }));
+    bench.sent();
+    bench.hear(&inside("INFO", 1, ""));
+    assert_eq!(bench.lines(), ["500 Server Internal Error"], "the numbers go on");
+}
+
 /// A bench with an incoming call that rings reliably, and what it sent.
 fn rings() -> (Bench, LegId, String) {
     let mut bench = Bench::new();
