@@ -246,7 +246,7 @@ fn a_session_interval_too_brief_is_asked_again() {
 }
 
 #[test]
-fn our_simulated_carrier_rings_reliably_and_grants_a_session_timer() {
+fn our_simulated_carrier_rings_reliably_grants_a_session_timer_and_is_held() {
     our_carrier_answers("reliable.xml");
 }
 
