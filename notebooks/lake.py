@@ -127,6 +127,15 @@ class Named(NamedTuple):
     is_correlation: bool
 
 
+class Follows(NamedTuple):
+    """A number that a file leaves out where it follows from another column."""
+
+    column: str
+    event_type: str
+    #: `occurred_at`, which is its microseconds since 1970, or `position - 1` and so on.
+    origin: str
+
+
 class Group(NamedTuple):
     """Files that have the same columns under the same names."""
 
@@ -136,6 +145,7 @@ class Group(NamedTuple):
     #: 0.2.0 have ids in an encoding that both know for numbers only; pyarrow does know it.
     undecoded: frozenset[str]
     named: Named | None
+    follows: tuple[Follows, ...]
     files: list[str]
 
 
@@ -155,8 +165,9 @@ def groups(events: Sealed) -> list[Group]:
         columns += [(it["column"], f"{it.get('field', it['column'])}__{it['kind']}") for it in told]
         undecoded = frozenset(dict(columns).get(name, name) for name in _undecoded(footer))
         named = _named(footer, columns)
-        group = Group(columns, undecoded, named, [])
-        found.setdefault((*columns, undecoded, named), group).files.append(path)
+        follows = _follows(footer, columns)
+        group = Group(columns, undecoded, named, follows, [])
+        found.setdefault((*columns, undecoded, named, follows), group).files.append(path)
     if not found:
         raise LakeError(f"no files of {events.place.folder} are wanted")
     return list(found.values())
@@ -169,6 +180,16 @@ def _named(footer, columns: list[tuple[str, str]]) -> Named | None:
     called = f"{rule['field']}__uuid"
     column = next(column for column, name in columns if name == called)
     return Named(column, rule["prefix"], rule["is_correlation"])
+
+
+def _follows(footer, columns: list[tuple[str, str]]) -> tuple[Follows, ...]:
+    told = json.loads(footer.metadata.get(b"ledgerline.follows", b"{}"))
+    column = {name: column for column, name in columns}
+    return tuple(
+        Follows(column[f"{field}__int"], event_type, origin)
+        for event_type, fields in told.items()
+        for field, origin in fields.items()
+    )
 
 
 def _undecoded(footer) -> set[str]:
@@ -202,7 +223,7 @@ def to_polars(events: Sealed, ids: bool = True) -> pl.LazyFrame:
                 storage_options=events.place.storage_options,
                 hive_partitioning=False,
             )
-        told = _told_to_polars(group.named)
+        told = _told_to_polars(group)
         wanted = [
             told.get(column, pl.col(column)).alias(name)
             for column, name in group.columns
@@ -212,25 +233,40 @@ def to_polars(events: Sealed, ids: bool = True) -> pl.LazyFrame:
     return pl.concat(frames, how="diagonal")
 
 
-def _told_to_polars(named: Named | None) -> dict[str, pl.Expr]:
+def _told_to_polars(group: Group) -> dict[str, pl.Expr]:
     """What stands in a column where the file leaves it out."""
-    if named is None:
-        return {}
+    told = {}
+    for column, event_type, origin in group.follows:
+        number = pl.col("occurred_at").dt.epoch("us")
+        if origin != "occurred_at":
+            number = pl.col("position") - int(origin.removeprefix("position - "))
+        is_of_type = pl.col("event_type") == event_type
+        left_out = pl.when(is_of_type).then(number)
+        told[column] = pl.coalesce(told.get(column, pl.col(column)), left_out)
+    if (named := group.named) is None:
+        return told
     digits = pl.col(named.column).bin.encode("hex")
     parts = [digits.str.slice(at, length) for at, length in [(0, 8), (8, 4), (12, 4), (16, 4), (20, 12)]]
     written = pl.concat_str(pl.lit(named.prefix), pl.concat_str(parts, separator="-"))
-    told = {"stream": pl.coalesce("stream", written)}
+    told["stream"] = pl.coalesce("stream", written)
     if named.is_correlation:
         id = pl.when(pl.col("stream").is_null()).then(named.column)
         told["correlation_id"] = pl.coalesce("correlation_id", id)
     return told
 
 
-def _told_to_duckdb(named: Named | None) -> dict[str, str]:
-    if named is None:
-        return {}
+def _told_to_duckdb(group: Group) -> dict[str, str]:
+    told = {}
+    for column, event_type, origin in group.follows:
+        number = "epoch_us(occurred_at)" if origin == "occurred_at" else origin
+        event_type = event_type.replace("'", "''")
+        left_out = f"case when event_type = '{event_type}' then {number} end"
+        there = told.get(column, f'"{column}"')
+        told[column] = f"coalesce({there}, {left_out})"
+    if (named := group.named) is None:
+        return told
     prefix = named.prefix.replace("'", "''")
-    told = {"stream": f"""coalesce(stream, '{prefix}' || cast("{named.column}" as varchar))"""}
+    told["stream"] = f"""coalesce(stream, '{prefix}' || cast("{named.column}" as varchar))"""
     if named.is_correlation:
         id = f'case when stream is null then "{named.column}" end'
         told["correlation_id"] = f"coalesce(correlation_id, {id})"
@@ -249,7 +285,7 @@ def to_duckdb(connection, name: str, events: Sealed, ids: bool = True) -> None:
     is_remote = events.place.storage_options is not None
     is_through_arrow = is_remote or (ids and any(group.undecoded for group in found))
     for number, group in enumerate(found):
-        told = _told_to_duckdb(group.named)
+        told = _told_to_duckdb(group)
         wanted = ", ".join(
             f"""{told.get(column, f'"{column}"')} as "{called}\""""
             for column, called in group.columns

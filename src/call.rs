@@ -14,17 +14,21 @@ mod customer;
 mod ending;
 mod io;
 mod talk;
+mod tones;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 pub use io::{CallCommand, CallInput, CallOutput, LegOver};
+pub use tones::tone;
 
 use self::agent::AgentSide;
 use self::customer::CustomerSide;
 use self::talk::Talk;
-use crate::base::{CallId, CampaignId, LeadId, LegId, Millis, SubjectId, Timestamp};
+use crate::base::{CallId, CampaignId, CarrierId, LeadId, LegId, Millis, SubjectId, Timestamp};
 use crate::conversation::Script;
+#[cfg(doc)]
+use crate::dialing::POST_DIAL_DELAY_MAX;
 use crate::dialing::Prices;
 use crate::event::{
     CostBooked, CostKind, Event, Handler, HangUpParty, IntentionLevel, PartyIdentified, Portrait,
@@ -58,6 +62,9 @@ pub struct CallSetup {
     pub wrap_up: Millis,
     /// What lines and agents cost.
     pub prices: Arc<Prices>,
+    /// How long carriers may leave a call without a ring; [`POST_DIAL_DELAY_MAX`] where none is
+    /// said.
+    pub post_dial_delays: Arc<BTreeMap<CarrierId, Millis>>,
 }
 
 /// One call.
@@ -88,6 +95,8 @@ pub struct Call {
     reason: Option<String>,
     /// Legs so far.
     legs: u32,
+    /// Carriers that said there is no such number.
+    bad_numbers: u32,
     outputs: VecDeque<CallOutput>,
 }
 
@@ -111,6 +120,7 @@ impl Call {
             is_done: false,
             reason: None,
             legs: 1,
+            bad_numbers: 0,
             outputs: VecDeque::new(),
         };
         call.command(CallCommand::WantCarrier { leg_id });
@@ -168,6 +178,7 @@ impl Call {
     /// Lets due timers run.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.talk_timeout(now);
+        self.dial_timeout(now);
         if self.agent_until.is_some_and(|until| until <= now) {
             self.hang_up_agent();
         }
@@ -179,7 +190,8 @@ impl Call {
         if self.is_done {
             return None;
         }
-        self.talk.poll_timeout().into_iter().chain(self.agent_until).min()
+        let dial = self.customer.poll_timeout();
+        self.talk.poll_timeout().into_iter().chain(self.agent_until).chain(dial).min()
     }
 
     /// The next output.

@@ -40,7 +40,7 @@ mod script;
 mod taxonomy;
 mod timers;
 
-pub use answer::{AnswerClassifier, AnswerVerdict, Judgement};
+pub use answer::{AnswerClassifier, AnswerVerdict, Judgement, Tone};
 pub use fact::{ConversationFact, EndReason, Heard, TagSource, TransferReason};
 pub use flow::{Conversation, GRACE, Input, Output, PromptId, TRANSFER_WAIT};
 pub use hearing::{BARGE_IN, MIN_SPEECH, SAME_PRESS, TURN_PAUSE};

@@ -7,18 +7,25 @@
 //! are free; a carrier is tried at most once per attempt.
 //! Deliberately absent: predictive pacing and number pools.
 
+mod barred;
 mod carrier;
+mod carriers;
 mod ending;
 mod lead;
 pub mod lead_file;
+mod policy;
 mod price;
+mod sim_card;
 mod state;
 
-pub use carrier::{CARRIER_POLICY, Carrier};
-pub use ending::{LegEnding, LegVerdict, judge_ending};
+pub use barred::{Barred, barred};
+pub use carrier::{Carrier, OPTIONS_TIMEOUT, POST_DIAL_DELAY_MAX, Trust, suspended_until};
+pub use ending::{Blame, LegEnding, LegVerdict, blame, judge_ending};
 pub use lead::{Lead, LeadState};
+pub use policy::{CARRIER_POLICY, CarrierPolicy, DIAL_POLICY, DialPolicy};
 pub use price::{LinePrice, Prices};
-pub use state::{Campaign, DIAL_POLICY, DialDecision, Dialing, OpenAttempt, Wait};
+pub use sim_card::{SimCard, SimCards};
+pub use state::{Campaign, DialDecision, Dialing, OpenAttempt, Wait};
 
 #[cfg(test)]
 mod tests;

@@ -36,7 +36,10 @@ pub use campaign::{
     CampaignCompleted, CampaignCreated, CampaignPaused, CampaignResumed, CampaignSettings,
     CampaignStarted, CampaignStateName, DialingMode, RetryRule, RoutingWeights,
 };
-pub use carrier::{CarrierAdded, CarrierFailed, CarrierRecovered, LineSampled};
+pub use carrier::{
+    CarrierAdded, CarrierFailed, CarrierRecovered, CarrierSuspended, LineSampled, SimCardAdded,
+    SimCardRested, SimCardSampled,
+};
 pub use catalog::{CATALOG, Event, EventType, Family};
 pub use compliance::{ComplianceChecked, DialRefused, DoNotCallAdded, RuleOutcome};
 pub use configuration::{ConfigurationLoaded, PlatformStarted, PlatformStopped};
@@ -47,7 +50,7 @@ pub use conversation::{
 pub use cost::{CostBooked, CostKind};
 pub use decision::{
     CarrierCandidate, CarrierChosen, DialCapacity, DialDecided, Handler, HandlerCandidate,
-    HandlerChosen, RoutePurpose, ScoreTerms, Veto,
+    HandlerChosen, RoutePurpose, ScoreTerms, SimCandidate, Veto,
 };
 pub use envelope::{
     Actor, ContentType, ExpectedRevision, NewEvent, Recorded, StreamName, StreamNameError,

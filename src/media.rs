@@ -13,25 +13,31 @@
 mod activity;
 mod clip;
 mod digit;
+mod dual_tone;
 mod g711;
+mod goertzel;
+mod latch;
 mod packet;
+mod progress;
 mod quality;
 mod reception;
 mod reorder;
 mod sdp;
 mod session;
-mod tone;
 mod wav;
 
 pub use activity::{Activity, ActivityChange, ActivitySettings};
 pub use clip::Clip;
 pub use digit::{Digit, DigitError};
+pub use dual_tone::DualToneDetector;
 pub use g711::Codec;
 pub use packet::{PacketError, read as read_packet};
+pub use progress::{Progress, ProgressDetector, SitKind};
 pub use quality::Quality;
 pub use sdp::{Direction, Negotiated, SdpError, accept, answer, answer_again, offer, offer_again};
-pub use session::{MediaEvent, MediaOutput, MediaSession, MediaSettings, MediaStatistics};
-pub use tone::{ToneDetector, ToneHeard};
+pub use session::{
+    DigitPath, MediaEvent, MediaOutput, MediaSession, MediaSettings, MediaStatistics,
+};
 pub use wav::{Wav, WavError};
 
 /// Samples per second of all audio inside.

@@ -9,6 +9,8 @@ mod agents;
 mod carrier;
 mod desk;
 mod endpoint;
+#[cfg(test)]
+mod failover;
 pub mod history;
 mod person;
 mod population;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::dialing::DialDecision;
+use crate::dialing::{CarrierPolicy, DialDecision, DialPolicy};
 use crate::event::{DialDecided, Event, Recorded};
 use crate::projection::live::{LiveState, OutOfOrder};
 
@@ -158,7 +158,10 @@ fn take_again(state: &LiveState, event: &Event) -> Option<Event> {
         Event::CarrierChosen(fact) => {
             let (call_id, leg_id) = (fact.call_id, fact.leg_id);
             let dialing = &state.dialing;
-            Some(dialing.choose_carrier(call_id, leg_id, fact.decided_at, fact.position).into())
+            // By the rules it was taken by: today's may be others.
+            let policy = CarrierPolicy::named(&fact.policy);
+            let (now, position) = (fact.decided_at, fact.position);
+            Some(dialing.choose_carrier_by(policy, call_id, leg_id, now, position).into())
         }
         Event::HandlerChosen(fact) => Some(
             state
@@ -171,7 +174,8 @@ fn take_again(state: &LiveState, event: &Event) -> Option<Event> {
 }
 
 fn dial_again(state: &LiveState, fact: &DialDecided) -> DialDecision {
-    state.dialing.decide_dial(
+    state.dialing.decide_dial_by(
+        DialPolicy::named(&fact.policy),
         &state.compliance,
         &fact.campaign_id,
         fact.call_id,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::base::{CallId, CampaignId, LegId, Millis, Rng, Timestamp};
-use crate::dialing::DialDecision;
+use crate::dialing::{CarrierPolicy, DialDecision};
 use crate::event::{CampaignStarted, Event, HandlerChosen, Recorded, RoutePurpose, examples};
 use crate::projection::live::LiveState;
 
@@ -100,6 +100,42 @@ fn every_decision_comes_out_the_same() {
     assert_eq!(report.decisions["HandlerChosen"], 1);
 }
 
+/// A log written by an older program, then by this one: what failed before counted otherwise.
+#[test]
+fn a_decision_is_taken_again_by_the_rules_it_was_taken_by() {
+    let mut log = Log::new();
+    log.call();
+    let refused = |log: &mut Log, number: u128| {
+        for name in ["LegStarted", "LegEnded"] {
+            let mut event = example(name);
+            let leg = LegId(uuid::Uuid::from_u128(number));
+            match &mut event {
+                Event::LegStarted(fact) => fact.leg_id = leg,
+                Event::LegEnded(fact) => {
+                    fact.leg_id = leg;
+                    (fact.sip_status, fact.failure) = (Some(403), None);
+                }
+                _ => {}
+            }
+            log.append(event);
+        }
+    };
+    let mut effective = Vec::new();
+    for (number, policy) in [(1, CarrierPolicy::Swrr1), (2, CarrierPolicy::Swrr2)] {
+        refused(&mut log, number);
+        let position = log.state.position().expect("facts");
+        let (call_id, leg_id) = (CallId(uuid::Uuid::from_u128(90)), LegId(uuid::Uuid::nil()));
+        let dialing = &log.state.dialing;
+        let chosen = dialing.choose_carrier_by(policy, call_id, leg_id, log.now(), position);
+        effective.push(chosen.candidates[0].effective_weight);
+        log.append(chosen.into());
+    }
+    assert!(effective[0] > effective[1], "{effective:?}: 403 was no failure once");
+    let report = replay(&log.facts).expect("a whole log");
+    assert_eq!(report.disagreements, []);
+    assert_eq!(report.decisions["CarrierChosen"], 3);
+}
+
 #[test]
 fn a_changed_decision_is_named_with_the_field() {
     let mut log = Log::new();
@@ -148,7 +184,7 @@ fn an_explanation_names_every_term_and_veto() {
     let mut log = Log::new();
     log.call();
     let text = explain(&log.facts);
-    for part in ["dnc.number", "north", "robot", "alex", "value × 0.400", "swrr-1", "score-1"] {
+    for part in ["dnc.number", "north", "robot", "alex", "value × 0.400", "swrr-2", "score-1"] {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }
 }

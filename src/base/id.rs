@@ -181,6 +181,11 @@ slug_id!(
     "carrier"
 );
 slug_id!(
+    /// A SIM card in a carrier's GSM gateway.
+    SimId,
+    "SIM"
+);
+slug_id!(
     /// A plan by which reports are made.
     ReportPlanId,
     "report plan"

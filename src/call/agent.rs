@@ -1,5 +1,6 @@
 //! The agent's side: the phone rings, the legs are joined, keys say what came of it.
 
+use super::customer::LegEnd;
 use super::talk::tells_party;
 use super::{Call, CallCommand, LegOver};
 use crate::base::{AgentId, LegId, Timestamp};
@@ -119,15 +120,22 @@ impl Call {
         self.agent_until = None;
         match std::mem::replace(&mut self.agent, AgentSide::None) {
             AgentSide::Ringing { leg_id, agent_id, purpose, .. } => {
-                self.leg_ended(leg_id, LegKind::Agent(agent_id.clone()), over, None, statistics);
+                self.leg_ended(
+                    leg_id,
+                    LegKind::Agent(agent_id.clone()),
+                    LegEnd::of(over),
+                    None,
+                    statistics,
+                );
                 if self.ended_by.is_some() || !self.customer.is_up() {
                     self.agent_moves(&agent_id, AgentState::Ringing, AgentState::Available, None);
                     return;
                 }
                 let reason = match over {
-                    LegOver::Failed { .. } | LegOver::BadSession | LegOver::MediaTimeout => {
-                        "phone_unreachable"
-                    }
+                    LegOver::Failed { .. }
+                    | LegOver::BadSession
+                    | LegOver::MediaTimeout
+                    | LegOver::Barred => "phone_unreachable",
                     LegOver::Cancelled => "no_answer",
                     LegOver::Refused { .. } | LegOver::Ended { .. } => "refused",
                 };
@@ -140,7 +148,7 @@ impl Call {
                     _ => self.ended_by.unwrap_or(HangUpParty::Platform),
                 };
                 let kind = LegKind::Agent(agent_id.clone());
-                self.leg_ended(leg_id, kind, over, Some(by), statistics);
+                self.leg_ended(leg_id, kind, LegEnd::of(over), Some(by), statistics);
                 let cost = self.setup.prices.agent(&agent_id, now.since(since));
                 self.book(CostKind::Agent, agent_id.to_string(), cost, since);
                 self.agent_moves(&agent_id, AgentState::Talking, AgentState::WrapUp, None);

@@ -1,14 +1,14 @@
 //! The customer's side: carriers tried one after the other until one gets an answer.
 
-use super::{Call, CallCommand, LegOver};
-use crate::base::{CarrierId, LegId, Timestamp};
-use crate::dialing::{LegEnding, LegVerdict, judge_ending};
+use super::{Call, CallCommand, CallOutput, LegOver};
+use crate::base::{CarrierId, LegId, Millis, Timestamp};
+use crate::dialing::{LegEnding, LegVerdict, POST_DIAL_DELAY_MAX, judge_ending, suspended_until};
 use crate::event::{
-    CallAnswered, CostKind, Disposition, HangUpParty, LegAnswered, LegEnded, LegKind,
-    LegProgressed, LegStarted, RoutePurpose,
+    CallAnswered, CarrierSuspended, CostKind, Disposition, HangUpParty, LegAnswered, LegEnded,
+    LegKind, LegProgressed, LegStarted, RoutePurpose,
 };
 use crate::media::{Codec, MediaStatistics, Quality};
-use crate::sip::Party;
+use crate::sip::{FailureCause, Party};
 
 /// Where the customer's side is.
 #[derive(Debug)]
@@ -31,6 +31,33 @@ pub(super) struct Dialling {
     since: Timestamp,
     last_status: u16,
     has_rung: bool,
+    /// Until when it has to ring; nothing once it did, or was given up.
+    rings_until: Option<Timestamp>,
+    /// It did not ring in time and is being withdrawn.
+    is_given_up: bool,
+}
+
+/// The end of a leg as it is recorded.
+#[derive(Debug)]
+pub(super) struct LegEnd {
+    sip_status: Option<u16>,
+    q850_cause: Option<u8>,
+    failure: Option<String>,
+}
+
+impl LegEnd {
+    pub(super) fn of(over: LegOver) -> Self {
+        let (sip_status, q850_cause, failure) = match over {
+            LegOver::Refused { status, q850, .. } => (Some(status), q850, None),
+            LegOver::Ended { q850, .. } => (Some(200), q850, None),
+            LegOver::Cancelled => (Some(487), None, None),
+            LegOver::Failed { cause } => (None, None, Some(cause.as_str())),
+            LegOver::BadSession => (None, None, Some("bad_session")),
+            LegOver::MediaTimeout => (None, None, Some("media_timeout")),
+            LegOver::Barred => (None, None, Some("number_barred")),
+        };
+        Self { sip_status, q850_cause, failure: failure.map(str::to_owned) }
+    }
 }
 
 impl CustomerSide {
@@ -46,6 +73,14 @@ impl CustomerSide {
     /// Whether this leg is the customer's.
     pub(super) fn has(&self, leg_id: LegId) -> bool {
         self.leg_id() == Some(leg_id)
+    }
+
+    /// When a leg that does not ring is given up.
+    pub(super) const fn poll_timeout(&self) -> Option<Timestamp> {
+        match self {
+            Self::Dialling(leg) => leg.rings_until,
+            Self::Choosing { .. } | Self::Up { .. } | Self::Over => None,
+        }
     }
 
     /// Whether the customer can hear us.
@@ -83,13 +118,39 @@ impl Call {
             carrier_id: carrier_id.clone(),
             ring_timeout: self.setup.ring_timeout,
         });
+        let delay = self.setup.post_dial_delays.get(&carrier_id).copied();
         self.customer = CustomerSide::Dialling(Dialling {
             leg_id,
             carrier_id,
             since: now,
             last_status: 100,
             has_rung: false,
+            rings_until: Some(now.plus(delay.unwrap_or(POST_DIAL_DELAY_MAX))),
+            is_given_up: false,
         });
+    }
+
+    /// Withdraws a leg that has not rung in time: its carrier is there, but does not get through.
+    pub(super) fn dial_timeout(&mut self, now: Timestamp) {
+        let CustomerSide::Dialling(leg) = &mut self.customer else { return };
+        if !leg.rings_until.is_some_and(|until| until <= now) {
+            return;
+        }
+        leg.rings_until = None;
+        if self.ended_by.is_none() {
+            leg.is_given_up = true;
+            let leg_id = leg.leg_id;
+            self.command(CallCommand::HangUp { leg_id });
+        }
+    }
+
+    /// Takes a hang-up back that nobody carried out yet: the phone rang or was answered in the
+    /// same moment. Whether it could be.
+    fn keeps(&mut self, leg_id: LegId) -> bool {
+        let before = self.outputs.len();
+        let unwanted = CallOutput::Command(CallCommand::HangUp { leg_id });
+        self.outputs.retain(|output| *output != unwanted);
+        self.outputs.len() < before
     }
 
     pub(super) fn progress(&mut self, now: Timestamp, leg_id: LegId, status: u16) {
@@ -102,9 +163,19 @@ impl Call {
         }
         leg.last_status = status;
         leg.has_rung |= (180..=189).contains(&status);
+        if leg.has_rung {
+            leg.rings_until = None;
+        }
+        let is_late = leg.has_rung && leg.is_given_up;
         let after_ms = now.since(leg.since);
         let call_id = self.setup.call_id;
         self.fact(LegProgressed { call_id, leg_id, sip_status: status, after_ms });
+        if is_late
+            && self.keeps(leg_id)
+            && let CustomerSide::Dialling(leg) = &mut self.customer
+        {
+            leg.is_given_up = false;
+        }
     }
 
     pub(super) fn answered(&mut self, now: Timestamp, leg_id: LegId, codec: &'static str) {
@@ -118,6 +189,9 @@ impl Call {
         }
         let carrier_id = leg.carrier_id.clone();
         let after_ms = now.since(leg.since);
+        if leg.is_given_up {
+            self.keeps(leg_id);
+        }
         let call_id = self.setup.call_id;
         self.fact(LegAnswered { call_id, leg_id, after_ms, codec: codec.to_owned() });
         self.fact(CallAnswered {
@@ -152,7 +226,7 @@ impl Call {
                 let cost = self.setup.prices.line(&carrier_id, length);
                 let payee = carrier_id.to_string();
                 let kind = LegKind::Customer(carrier_id);
-                self.leg_ended(leg_id, kind, over, Some(by), statistics);
+                self.leg_ended(leg_id, kind, LegEnd::of(over), Some(by), statistics);
                 self.book(CostKind::Line, payee, cost, answered_at);
                 self.ended_by.get_or_insert(by);
                 self.talk.length = length;
@@ -171,35 +245,38 @@ impl Call {
         over: LegOver,
         statistics: MediaStatistics,
     ) {
-        let ending = match over {
-            LegOver::Refused { status, q850 } => LegEnding {
-                sip_status: Some(status),
-                q850_cause: q850,
-                is_failure: false,
-                has_rung: leg.has_rung,
-            },
-            LegOver::Cancelled | LegOver::Ended { .. } => LegEnding {
-                sip_status: Some(487),
-                q850_cause: None,
-                is_failure: false,
-                has_rung: leg.has_rung,
-            },
-            LegOver::Failed { .. } | LegOver::BadSession | LegOver::MediaTimeout => LegEnding {
-                sip_status: None,
-                q850_cause: None,
-                is_failure: true,
-                has_rung: leg.has_rung,
-            },
+        if matches!(
+            over,
+            LegOver::BadSession | LegOver::Failed { cause: FailureCause::BadResponse }
+        ) {
+            self.answered_in_vain(now, leg, over, statistics);
+            return;
+        }
+        let is_withdrawn = matches!(over, LegOver::Cancelled | LegOver::Ended { .. });
+        let mut end = LegEnd::of(over);
+        if leg.is_given_up && is_withdrawn {
+            end.failure = Some("post_dial_delay".to_owned());
+        }
+        let ending = LegEnding {
+            // Whoever hung up, nobody had answered.
+            sip_status: end.sip_status.map(|status| if status == 200 { 487 } else { status }),
+            q850_cause: end.q850_cause,
+            failure: end.failure.as_deref(),
+            has_rung: leg.has_rung,
         };
-        self.leg_ended(leg.leg_id, LegKind::Customer(leg.carrier_id), over, None, statistics);
+        let verdict = judge_ending(ending, self.bad_numbers);
         self.talk.sip_status = ending.sip_status;
         self.talk.q850_cause = ending.q850_cause;
+        let carrier_id = leg.carrier_id.clone();
+        self.leg_ended(leg.leg_id, LegKind::Customer(leg.carrier_id), end, None, statistics);
+        self.suspend(now, carrier_id, over);
         if self.is_stopping {
             self.talk.disposition = Some(Disposition::Cancelled);
             return;
         }
-        match judge_ending(ending) {
+        match verdict {
             LegVerdict::NextCarrier(disposition) => {
+                self.bad_numbers += u32::from(disposition == Disposition::InvalidNumber);
                 self.talk.disposition = Some(disposition);
                 let leg_id = self.next_leg(now);
                 self.customer = CustomerSide::Choosing { leg_id };
@@ -209,23 +286,47 @@ impl Call {
         }
     }
 
+    /// Somebody picked up, but nothing can be said: it ends here. Dialled over another carrier,
+    /// the phone would ring again in the hand of the one who just answered it.
+    fn answered_in_vain(
+        &mut self,
+        now: Timestamp,
+        leg: Dialling,
+        over: LegOver,
+        statistics: MediaStatistics,
+    ) {
+        let (call_id, campaign_id) = (self.setup.call_id, self.setup.campaign_id.clone());
+        let ring_ms = now.since(leg.since);
+        self.fact(CallAnswered { call_id, campaign_id, leg_id: leg.leg_id, ring_ms });
+        let (kind, by) = (LegKind::Customer(leg.carrier_id), HangUpParty::Carrier);
+        self.leg_ended(leg.leg_id, kind, LegEnd::of(over), Some(by), statistics);
+        self.ended_by.get_or_insert(by);
+        (self.talk.disposition, self.talk.sip_status, self.talk.q850_cause) =
+            (None, Some(200), None);
+        if !self.is_stopping {
+            self.reason = Some("no_session".to_owned());
+        }
+    }
+
+    /// Leaves a carrier alone that asks for it: 503 with Retry-After (RFC 3261 §21.5.4).
+    fn suspend(&mut self, now: Timestamp, carrier_id: CarrierId, over: LegOver) {
+        let LegOver::Refused { status: 503, retry_after: Some(wait), .. } = over else { return };
+        if wait > Millis(0) {
+            let until = suspended_until(now, wait);
+            self.fact(CarrierSuspended { carrier_id, until, reason: "retry_after".to_owned() });
+        }
+    }
+
     /// Records a leg's end.
     pub(super) fn leg_ended(
         &mut self,
         leg_id: LegId,
         kind: LegKind,
-        over: LegOver,
+        end: LegEnd,
         hung_up_by: Option<HangUpParty>,
         statistics: MediaStatistics,
     ) {
-        let (sip_status, q850_cause, failure) = match over {
-            LegOver::Refused { status, q850 } => (Some(status), q850, None),
-            LegOver::Ended { q850, .. } => (Some(200), q850, None),
-            LegOver::Cancelled => (Some(487), None, None),
-            LegOver::Failed { cause } => (None, None, Some(cause.as_str().to_owned())),
-            LegOver::BadSession => (None, None, Some("bad_session".to_owned())),
-            LegOver::MediaTimeout => (None, None, Some("media_timeout".to_owned())),
-        };
+        let LegEnd { sip_status, q850_cause, failure } = end;
         // Both codecs are the same to the E-model.
         let quality = Quality::of(&statistics, Codec::Pcmu);
         self.fact(LegEnded {

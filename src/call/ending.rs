@@ -103,8 +103,8 @@ impl Call {
             disposition
         } else if self.ended_by.is_none() {
             Disposition::Cancelled
-        } else if self.talk.is_machine() {
-            Disposition::AnsweredMachine
+        } else if let Some(disposition) = self.talk.answered_by_machine() {
+            disposition
         } else if self.was_served {
             Disposition::AnsweredHuman
         } else {

@@ -15,6 +15,8 @@ pub enum LegOver {
         status: u16,
         /// The Q.850 cause from the Reason header.
         q850: Option<u8>,
+        /// From the Retry-After header. Units: ms.
+        retry_after: Option<Millis>,
     },
     /// No usable final answer.
     Failed {
@@ -30,6 +32,8 @@ pub enum LegOver {
     },
     /// CANCEL took effect, by hand or because it rang for too long.
     Cancelled,
+    /// It was not sent: the number must not be dialled.
+    Barred,
     /// Answered with a session description that cannot be used.
     BadSession,
     /// It was up, and no packet came for too long.

@@ -55,7 +55,8 @@ pub(super) struct Talk {
     end: Option<EndReason>,
     stage: Option<String>,
     turns: u32,
-    is_machine: bool,
+    /// What answered, where it is nobody to talk to, or nobody yet.
+    machine: Option<AnswerVerdict>,
     /// From answer to end.
     pub(super) length: Millis,
     /// How the attempt ended, where the customer did not answer.
@@ -86,15 +87,19 @@ impl Talk {
         turn
     }
 
-    /// Whether a machine answered.
-    pub(super) const fn is_machine(&self) -> bool {
-        self.is_machine
+    /// How the attempt ended, where a machine answered. An announcement is one.
+    pub(super) const fn answered_by_machine(&self) -> Option<Disposition> {
+        match self.machine {
+            None => None,
+            Some(AnswerVerdict::Fax) => Some(Disposition::AnsweredFax),
+            Some(_) => Some(Disposition::AnsweredMachine),
+        }
     }
 
     /// The level the facts give, with its rule; nothing where the robot never talked.
     pub(super) fn level(&self) -> Option<(IntentionLevel, String)> {
         self.conversation.as_ref()?;
-        if self.is_machine {
+        if self.machine.is_some() {
             return None;
         }
         let judged = conversation::judge(&self.facts, self.end);
@@ -170,14 +175,11 @@ impl Call {
                 after,
                 greeting_ended,
             } => {
-                self.talk.is_machine = *verdict == AnswerVerdict::Machine;
+                let rings = *verdict == AnswerVerdict::Ringback;
+                self.talk.machine = (rings || verdict.is_final()).then_some(*verdict);
                 self.fact(AnswerClassified {
                     call_id,
-                    verdict: match verdict {
-                        AnswerVerdict::Human => crate::event::AnswerVerdict::Human,
-                        AnswerVerdict::Machine => crate::event::AnswerVerdict::Machine,
-                        AnswerVerdict::Silence => crate::event::AnswerVerdict::Silence,
-                    },
+                    verdict: recorded_verdict(*verdict),
                     confidence_ppm: *confidence,
                     reason: (*reason).to_owned(),
                     after_ms: *after,
@@ -237,6 +239,18 @@ impl Call {
             }
         }
         self.talk.facts.push(fact);
+    }
+}
+
+const fn recorded_verdict(verdict: AnswerVerdict) -> crate::event::AnswerVerdict {
+    use crate::event::AnswerVerdict as Recorded;
+    match verdict {
+        AnswerVerdict::Human => Recorded::Human,
+        AnswerVerdict::Machine => Recorded::Machine,
+        AnswerVerdict::Silence => Recorded::Silence,
+        AnswerVerdict::Fax => Recorded::Fax,
+        AnswerVerdict::Sit => Recorded::Sit,
+        AnswerVerdict::Ringback => Recorded::Ringback,
     }
 }
 

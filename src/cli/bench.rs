@@ -3,6 +3,7 @@
 //! In: how long, and where. Out: figures with what they were measured against in the same run.
 //! Deliberately absent: judging them.
 
+mod answers;
 mod appends;
 mod calls;
 mod disk;
@@ -31,6 +32,8 @@ pub(crate) struct Args {
 enum Command {
     /// Append to, read and open an event log, next to bare writes and syncs on the same disk.
     Log(log::Args),
+    /// Judge who answered, from recordings of which it is known.
+    Answers(answers::Args),
     /// Append to the KurrentDB server that --log names.
     Appends(appends::Args),
     /// Ask the eleven questions of analysts, of Parquet files of dial attempts.
@@ -55,6 +58,7 @@ enum Command {
 pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Log(args) => log::run(common, &args),
+        Command::Answers(args) => answers::run(common, &args),
         Command::Appends(args) => appends::run(common, &args),
         #[cfg(feature = "analytics")]
         Command::Queries(args) => queries::run(common, &args),

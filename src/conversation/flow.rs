@@ -15,7 +15,7 @@ use super::hearing::Hearing;
 use super::timers::{Timer, Timers};
 use super::{
     AnswerClassifier, AnswerVerdict, BARGE_IN, ConversationFact, EndReason, Intent, NodeId, Script,
-    Stage, TransferReason,
+    Stage, Tone, TransferReason,
 };
 
 /// After the script's `max_seconds` the last words may take this long.
@@ -56,8 +56,11 @@ pub enum Input {
         /// How long they spoke since [`Input::SpeechStarted`].
         duration: Millis,
     },
-    /// A voice mailbox's beep.
-    ToneHeard,
+    /// A tone.
+    ToneHeard {
+        /// Which.
+        tone: Tone,
+    },
     /// A person has taken over; the robot is silent from here on.
     Transferred,
     /// No person could be had.
@@ -193,8 +196,8 @@ impl Conversation {
             (_, Input::SpeechStarted) => self.speech_started(now),
             (_, Input::SpeechEnded { duration }) => self.speech_ended(now, duration),
             (Phase::HandedOver, _) => {}
-            (_, Input::ToneHeard) => {
-                let judged = self.classifier.as_mut().and_then(|it| it.tone_heard(now));
+            (_, Input::ToneHeard { tone }) => {
+                let judged = self.classifier.as_mut().and_then(|it| it.tone_heard(now, tone));
                 self.judged(now, judged);
             }
             (_, Input::Transferred) => self.handed_over(),
@@ -268,8 +271,10 @@ impl Conversation {
         let judged =
             ConversationFact::AnswerJudged { verdict, confidence, reason, after, greeting_ended };
         self.fact(judged);
-        if verdict == AnswerVerdict::Machine {
+        if verdict.is_final() {
             self.end(now, EndReason::Machine);
+        } else if verdict == AnswerVerdict::Ringback {
+            self.look_at_answer(now);
         } else if self.phase == Phase::Judging {
             self.begin(now);
         }

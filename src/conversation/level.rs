@@ -5,9 +5,7 @@
 //! refusal outweighs a question and an opt-out outweighs all. Rule names are stable: reports
 //! group by them. It deliberately weighs no scores and remembers no earlier call.
 
-use super::{
-    AnswerVerdict, ConversationFact, EndReason, Heard, Intent, IntentionLevel, Objection, Stage,
-};
+use super::{ConversationFact, EndReason, Heard, Intent, IntentionLevel, Objection, Stage};
 
 /// A level and the rule that gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +95,7 @@ impl Seen {
     fn fact(&mut self, fact: &ConversationFact) {
         match fact {
             ConversationFact::AnswerJudged { verdict, .. } => {
-                self.machine |= *verdict == AnswerVerdict::Machine;
+                self.machine |= verdict.is_final();
             }
             ConversationFact::TurnSpoken { stage, completed, .. } => match stage {
                 Stage::Pitch => {

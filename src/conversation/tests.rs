@@ -3,6 +3,7 @@
 mod line;
 mod properties;
 
+use super::Tone;
 use line::{Does, Language, Line};
 
 /// The person does this at these times; the record must read like that.
@@ -351,8 +352,8 @@ fn no_person_free_means_a_promise_to_call_back() {
 fn machines_are_hung_up_on() {
     check(
         &[(300, Does::Speak(9_000))],
-        "2800 judged machine answer.long_speech
-         2800 end machine
+        "4300 judged machine answer.long_speech
+         4300 end machine
          level E level.e.machine",
     );
     // A short announcement passes for a person until the beep.
@@ -365,6 +366,30 @@ fn machines_are_hung_up_on() {
          4000 spoke hook 1900 cut
          4000 end machine
          level E level.e.machine",
+    );
+}
+
+#[test]
+fn faxes_are_hung_up_on_and_ringing_is_waited_through() {
+    check(
+        &[(3_500, Does::Tone(Tone::FaxAnswer))],
+        "2000 judged silence answer.silence
+         2000 say hook
+         3500 judged fax answer.fax_answer_tone
+         3500 stop
+         3500 spoke hook 1500 cut
+         3500 end machine
+         level E level.e.machine",
+    );
+    check(
+        &[(900, Does::Tone(Tone::Ringback)), (9_000, Does::Speak(600)), (12_000, Does::HangUp)],
+        "900 judged ringback answer.ringback
+         10000 judged human answer.short_greeting
+         10000 say hook
+         12000 stop
+         12000 spoke hook 2000 cut
+         12000 end hung_up
+         level E level.e.silent",
     );
 }
 

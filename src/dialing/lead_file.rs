@@ -4,11 +4,13 @@
 //! what would be right; the columns that portraits go without. Invariants: a bad row never stops
 //! the good ones; no value of a personal column appears in a problem; a column in which any row
 //! has what looks like a telephone number or an e-mail address is in no portrait;
+//! no row has a number that must never be dialled;
 //! `recorded_outcome` stays out of the portrait, as it says how the call will go. Deliberately
 //! absent: encryption, ids, the log; telling names and addresses of people in other columns.
 
 use std::collections::BTreeMap;
 
+use super::barred::barred;
 use crate::base::{PersonName, PhoneNumber, Ppm};
 use crate::event::Portrait;
 
@@ -219,7 +221,11 @@ fn lead(fields: &[(&str, &str)], line: u64) -> Result<LeadRow, RowProblem> {
         match column {
             PHONE_COLUMN => {
                 let number = text.parse::<PhoneNumber>();
-                phone = Some(number.map_err(|error| problem(line, column, error.to_string()))?);
+                let number = number.map_err(|error| problem(line, column, error.to_string()))?;
+                if let Some(why) = barred(number.reveal()) {
+                    return Err(problem(line, column, why.to_string()));
+                }
+                phone = Some(number);
             }
             NAME_COLUMN => name = PersonName::new(text),
             OUTCOME_COLUMN => {}

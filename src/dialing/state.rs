@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::carrier::{CARRIER_POLICY, Carrier, winner};
+use super::carrier::Carrier;
+use super::carriers::OpenLeg;
 use super::lead::{Lead, LeadState, retry_at};
-use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, SubjectId, Timestamp};
+use super::policy::DialPolicy;
+use crate::base::{
+    AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, SimId, SubjectId, Timestamp,
+};
 use crate::compliance::{Compliance, Person, is_allowed};
 use crate::event::{
     AgentState, AttemptEnded, AttemptStarted, CampaignCompleted, CampaignSettings,
-    CampaignStateName, CarrierChosen, CarrierFailed, ComplianceChecked, DialCapacity, DialDecided,
-    DialRefused, Event, Handler, LegEnded, LegKind,
+    CampaignStateName, ComplianceChecked, DialCapacity, DialDecided, DialRefused, Event, Handler,
 };
-
-/// The version of the dial decision; it stands in every one.
-pub const DIAL_POLICY: &str = "progressive-1";
 
 /// A campaign as the dialer sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,8 @@ pub struct OpenAttempt {
     pub attempt_number: u32,
     /// Carriers asked for this attempt, in order.
     pub tried: Vec<CarrierId>,
+    /// The SIM chosen for a leg that is not begun yet.
+    pub(super) sim: Option<(LegId, SimId)>,
     /// Who talks.
     pub handler: Option<Handler>,
     /// Whether the customer's side was answered.
@@ -92,10 +94,10 @@ pub enum DialDecision {
 pub struct Dialing {
     campaigns: BTreeMap<CampaignId, Campaign>,
     leads: BTreeMap<LeadId, Lead>,
-    attempts: BTreeMap<CallId, OpenAttempt>,
-    carriers: BTreeMap<CarrierId, Carrier>,
+    pub(super) attempts: BTreeMap<CallId, OpenAttempt>,
+    pub(super) carriers: BTreeMap<CarrierId, Carrier>,
     agents: BTreeMap<AgentId, AgentState>,
-    open_legs: BTreeMap<LegId, CarrierId>,
+    pub(super) open_legs: BTreeMap<LegId, OpenLeg>,
 }
 
 impl Dialing {
@@ -136,6 +138,20 @@ impl Dialing {
         now: Timestamp,
         position: u64,
     ) -> DialDecision {
+        let policy = DialPolicy::CURRENT;
+        self.decide_dial_by(policy, compliance, campaign_id, call_id, now, position)
+    }
+
+    /// The same by the rules of a version.
+    pub fn decide_dial_by(
+        &self,
+        policy: DialPolicy,
+        compliance: &Compliance,
+        campaign_id: &CampaignId,
+        call_id: CallId,
+        now: Timestamp,
+        position: u64,
+    ) -> DialDecision {
         let Some(campaign) = self.campaigns.get(campaign_id) else {
             return DialDecision::Wait(Wait::NotRunning);
         };
@@ -164,12 +180,13 @@ impl Dialing {
                 rules,
             });
         }
-        let capacity = self.capacity(campaign_id, campaign);
+        let capacity = self.capacity(policy, campaign_id, campaign, now);
         if capacity.pending_dials >= capacity.free_robot_channels + capacity.free_agents {
             return DialDecision::Wait(Wait::NoHandler);
         }
         if capacity.free_line_channels == 0 {
-            return DialDecision::Wait(Wait::NoLine);
+            let free_from = self.carriers.values().filter_map(|one| one.free_from(now)).min();
+            return DialDecision::Wait(free_from.map_or(Wait::NoLine, Wait::Until));
         }
         let attempt_number = lead.attempts + 1;
         DialDecision::Dial {
@@ -181,7 +198,7 @@ impl Dialing {
                 attempt_number,
                 position,
                 decided_at: now,
-                policy: DIAL_POLICY.to_owned(),
+                policy: policy.name().to_owned(),
                 capacity,
                 candidates: campaign.dialable(now),
             },
@@ -196,42 +213,17 @@ impl Dialing {
         }
     }
 
-    /// Chooses the carrier of an open attempt's next leg.
-    pub fn choose_carrier(
+    fn capacity(
         &self,
-        call_id: CallId,
-        leg_id: LegId,
+        policy: DialPolicy,
+        campaign_id: &CampaignId,
+        campaign: &Campaign,
         now: Timestamp,
-        position: u64,
-    ) -> CarrierChosen {
-        let tried = self.attempts.get(&call_id).map_or(&[][..], |attempt| &attempt.tried);
-        let candidates: Vec<_> = self
-            .carriers
-            .iter()
-            .map(|(id, carrier)| carrier.candidate(id, tried.contains(id)))
-            .collect();
-        let chosen = winner(&candidates).map(|candidate| candidate.carrier_id.clone());
-        CarrierChosen {
-            call_id,
-            leg_id,
-            position,
-            decided_at: now,
-            policy: CARRIER_POLICY.to_owned(),
-            candidates,
-            chosen,
-        }
-    }
-
-    /// The carriers that must be taken out, by what their calls showed.
-    pub fn judge_carriers(&self) -> Vec<CarrierFailed> {
-        let failed = self.carriers.iter().filter_map(|(id, carrier)| {
-            let reason = carrier.must_be_taken_out()?.to_owned();
-            Some(CarrierFailed { carrier_id: id.clone(), reason })
-        });
-        failed.collect()
-    }
-
-    fn capacity(&self, campaign_id: &CampaignId, campaign: &Campaign) -> DialCapacity {
+    ) -> DialCapacity {
+        let free_lines = |carrier: &Carrier| match policy {
+            DialPolicy::Progressive1 => carrier.free_channels(),
+            DialPolicy::Progressive2 => carrier.free_lines(now),
+        };
         let pending = self.attempts.values().filter(|attempt| attempt.handler.is_none()).count();
         let available = self.agents.values().filter(|state| **state == AgentState::Available);
         DialCapacity {
@@ -241,7 +233,7 @@ impl Dialing {
                 .saturating_sub(self.robot_channels_in_use(campaign_id)),
             free_agents: u32::try_from(available.count()).unwrap_or(u32::MAX),
             pending_dials: u32::try_from(pending).unwrap_or(u32::MAX),
-            free_line_channels: self.carriers.values().map(Carrier::free_channels).sum(),
+            free_line_channels: self.carriers.values().map(free_lines).sum(),
         }
     }
 
@@ -290,56 +282,8 @@ impl Dialing {
             Event::AgentSignedOut(fact) => {
                 self.agents.insert(fact.agent_id.clone(), AgentState::SignedOut);
             }
-            _ => self.apply_to_carriers(event),
+            _ => self.apply_to_carriers(event, occurred_at),
         }
-    }
-
-    fn apply_to_carriers(&mut self, event: &Event) {
-        match event {
-            Event::CarrierAdded(fact) => {
-                let fresh = Carrier::new(fact.weight, fact.channels);
-                let carrier = self.carriers.entry(fact.carrier_id.clone()).or_insert(fresh);
-                carrier.weight = fact.weight;
-                carrier.channels = fact.channels;
-                carrier.begins_anew();
-            }
-            Event::CarrierFailed(fact) => {
-                if let Some(carrier) = self.carriers.get_mut(&fact.carrier_id) {
-                    carrier.is_up = false;
-                    carrier.down_reason = Some(fact.reason.clone());
-                }
-            }
-            Event::CarrierRecovered(fact) => {
-                if let Some(carrier) = self.carriers.get_mut(&fact.carrier_id) {
-                    carrier.begins_anew();
-                }
-            }
-            Event::CarrierChosen(fact) => self.carrier_chosen(fact),
-            Event::LegStarted(fact) => {
-                if let LegKind::Customer(carrier_id) = &fact.kind {
-                    self.open_legs.insert(fact.leg_id, carrier_id.clone());
-                    if let Some(carrier) = self.carriers.get_mut(carrier_id) {
-                        carrier.channels_in_use += 1;
-                    }
-                }
-            }
-            Event::LegProgressed(fact) => {
-                if let Some(carrier) = self.carrier_of(fact.leg_id) {
-                    carrier.succeeded();
-                }
-            }
-            Event::LegAnswered(fact) => {
-                if let Some(carrier) = self.carrier_of(fact.leg_id) {
-                    carrier.succeeded();
-                }
-            }
-            Event::LegEnded(fact) => self.leg_ended(fact),
-            _ => {}
-        }
-    }
-
-    fn carrier_of(&mut self, leg_id: LegId) -> Option<&mut Carrier> {
-        self.carriers.get_mut(self.open_legs.get(&leg_id)?)
     }
 
     fn set_campaign(&mut self, campaign_id: &CampaignId, state: CampaignStateName) {
@@ -413,6 +357,7 @@ impl Dialing {
                 subject_id: fact.subject_id,
                 attempt_number: fact.attempt_number,
                 tried: Vec::new(),
+                sim: None,
                 handler: None,
                 is_answered: false,
             },
@@ -427,36 +372,6 @@ impl Dialing {
         let rule = self.campaigns.get(&fact.campaign_id).map(|campaign| &campaign.settings.retry);
         let due = rule.and_then(|rule| retry_at(rule, attempts, fact.disposition, occurred_at));
         self.move_lead(fact.lead_id, due.map_or(LeadState::Closed, LeadState::RetryAt));
-    }
-
-    fn carrier_chosen(&mut self, fact: &CarrierChosen) {
-        let eligible = || fact.candidates.iter().filter(|candidate| candidate.veto.is_none());
-        let sum: i64 = eligible().map(|candidate| candidate.effective_weight).sum();
-        for candidate in eligible() {
-            if let Some(carrier) = self.carriers.get_mut(&candidate.carrier_id) {
-                carrier.credit = candidate.credit + candidate.effective_weight;
-                if fact.chosen.as_ref() == Some(&candidate.carrier_id) {
-                    carrier.credit -= sum;
-                }
-            }
-        }
-        if let (Some(attempt), Some(chosen)) =
-            (self.attempts.get_mut(&fact.call_id), fact.chosen.clone())
-        {
-            attempt.tried.push(chosen);
-        }
-    }
-
-    fn leg_ended(&mut self, fact: &LegEnded) {
-        let Some(carrier_id) = self.open_legs.remove(&fact.leg_id) else { return };
-        let Some(carrier) = self.carriers.get_mut(&carrier_id) else { return };
-        carrier.channels_in_use = carrier.channels_in_use.saturating_sub(1);
-        match (&fact.failure, fact.sip_status) {
-            (Some(failure), _) => carrier.failed(failure.clone()),
-            (None, Some(status @ 500..=599)) => carrier.failed(format!("sip_{status}")),
-            (None, Some(_)) => carrier.succeeded(),
-            (None, None) => {}
-        }
     }
 }
 

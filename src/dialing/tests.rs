@@ -1,3 +1,7 @@
+mod carriers;
+mod endings;
+mod sims;
+
 use uuid::Uuid;
 
 use super::*;
@@ -41,7 +45,11 @@ fn lead(number: u64) -> Event {
     .into()
 }
 
-/// A running campaign with two robot channels, two carriers and this many leads.
+fn added(id: &str, weight: u32, channels: u32) -> Event {
+    CarrierAdded { carrier_id: carrier(id), weight, channels, calls_per_second: None }.into()
+}
+
+/// A running campaign with two robot channels, two proven carriers and this many leads.
 fn world(leads: u64) -> Dialing {
     let mut state = Dialing::default();
     let Some(Event::CampaignCreated(mut created)) =
@@ -53,8 +61,10 @@ fn world(leads: u64) -> Dialing {
     let mut given: Vec<Event> = vec![
         created.into(),
         CampaignStarted { campaign_id: campaign() }.into(),
-        CarrierAdded { carrier_id: carrier("north"), weight: 2, channels: 10 }.into(),
-        CarrierAdded { carrier_id: carrier("south"), weight: 1, channels: 10 }.into(),
+        added("north", 2, 10),
+        added("south", 1, 10),
+        CarrierRecovered { carrier_id: carrier("north") }.into(),
+        CarrierRecovered { carrier_id: carrier("south") }.into(),
     ];
     given.extend((1..=leads).map(lead));
     apply(&mut state, given);
@@ -165,95 +175,4 @@ fn who_opted_out_is_refused_with_the_rule_and_the_list_goes_on() {
     assert!(refused.rules.iter().any(|rule| rule.rule_id == "dnc.subject" && !rule.is_allowed));
     apply(&mut state, [refused.into()]);
     assert_eq!(dial(&mut state, 1), 2);
-}
-
-#[test]
-fn carriers_take_turns_by_weight() {
-    let mut state = world(1);
-    let mut north = 0;
-    for number in 0..30 {
-        let chosen = state.choose_carrier(call(number), leg(number), NOW, 7);
-        north += u32::from(chosen.chosen == Some(carrier("north")));
-        apply(&mut state, [chosen.into()]);
-    }
-    assert_eq!(north, 20, "weights 2 and 1");
-}
-
-#[test]
-fn a_carrier_is_tried_once_per_attempt() {
-    let mut state = world(1);
-    dial(&mut state, 1);
-    let first = state.choose_carrier(call(1), leg(1), NOW, 7);
-    assert_eq!(first.chosen, Some(carrier("north")));
-    apply(&mut state, [first.into()]);
-    let second = state.choose_carrier(call(1), leg(2), NOW, 8);
-    assert_eq!(second.chosen, Some(carrier("south")));
-    apply(&mut state, [second.into()]);
-    assert_eq!(state.choose_carrier(call(1), leg(3), NOW, 9).chosen, None);
-}
-
-#[test]
-fn two_failures_in_a_row_take_a_carrier_out_and_a_ring_forgives() {
-    let mut state = world(1);
-    let failed = |number, failure: Option<&str>, sip_status| -> [Event; 2] {
-        let kind = LegKind::Customer(carrier("north"));
-        let (call_id, leg_id) = (call(number), leg(number));
-        let end = LegEnded {
-            call_id,
-            leg_id,
-            kind: kind.clone(),
-            sip_status,
-            q850_cause: None,
-            failure: failure.map(str::to_owned),
-            hung_up_by: None,
-            packets_sent: 0,
-            packets_received: 0,
-            packets_lost: 0,
-            jitter_us: 0,
-            round_trip_ms: None,
-            r_milli: None,
-            mos_milli: None,
-        };
-        [LegStarted { call_id, leg_id, kind }.into(), end.into()]
-    };
-    apply(&mut state, failed(1, Some("no_provisional"), None));
-    apply(&mut state, failed(2, None, Some(486)));
-    apply(&mut state, failed(3, Some("no_provisional"), None));
-    assert_eq!(state.judge_carriers(), [], "busy between two failures forgives the first");
-    apply(&mut state, failed(4, None, Some(503)));
-    let verdict = state.judge_carriers();
-    assert_eq!(
-        verdict,
-        [CarrierFailed { carrier_id: carrier("north"), reason: "sip_503".to_owned() }]
-    );
-    apply(&mut state, verdict.into_iter().map(Event::from).collect::<Vec<_>>());
-    assert_eq!(state.judge_carriers(), []);
-    assert_eq!(state.choose_carrier(call(5), leg(5), NOW, 1).chosen, Some(carrier("south")));
-    apply(&mut state, [CarrierRecovered { carrier_id: carrier("north") }.into()]);
-    assert_eq!(state.judge_carriers(), []);
-    apply(&mut state, failed(6, None, Some(503)));
-    apply(&mut state, failed(7, None, Some(503)));
-    let added = CarrierAdded { carrier_id: carrier("north"), weight: 2, channels: 10 };
-    apply(&mut state, [added.into()]);
-    assert_eq!(state.judge_carriers(), [], "a restart gives it a new chance");
-}
-
-#[test]
-fn endings_are_judged_by_who_spoke() {
-    use Disposition as D;
-    let check = |sip_status, q850_cause, is_failure, has_rung, want| {
-        let ending = LegEnding { sip_status, q850_cause, is_failure, has_rung };
-        assert_eq!(judge_ending(ending), want, "{ending:?}");
-    };
-    check(None, None, true, false, LegVerdict::NextCarrier(D::CarrierFailed));
-    check(None, None, true, true, LegVerdict::End(D::NoAnswer));
-    check(Some(503), None, false, false, LegVerdict::NextCarrier(D::CarrierFailed));
-    check(Some(503), Some(34), false, false, LegVerdict::NextCarrier(D::Congestion));
-    check(Some(503), None, false, true, LegVerdict::End(D::NoAnswer));
-    check(Some(486), Some(17), false, true, LegVerdict::End(D::Busy));
-    check(Some(603), Some(21), false, true, LegVerdict::End(D::Rejected));
-    check(Some(404), Some(1), false, false, LegVerdict::End(D::InvalidNumber));
-    check(Some(480), Some(20), false, false, LegVerdict::End(D::SwitchedOff));
-    check(Some(480), Some(18), false, true, LegVerdict::End(D::NoAnswer));
-    check(Some(487), None, false, true, LegVerdict::End(D::NoAnswer));
 }

@@ -152,6 +152,12 @@ pub enum AnswerVerdict {
     Machine,
     /// Nothing was heard.
     Silence,
+    /// A fax.
+    Fax,
+    /// The three tones before an announcement that the number cannot be reached.
+    Sit,
+    /// It rings on after the answer; a later verdict says who answered then.
+    Ringback,
 }
 
 impl AnswerVerdict {
@@ -161,6 +167,9 @@ impl AnswerVerdict {
             Self::Human => "human",
             Self::Machine => "machine",
             Self::Silence => "silence",
+            Self::Fax => "fax",
+            Self::Sit => "sit",
+            Self::Ringback => "ringback",
         }
     }
 }

@@ -7,13 +7,14 @@ use super::{
     AgentSignedIn, AgentSignedOut, AgentStateChanged, AnswerClassified, AnswerReviewed,
     AttemptEnded, AttemptStarted, CallAnswered, CallBridged, CallEnded, CampaignCompleted,
     CampaignCreated, CampaignPaused, CampaignResumed, CampaignStarted, CarrierAdded, CarrierChosen,
-    CarrierFailed, CarrierRecovered, CommitmentMade, ComplianceChecked, ConfigurationLoaded,
-    CostBooked, DialDecided, DialRefused, DoNotCallAdded, HandlerChosen, IntentTagged,
-    IntentionLevelSet, LeadImported, LeadOffered, LeadRowRejected, LeadsImported, LegAnswered,
-    LegEnded, LegProgressed, LegReleased, LegStarted, LineSampled, MessageDelivered, MessageFailed,
-    MessageReceived, MessageSent, OptOutHeard, PartyIdentified, PlatformStarted, PlatformStopped,
-    ReportMade, ReportSendFailed, ReportSendUnknown, ReportSending, ReportSent, SubjectRegistered,
-    TransferRequested, TurnHeard, TurnSpoken,
+    CarrierFailed, CarrierRecovered, CarrierSuspended, CommitmentMade, ComplianceChecked,
+    ConfigurationLoaded, CostBooked, DialDecided, DialRefused, DoNotCallAdded, HandlerChosen,
+    IntentTagged, IntentionLevelSet, LeadImported, LeadOffered, LeadRowRejected, LeadsImported,
+    LegAnswered, LegEnded, LegProgressed, LegReleased, LegStarted, LineSampled, MessageDelivered,
+    MessageFailed, MessageReceived, MessageSent, OptOutHeard, PartyIdentified, PlatformStarted,
+    PlatformStopped, ReportMade, ReportSendFailed, ReportSendUnknown, ReportSending, ReportSent,
+    SimCardAdded, SimCardRested, SimCardSampled, SubjectRegistered, TransferRequested, TurnHeard,
+    TurnSpoken,
 };
 use crate::base::CallId;
 
@@ -206,7 +207,11 @@ catalog! {
     AgentSignedOut = "AgentSignedOut", 1, Agent, "An agent left.";
     CarrierAdded = "CarrierAdded", 1, Carrier, "A carrier may be used, with its limits.";
     CarrierFailed = "CarrierFailed", 1, Carrier, "A carrier was taken out.";
-    CarrierRecovered = "CarrierRecovered", 1, Carrier, "A carrier answers again.";
+    CarrierSuspended = "CarrierSuspended", 1, Carrier, "A carrier asked to be left alone for a while.";
+    CarrierRecovered = "CarrierRecovered", 1, Carrier, "A carrier answers: for the first time since it was added, or again.";
+    SimCardAdded = "SimCardAdded", 1, Carrier, "A SIM card of a carrier's gateway may be used, with its limits.";
+    SimCardSampled = "SimCardSampled", 1, Carrier, "What is left on a SIM card, and its signal.";
+    SimCardRested = "SimCardRested", 1, Carrier, "A SIM card gets no calls for a while.";
     LineSampled = "LineSampled", 1, Carrier, "Channels in use on a carrier at a moment.";
     DoNotCallAdded = "DoNotCallAdded", 1, Compliance, "A number is never to be called again.";
     ReportMade = "ReportMade", 1, Report, "A report was made, true at a log position.";
@@ -274,6 +279,10 @@ impl Event {
             | Self::CarrierAdded(_)
             | Self::CarrierFailed(_)
             | Self::CarrierRecovered(_)
+            | Self::CarrierSuspended(_)
+            | Self::SimCardAdded(_)
+            | Self::SimCardSampled(_)
+            | Self::SimCardRested(_)
             | Self::LineSampled(_)
             | Self::ReportMade(_)
             | Self::ReportSending(_)

@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::RoutingWeights;
-use crate::base::{AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, SubjectId, Timestamp};
+use crate::base::{
+    AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Millis, SimId, SubjectId, Timestamp,
+};
 
 /// Why a candidate was out of the question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +68,21 @@ pub struct CarrierCandidate {
     pub veto: Option<Veto>,
 }
 
+/// One SIM card of the chosen carrier that was considered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SimCandidate {
+    /// The SIM.
+    pub sim_id: SimId,
+    /// The larger share of its daily caps that is used. Units: parts per million.
+    pub used_ppm: u32,
+    /// Calls begun today.
+    pub calls_today: u32,
+    /// Talk of today. Units: ms.
+    pub talk_today_ms: Millis,
+    /// Why it could not be chosen.
+    pub veto: Option<Veto>,
+}
+
 /// The carrier for the next leg was chosen, or none could be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CarrierChosen {
@@ -83,6 +100,12 @@ pub struct CarrierChosen {
     pub candidates: Vec<CarrierCandidate>,
     /// The chosen one; none where every one was vetoed.
     pub chosen: Option<CarrierId>,
+    /// The chosen carrier's SIMs in order of id, where it is a GSM gateway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sims: Vec<SimCandidate>,
+    /// The chosen SIM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sim: Option<SimId>,
 }
 
 /// Who talks to the customer.

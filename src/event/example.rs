@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::base::{
     AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, MessageId, Millis, Ppm, ReportPlanId,
-    ScriptId, SubjectId, Timestamp,
+    ScriptId, SimId, SubjectId, Timestamp, UtcOffset,
 };
 
 const CALL: CallId = CallId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001));
@@ -51,6 +51,7 @@ pub fn examples() -> Vec<Event> {
     all.extend(conversation());
     all.extend(endings());
     all.extend(agents_and_carriers());
+    all.extend(sims());
     all.extend(reports());
     all.extend(messages());
     all.sort_by_key(|event| CATALOG.iter().position(|entry| entry.name == event.name()));
@@ -221,6 +222,8 @@ fn decisions() -> Vec<Event> {
                 veto: None,
             }],
             chosen: Some(carrier()),
+            sims: vec![],
+            sim: None,
         }
         .into(),
         HandlerChosen {
@@ -429,10 +432,38 @@ fn agents_and_carriers() -> Vec<Event> {
         }
         .into(),
         AgentSignedOut { agent_id: agent() }.into(),
-        CarrierAdded { carrier_id: carrier(), weight: 2, channels: 20 }.into(),
+        CarrierAdded { carrier_id: carrier(), weight: 2, channels: 20, calls_per_second: Some(10) }
+            .into(),
         CarrierFailed { carrier_id: carrier(), reason: "no_provisional".to_owned() }.into(),
+        CarrierSuspended { carrier_id: carrier(), until: AT, reason: "retry_after".to_owned() }
+            .into(),
         CarrierRecovered { carrier_id: carrier() }.into(),
         LineSampled { carrier_id: carrier(), channels_in_use: 3, channels: 20 }.into(),
+    ]
+}
+
+fn sims() -> Vec<Event> {
+    let (carrier_id, sim_id) = (carrier(), slug::<SimId>("sim-1"));
+    vec![
+        SimCardAdded {
+            carrier_id: carrier_id.clone(),
+            sim_id: sim_id.clone(),
+            calls_per_day: Some(80),
+            seconds_per_day: Some(6_000),
+            rest_ms: Millis(20_000),
+            balance_min_milli: Some(100_000),
+            signal_min_dbm: Some(-100),
+            utc_offset: UtcOffset::UTC,
+        }
+        .into(),
+        SimCardSampled {
+            carrier_id: carrier_id.clone(),
+            sim_id: sim_id.clone(),
+            balance_milli: Some(1_250_000),
+            signal_dbm: Some(-71),
+        }
+        .into(),
+        SimCardRested { carrier_id, sim_id, until: AT, reason: "failures".to_owned() }.into(),
     ]
 }
 

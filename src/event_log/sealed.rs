@@ -63,7 +63,7 @@ const STREAM_EVENTS_BYTES: usize = 256 << 10;
 pub struct SealOptions {
     /// Events in one row group: the least that is decoded to read one event.
     pub row_group_events: usize,
-    /// Zstandard level, 1 to 22.
+    /// Zstandard level, 1 to 22, of columns of few bytes; of others it is chosen.
     pub zstd_level: i32,
 }
 

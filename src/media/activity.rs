@@ -3,10 +3,17 @@
 //! In: frames of 20 ms. Out: the moments speech starts and ends.
 //! Invariants: integers only, so the same frames give the same answers everywhere; starts and
 //! ends alternate, beginning with a start.
-//! It deliberately does not tell speech from other loud sounds; `tone` takes beeps out first.
+//! What a line sounds like before anybody could have spoken is its noise.
+//! It deliberately does not tell speech from other loud sounds; `progress` takes beeps out first.
 
 use super::{FRAME_MILLIS, FRAME_SAMPLES, Frame};
 use crate::base::Millis;
+
+/// Frames at the beginning that are taken for the line's noise: a person needs longer to lift a
+/// telephone to the ear.
+const FIRST_FRAMES: u64 = 5;
+/// Loudest noise believed from the beginning, as mean of the squared samples: −35 dBm0 or so.
+const FIRST_NOISE_MAX: u64 = 360_000;
 
 /// How the detector decides. The defaults suit a telephone line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +52,8 @@ pub struct Activity {
     settings: ActivitySettings,
     /// Noise floor: mean of the squared samples, times 256 so that slow changes are kept.
     floor: u64,
+    /// Frames heard so far.
+    heard: u64,
     /// Loud frames in a row, before a start.
     loud: u64,
     /// Frames since the first loud one, while speaking.
@@ -57,7 +66,7 @@ pub struct Activity {
 impl Activity {
     /// A detector that has heard nothing.
     pub fn new(settings: ActivitySettings) -> Self {
-        Self { settings, floor: 0, loud: 0, spoken: 0, quiet: 0, speaking: false }
+        Self { settings, floor: 0, heard: 0, loud: 0, spoken: 0, quiet: 0, speaking: false }
     }
 
     /// True between a start and its end.
@@ -76,6 +85,9 @@ impl Activity {
     }
 
     fn push_energy(&mut self, energy: u64, follow: bool) -> Option<ActivityChange> {
+        if follow {
+            self.begin(energy);
+        }
         let least = u64::from(self.settings.amplitude_min).pow(2);
         let over_noise = (self.floor >> 8).saturating_mul(u64::from(self.settings.energy_ratio));
         let is_loud = energy > least.max(over_noise);
@@ -83,6 +95,17 @@ impl Activity {
             self.follow_noise(energy, is_loud);
         }
         if self.speaking { self.while_speaking(is_loud) } else { self.while_quiet(is_loud) }
+    }
+
+    /// The weakest of the first frames is the line's noise.
+    fn begin(&mut self, energy: u64) {
+        self.heard += 1;
+        let noise = energy.min(FIRST_NOISE_MAX) << 8;
+        if self.heard == 1 {
+            self.floor = noise;
+        } else if self.heard <= FIRST_FRAMES {
+            self.floor = self.floor.min(noise);
+        }
     }
 
     /// The floor falls quickly, rises slowly, and hardly at all under speech: a louder line is

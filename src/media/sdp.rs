@@ -3,14 +3,15 @@
 //! In: our address and the other side's session description. Out: ours, and what was agreed.
 //! Invariants: reading never panics, whatever the text; an answer has as many media lines as its
 //! offer, in the same order; every error names the line and what was wanted there.
+//! Audio never goes to an address that is no host's.
 //! It deliberately knows one audio stream of PCMU or PCMA with telephone-events, over plain RTP:
 //! no SRTP, ICE or bundles, and no host names; other media are refused with port 0.
-//! Sources: RFC 3264 §5, §6 and §8.4 (offer, answer, hold), RFC 8866 (format), RFC 4733 §2.4.
+//! Sources: RFC 3264 §5, §6 and §8.4 (offer, answer, hold; hold by 0.0.0.0 is left out), RFC 8866 (format), RFC 4733 §2.4.
 
 mod parse;
 
 use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{Codec, FRAME_MILLIS};
 use crate::base::Millis;
@@ -53,13 +54,6 @@ impl Direction {
         }
     }
 
-    const fn without_sending(self) -> Self {
-        match self {
-            Self::SendRecv | Self::RecvOnly => Self::RecvOnly,
-            Self::SendOnly | Self::Inactive => Self::Inactive,
-        }
-    }
-
     const fn attribute(self) -> &'static str {
         match self {
             Self::SendRecv => "sendrecv",
@@ -73,7 +67,7 @@ impl Direction {
 /// What both sides agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Negotiated {
-    /// Where to send; unspecified (0.0.0.0) where the other side is on hold the old way.
+    /// Where to send, the address of one host.
     pub remote: SocketAddr,
     /// How to encode.
     pub codec: Codec,
@@ -105,6 +99,14 @@ pub enum SdpError {
         found: String,
         /// What belongs there.
         wanted: &'static str,
+    },
+    /// The address for the audio is none that audio can be sent to.
+    #[error("agree on media line {line}: audio to {found}, wanted the unicast address of a host")]
+    Address {
+        /// The media line, from 1.
+        line: usize,
+        /// The address.
+        found: IpAddr,
     },
     /// Something is missing altogether.
     #[error("read session description: no {wanted}")]
@@ -244,15 +246,27 @@ fn agree(theirs: &Description, media: &Media, codec: Codec) -> Result<Negotiated
         .connection
         .or(theirs.connection)
         .ok_or(SdpError::Missing { wanted: "c= line for the audio, such as c=IN IP4 192.0.2.1" })?;
+    if !is_of_a_host(address) {
+        return Err(SdpError::Address { line: media.line, found: address });
+    }
     let direction = media.direction.or(theirs.direction).unwrap_or_default().mirrored();
     Ok(Negotiated {
         remote: SocketAddr::new(address, media.port),
         codec,
         telephone_event: media.telephone_event(),
-        // RFC 2543 put 0.0.0.0 for hold; RFC 3264 §8.4 asks to keep understanding it.
-        direction: if address.is_unspecified() { direction.without_sending() } else { direction },
+        direction,
         ptime: media.ptime.or(theirs.ptime).unwrap_or(Millis(FRAME_MILLIS)),
     })
+}
+
+/// Whether audio can be sent there. 0.0.0.0 meant hold before RFC 3264, whose peers say
+/// `a=inactive` instead; here it is refused, as it says nothing of where the peer is.
+fn is_of_a_host(address: IpAddr) -> bool {
+    let is_broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
+    let address = address.to_canonical();
+    // 0.0.0.0/8 is "this host on this network": RFC 6890 §2.2.2.
+    let is_this_network = matches!(address, IpAddr::V4(host) if host.octets()[0] == 0);
+    !(address.is_unspecified() || address.is_multicast() || is_broadcast || is_this_network)
 }
 
 fn nothing_in_common(media: &Media) -> SdpError {

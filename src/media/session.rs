@@ -8,7 +8,8 @@
 //! Invariants: the RTP timestamp runs with the clock, at 8000 a second from the first
 //! [`MediaSession::set_remote`], whether or not anything is sent; every clip given to
 //! [`MediaSession::play`] starts once and ends once, and what it `played` was sent; a key press is
-//! one event; nothing is sent, or heard, where the agreed direction says no.
+//! one event; nothing is sent, or heard, where the agreed direction says no; nobody but the agreed
+//! peer is heard or sent to.
 //! It deliberately keeps no playout buffer (packets are put in order, not spaced), sends no RTCP,
 //! and makes no in-band digits: toward a side that takes no telephone-events they are dropped.
 //! Sources: RFC 3550 §5.1 (numbering), RFC 3551 §4.1 (marker), RFC 4733 §2.5 (digits),
@@ -21,14 +22,12 @@ mod sender;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::{ActivitySettings, Clip, Codec, Digit, Frame, Negotiated, ToneHeard, packet, tone};
-use crate::base::{Millis, Rng, Timestamp};
+use super::latch::{Admission, Latch, Seen};
+use super::{ActivitySettings, Clip, Codec, Digit, Frame, Negotiated, Progress, packet};
+use crate::base::{Millis, Network, Rng, Timestamp};
 use receiver::Receiver;
 use sender::Sender;
 
-/// Quiet time of the latched source after which another may take its place: longer than any
-/// pause in a stream that is still there, short enough for a caller whose router changed ports.
-const LATCH_QUIET: Millis = Millis(2_000);
 /// Payload types that are RTCP on the same port. Source: RFC 5761 §4.
 const RTCP_TYPES: std::ops::RangeInclusive<u8> = 64..=95;
 
@@ -37,19 +36,23 @@ const RTCP_TYPES: std::ops::RangeInclusive<u8> = 64..=95;
 pub struct MediaSettings {
     /// When somebody counts as speaking.
     pub activity: ActivitySettings,
-    /// Pitches to listen for, in hertz.
-    pub detect_tones: Vec<u32>,
+    /// True to listen for the tones of networks, faxes and voicemails, in the first minutes.
+    pub detect_progress: bool,
     /// True to send silence while there is nothing to say, so that address translators keep the
     /// way open and the other side does not take the line for dead.
     pub silence_when_idle: bool,
+    /// Networks the peer's media may come from beside the address agreed in SDP, such as a
+    /// carrier's relays.
+    pub peer_networks: Vec<Network>,
 }
 
 impl Default for MediaSettings {
     fn default() -> Self {
         Self {
             activity: ActivitySettings::default(),
-            detect_tones: tone::PITCHES.to_vec(),
+            detect_progress: true,
             silence_when_idle: true,
+            peer_networks: Vec::new(),
         }
     }
 }
@@ -83,6 +86,8 @@ pub enum MediaEvent {
     Digit {
         /// The key.
         digit: Digit,
+        /// How it was heard.
+        path: DigitPath,
         /// When its end was heard, or given up on.
         at: Timestamp,
     },
@@ -98,8 +103,13 @@ pub enum MediaEvent {
         /// From the first sound to the last.
         duration: Millis,
     },
-    /// A tone was heard and has ended.
-    ToneHeard(ToneHeard),
+    /// A tone of a network, a fax or a voicemail was heard.
+    ProgressHeard {
+        /// What it says.
+        progress: Progress,
+        /// When that was certain.
+        at: Timestamp,
+    },
     /// A clip's first frame goes out.
     PlayStarted {
         /// The clip's id, as given.
@@ -120,6 +130,15 @@ pub enum MediaEvent {
     },
 }
 
+/// How a key press came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DigitPath {
+    /// As telephone-events, beside the audio (RFC 4733).
+    Event,
+    /// As tones in the audio, which a bridge carries on with it.
+    InBand,
+}
+
 /// Counts since the session began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MediaStatistics {
@@ -133,16 +152,11 @@ pub struct MediaStatistics {
     pub jitter_us: u64,
     /// Datagrams that are no RTP, and telephone-events cut short.
     pub malformed: u64,
+    /// RTP packets that came from somebody else once a peer was agreed: not heard.
+    pub strangers: u64,
     /// Round trip (RFC 3550 §6.4.1). A session here neither sends nor reads RTCP, so it knows
     /// none.
     pub round_trip_ms: Option<Millis>,
-}
-
-/// Where packets come from.
-#[derive(Clone, Copy, Debug)]
-struct Latch {
-    source: SocketAddr,
-    heard_at: Timestamp,
 }
 
 /// The media of one leg.
@@ -150,20 +164,19 @@ struct Latch {
 pub struct MediaSession {
     sender: Sender,
     receiver: Receiver,
-    negotiated: Option<Negotiated>,
-    latch: Option<Latch>,
+    latch: Latch,
     malformed: u64,
     outputs: VecDeque<MediaOutput>,
 }
 
 impl MediaSession {
-    /// A session that knows nobody yet. It hears what arrives, and sends once there is a remote.
+    /// A session that knows nobody yet. It hears nobody, and sends nothing, until there is a
+    /// remote.
     pub fn new(settings: MediaSettings, mut rng: Rng) -> Self {
         Self {
             sender: Sender::new(settings.silence_when_idle, &mut rng),
-            receiver: Receiver::new(settings.activity, &settings.detect_tones),
-            negotiated: None,
-            latch: None,
+            receiver: Receiver::new(settings.activity, settings.detect_progress),
+            latch: Latch::new(settings.peer_networks),
             malformed: 0,
             outputs: VecDeque::new(),
         }
@@ -171,20 +184,16 @@ impl MediaSession {
 
     /// Takes what SDP agreed, at first or again: sending starts, moves, pauses or goes on.
     pub fn set_remote(&mut self, now: Timestamp, negotiated: &Negotiated) {
-        let has_moved = self.negotiated.is_some_and(|before| before.remote != negotiated.remote);
-        if has_moved {
-            self.latch = None;
-        }
-        self.negotiated = Some(*negotiated);
+        self.latch.set_remote(negotiated.remote);
         self.receiver.set_agreed(negotiated);
         self.sender.set_remote(now, negotiated);
     }
 
     /// Takes one datagram.
     ///
-    /// The first source of audio or digits is latched on: packets go there, and those of others
-    /// are ignored. The address agreed in SDP takes over from any other, and anybody from a
-    /// source that fell silent for two seconds.
+    /// Only the agreed peer is heard: the address of its SDP at any port, and the networks in
+    /// [`MediaSettings::peer_networks`]. Packets go where it is heard. Those of others are
+    /// counted and dropped.
     pub fn receive(&mut self, now: Timestamp, from: SocketAddr, datagram: &[u8]) {
         let Ok(packet) = packet::read(datagram) else {
             self.malformed += 1;
@@ -194,8 +203,14 @@ impl MediaSession {
         if RTCP_TYPES.contains(&number) {
             return;
         }
-        let is_good = self.receiver.kind_of(number) != Kind::Other;
-        if self.is_from_peer(now, from, is_good) {
+        let seen = Seen {
+            source: from,
+            ssrc: packet.header.ssrc,
+            payload_type: number,
+            number: packet.header.sequence_number,
+            is_good: self.receiver.kind_of(number) != Kind::Other,
+        };
+        if self.latch.admit(now, seen) == Admission::Peer {
             self.malformed += self.receiver.receive(now, packet, &mut self.outputs);
         }
     }
@@ -232,8 +247,7 @@ impl MediaSession {
     /// skipped: clips wait for it, the RTP timestamp does not.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.malformed += self.receiver.handle_timeout(now, &mut self.outputs);
-        let latched = self.latch.map(|latch| latch.source);
-        self.sender.handle_timeout(now, latched, &mut self.outputs);
+        self.sender.handle_timeout(now, self.latch.source(), &mut self.outputs);
     }
 
     /// When to call [`Self::handle_timeout`]: every 20 ms once there is a remote.
@@ -255,21 +269,9 @@ impl MediaSession {
             packets_lost: u64::try_from(reception.lost()).unwrap_or(0),
             jitter_us: reception.jitter_micros(),
             malformed: self.malformed,
+            strangers: self.latch.strangers(),
             round_trip_ms: None,
         }
-    }
-
-    fn is_from_peer(&mut self, now: Timestamp, from: SocketAddr, is_good: bool) -> bool {
-        let signalled = self.negotiated.is_some_and(|negotiated| negotiated.remote == from);
-        let may_take_over = match self.latch {
-            None => is_good,
-            Some(latch) if latch.source == from => true,
-            Some(latch) => is_good && (signalled || now.since(latch.heard_at) >= LATCH_QUIET),
-        };
-        if may_take_over {
-            self.latch = Some(Latch { source: from, heard_at: now });
-        }
-        may_take_over
     }
 }
 

@@ -1,5 +1,7 @@
 mod line;
 
+use std::net::SocketAddr;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -50,8 +52,9 @@ fn press(line: &mut Line, keys: &str) {
     }
 }
 
+/// Two pitches that are no key's and no network's.
 fn voice(length: Millis) -> Clip {
-    Clip::tone(440, length, 8_000)
+    key_tones(500, 1_700, length)
 }
 
 #[test]
@@ -258,14 +261,69 @@ fn a_beep_is_a_tone_and_no_speech() {
         line.ends[0].session.play(line.now, 1, Clip::tone(1_000, Millis(400), 8_000));
         line.run(Millis(2_000));
         let heard = line.ends[1].events.iter().filter_map(|event| match event {
-            MediaEvent::ToneHeard(tone) => Some(*tone),
+            MediaEvent::ProgressHeard { progress, .. } => Some(*progress),
             _ => None,
         });
-        let [tone] = heard.collect::<Vec<_>>()[..] else { panic!("seed {seed}: one tone") };
-        assert_eq!(tone.hz, 1_000, "seed {seed}");
-        assert!((300..=440).contains(&tone.duration.0), "seed {seed}: {tone:?}");
+        let [Progress::Beep { hz, duration }] = heard.collect::<Vec<_>>()[..] else {
+            panic!("seed {seed}: one beep")
+        };
+        assert!(hz.abs_diff(1_000) < 10, "seed {seed}: {hz}");
+        assert!((300..=440).contains(&duration.0), "seed {seed}: {duration:?}");
         assert_eq!(speech(&line.ends[1]), [], "seed {seed}");
     }
+}
+
+/// The tones of a key, as a phone without telephone-events sends them.
+fn key_tones(low: u32, high: u32, length: Millis) -> Clip {
+    let (low, high) = (Clip::tone(low, length, 6_000), Clip::tone(high, length, 6_000));
+    let samples = low.samples().iter().zip(high.samples()).map(|(one, other)| one + other);
+    Clip::new(samples.collect::<Vec<i16>>())
+}
+
+#[test]
+fn keys_pressed_as_tones_are_digits_and_no_speech() {
+    for seed in 0..20 {
+        let weather = Weather { loss: Ppm(20_000), jitter: Millis(40), ..Weather::default() };
+        let mut line = Line::new(seed, weather);
+        line.run(Millis(200));
+        for (low, high) in [(697, 1_209), (770, 1_336), (941, 1_477)] {
+            line.ends[0].session.play(line.now, 1, key_tones(low, high, Millis(150)));
+            line.run(Millis(450));
+        }
+        line.run(Millis(500));
+        let end = &line.ends[1];
+        assert_eq!(digits(end), "15#", "seed {seed}");
+        let paths = end.events.iter().filter_map(|event| match event {
+            MediaEvent::Digit { path, .. } => Some(*path),
+            _ => None,
+        });
+        assert!(paths.into_iter().all(|path| path == DigitPath::InBand), "seed {seed}");
+        assert_eq!(speech(end), [], "seed {seed}");
+    }
+}
+
+#[test]
+fn tones_beside_telephone_events_are_the_same_press() {
+    let mut line = Line::new(3, Weather::default());
+    line.run(Millis(100));
+    for _ in 0..2 {
+        // A gateway lets 60 ms through before it notices, and the rest after the event.
+        line.ends[0].session.play(line.now, 1, key_tones(770, 1_336, Millis(200)));
+        line.run(Millis(60));
+        press(&mut line, "5");
+        line.run(Millis(900));
+    }
+    assert_eq!(digits(&line.ends[1]), "55");
+}
+
+#[test]
+fn a_press_as_tones_before_the_stream_stops_is_heard() {
+    let mut line = Line::new(4, Weather::default());
+    line.ends[0].session.play(line.now, 1, key_tones(852, 1_209, Millis(500)));
+    line.run(Millis(200));
+    line.ends[0].session.set_remote(line.now, &agreed(address(1), Direction::Inactive));
+    line.run(Millis(1_000));
+    assert_eq!(digits(&line.ends[1]), "7");
 }
 
 #[test]
@@ -304,32 +362,63 @@ fn the_bridge_keeps_the_newest_100_ms() {
     assert_eq!(levels, [4, 5, 6, 7, 8]);
 }
 
+/// One packet from a port of the peer's host, numbered by its time; where the answer goes.
+fn hear_from(session: &mut MediaSession, millis: u64, from: SocketAddr, kind: u8) -> SocketAddr {
+    let now = Timestamp::from_micros(0).plus(Millis(millis));
+    let bytes = packet::write(kind, false, millis as u16 / 20, 0, 5, vec![0xFF; 160].into());
+    session.receive(now, from, &bytes);
+    session.handle_timeout(now);
+    let sent = std::iter::from_fn(|| session.poll_output()).filter_map(|output| match output {
+        MediaOutput::Transmit { to, .. } => Some(to),
+        _ => None,
+    });
+    sent.last().expect("one packet each 20 ms")
+}
+
 #[test]
-fn the_first_good_source_is_latched_until_it_falls_silent() {
+fn audio_follows_the_peer_to_another_port() {
     let mut session = MediaSession::new(MediaSettings::default(), Rng::from_seed(1));
-    let at = |millis: u64| Timestamp::from_micros(0).plus(Millis(millis));
-    session.set_remote(at(0), &agreed(address(1), Direction::SendRecv));
-    let send = |session: &mut MediaSession, millis: u64, from: u16, kind: u8| {
-        let bytes = packet::write(kind, false, millis as u16 / 20, 0, 5, vec![0xFF; 160].into());
-        session.receive(at(millis), address(from), &bytes);
-        session.handle_timeout(at(millis));
-        let sent = std::iter::from_fn(|| session.poll_output()).filter_map(|output| match output {
-            MediaOutput::Transmit { to, .. } => Some(to),
-            _ => None,
-        });
-        sent.last()
-    };
-    assert_eq!(send(&mut session, 0, 2, 77), Some(address(1)), "RTCP does not latch");
-    assert_eq!(send(&mut session, 20, 2, 13), Some(address(1)), "comfort noise does not latch");
-    assert_eq!(send(&mut session, 40, 2, 0), Some(address(2)), "audio does");
-    assert_eq!(send(&mut session, 60, 3, 0), Some(address(2)), "the second comes too late");
-    assert_eq!(session.statistics().packets_received, 1);
-    assert_eq!(send(&mut session, 2_060, 3, 0), Some(address(3)), "the first is gone");
-    assert_eq!(send(&mut session, 2_080, 1, 0), Some(address(1)), "the agreed one wins");
-    assert_eq!(send(&mut session, 2_100, 3, 0), Some(address(1)), "and stays");
-    session.set_remote(at(2_110), &agreed(address(4), Direction::SendRecv));
-    session.handle_timeout(at(2_120));
-    assert_eq!(send(&mut session, 2_120, 4, 77), Some(address(4)), "agreed anew");
+    let start = Timestamp::from_micros(0);
+    session.set_remote(start, &agreed(address(1), Direction::SendRecv));
+    let mut send = |millis, port, kind| hear_from(&mut session, millis, address(port), kind);
+    assert_eq!(send(0, 2, 77), address(1), "RTCP does not latch");
+    assert_eq!(send(20, 2, 13), address(1), "comfort noise does not latch");
+    assert_eq!(send(40, 2, 0), address(1), "one packet may be a stray");
+    assert_eq!(send(60, 2, 0), address(1), "two as well");
+    assert_eq!(send(80, 2, 0), address(2), "three in sequence are the peer");
+    assert_eq!(send(100, 3, 0), address(2), "another port comes too late");
+    assert_eq!(send(120, 1, 0), address(1), "the agreed one wins");
+    session.set_remote(start, &agreed(address(4), Direction::SendRecv));
+    let statistics = session.statistics();
+    assert_eq!((statistics.packets_received, statistics.strangers), (2, 1));
+    assert_eq!(hear_from(&mut session, 140, address(4), 77), address(4), "agreed anew");
+}
+
+#[test]
+fn a_stranger_hears_nothing_and_is_not_heard_however_silent_the_peer() {
+    let stranger: SocketAddr = "203.0.113.5:4002".parse().expect("an address");
+    let mut session = MediaSession::new(MediaSettings::default(), Rng::from_seed(1));
+    let start = Timestamp::from_micros(0);
+    let early = packet::write(0, false, 1, 0, 5, vec![0xFF; 160].into());
+    session.receive(start, stranger, &early);
+    assert_eq!(session.poll_output(), None, "nobody is heard before there is a peer");
+    session.set_remote(start, &agreed(address(1), Direction::SendRecv));
+    for step in 0..300 {
+        assert_eq!(hear_from(&mut session, 20 * step, stranger, 0), address(1));
+    }
+    let statistics = session.statistics();
+    assert_eq!((statistics.packets_received, statistics.strangers), (0, 300));
+}
+
+#[test]
+fn relays_in_the_carriers_networks_are_the_peer() {
+    let relay: SocketAddr = "198.51.100.9:7000".parse().expect("an address");
+    let peer_networks = vec!["198.51.100.0/24".parse().expect("a network")];
+    let settings = MediaSettings { peer_networks, ..MediaSettings::default() };
+    let mut session = MediaSession::new(settings, Rng::from_seed(1));
+    session.set_remote(Timestamp::from_micros(0), &agreed(address(1), Direction::SendRecv));
+    let sent = [0, 20, 40].map(|millis| hear_from(&mut session, millis, relay, 0));
+    assert_eq!(sent, [address(1), address(1), relay]);
 }
 
 #[test]

@@ -87,8 +87,12 @@ pub(crate) fn campaign(seed: u64, leads: u64) -> Vec<Dated> {
 
 fn beginning() -> Vec<Dated> {
     let created = examples().into_iter().find(|event| event.name() == "CampaignCreated");
-    let carrier =
-        |name, weight| CarrierAdded { carrier_id: carrier_id(name), weight, channels: 20 };
+    let carrier = |name, weight| CarrierAdded {
+        carrier_id: carrier_id(name),
+        weight,
+        channels: 20,
+        calls_per_second: None,
+    };
     let agent = |name: &str, skill| AgentSignedIn {
         agent_id: agent_id(name),
         skill_ppm: Ppm(skill),

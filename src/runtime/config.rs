@@ -12,15 +12,17 @@ mod projections;
 mod reports;
 mod secret;
 mod served;
+mod sim;
 mod sql;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{AgentId, CampaignId, CarrierId, Millis, Ppm};
-use crate::dialing::{LinePrice, Prices};
+use crate::dialing::{LinePrice, POST_DIAL_DELAY_MAX, Prices};
 use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
 
 pub use kurrentdb::KurrentdbConfig;
@@ -32,6 +34,7 @@ pub use reports::{
 };
 pub use secret::Secret;
 pub use served::{Breach, Names};
+pub use sim::SimConfig;
 pub use sql::SqlConfig;
 
 /// A configuration cannot be used.
@@ -187,6 +190,15 @@ pub struct CarrierConfig {
     /// What is begun of so many seconds is paid for. Units: s.
     #[serde(default = "default_billed")]
     pub billed_s: u64,
+    /// Calls begun within any second; no limit by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls_per_second: Option<u32>,
+    /// How long it may leave a call without a ring before the next carrier is asked. Units: ms.
+    #[serde(default = "default_post_dial")]
+    pub post_dial_ms: Millis,
+    /// Its SIM cards, where it is a GSM gateway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sims: Vec<SimConfig>,
     /// User for digest authentication.
     #[serde(default)]
     pub user: Option<String>,
@@ -298,6 +310,10 @@ const fn default_ring() -> Millis {
     Millis(25_000)
 }
 
+const fn default_post_dial() -> Millis {
+    POST_DIAL_DELAY_MAX
+}
+
 const fn default_retry() -> RetryRule {
     RetryRule {
         max_attempts: 3,
@@ -392,6 +408,12 @@ impl Config {
             lines: self.carriers.iter().filter_map(line).collect(),
             agents: self.agents.iter().filter_map(agent).collect(),
         }
+    }
+
+    /// How long each carrier may leave a call without a ring.
+    pub fn post_dial_delays(&self) -> BTreeMap<CarrierId, Millis> {
+        let delay = |carrier: &CarrierConfig| (carrier.id.clone(), carrier.post_dial_ms);
+        self.carriers.iter().map(delay).collect()
     }
 
     /// Reads a file. Paths in it are relative to the file's folder.

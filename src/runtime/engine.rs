@@ -32,7 +32,7 @@ use super::journal::{Draft, Journal, JournalError};
 use super::scripts::Scripts;
 use super::wire::{DATAGRAM_MAX, MediaNews, Voice, until};
 use crate::base::{CallId, CampaignId, CarrierId, IdSequence, LegId, Millis, Rng, Timestamp};
-use crate::call::{CallCommand, CallInput};
+use crate::call::{CallCommand, CallInput, tone};
 use crate::conversation::{Input, PromptId, Script};
 use crate::dialing::Prices;
 use crate::event::{CampaignStateName, PlatformStopped};
@@ -76,6 +76,7 @@ pub(crate) struct Parts {
     pub(crate) agents: Vec<AgentConfig>,
     pub(crate) campaigns: Vec<CampaignConfig>,
     pub(crate) prices: Arc<Prices>,
+    pub(crate) post_dial_delays: Arc<BTreeMap<CarrierId, Millis>>,
     pub(crate) journal: Journal,
     pub(crate) vault: Vault,
     pub(crate) scripts: Scripts,
@@ -367,7 +368,7 @@ impl Engine {
             }
             MediaEvent::SpeechStarted { .. } => Input::SpeechStarted,
             MediaEvent::SpeechEnded { duration, .. } => Input::SpeechEnded { duration },
-            MediaEvent::ToneHeard(_) => Input::ToneHeard,
+            MediaEvent::ProgressHeard { progress, .. } => Input::ToneHeard { tone: tone(progress) },
             MediaEvent::PlayStarted { id, .. } => Input::PromptStarted { prompt: PromptId(id) },
             MediaEvent::PlayEnded { id, played, completed, .. } => {
                 Input::PromptEnded { prompt: PromptId(id), played, completed }

@@ -148,6 +148,7 @@ impl Platform {
         let parts = Parts {
             node,
             prices: Arc::new(config.prices()),
+            post_dial_delays: Arc::new(config.post_dial_delays()),
             sip: config.sip,
             carriers: config.carriers,
             agents: config.agents,
@@ -294,8 +295,11 @@ async fn set_up(
             carrier_id: carrier.id.clone(),
             weight: carrier.weight,
             channels: carrier.channels,
+            calls_per_second: carrier.calls_per_second,
         };
         drafts.push(Draft::new(fact, now, "runtime"));
+        let sims = carrier.sims.iter().map(|sim| sim.added(&carrier.id));
+        drafts.extend(sims.map(|fact| Draft::new(fact, now, "runtime")));
     }
     for (carrier_id, carrier) in journal.live.dialing.carriers() {
         // Its address is not known any more: calls given to it would go nowhere.

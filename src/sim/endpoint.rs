@@ -199,7 +199,8 @@ impl Endpoint {
 
     /// Answers with media; a session that cannot be used is refused with 488. Whether it works.
     pub(super) async fn answer(&mut self, leg_id: LegId, sdp: Option<&str>) -> bool {
-        let settings = MediaSettings::default();
+        // Nobody here asks what a tone means.
+        let settings = MediaSettings { detect_progress: false, ..MediaSettings::default() };
         let rng = self.rng.fork(&leg_id.to_string());
         let (clock, news) = (self.clock.clone(), self.news_sender.clone());
         let opened = MediaLeg::open(leg_id, self.local.ip(), settings, rng, clock, news).await;

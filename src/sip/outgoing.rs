@@ -24,6 +24,12 @@ use crate::base::{LegId, Timestamp};
 impl UserAgent {
     /// Makes a call. A leg that exists already is left alone.
     pub fn invite(&mut self, now: Timestamp, invite: Invite) {
+        self.invite_with(now, invite, &[]);
+    }
+
+    /// The same with header fields of the peer's own, such as the port of a GSM gateway. Names
+    /// and values go out as they are.
+    pub fn invite_with(&mut self, now: Timestamp, invite: Invite, headers: &[(String, String)]) {
         if self.calls.contains_key(&invite.leg) {
             return;
         }
@@ -32,7 +38,7 @@ impl UserAgent {
         let called = format!("sip:{}@{to}", header::escape_user(&invite.called));
         let caller = header::escape_user(&invite.caller);
         let at = if caller.is_empty() { "" } else { "@" };
-        let request = Message::request("INVITE", &called)
+        let mut request = Message::request("INVITE", &called)
             .with("Via", self.via())
             .with("Max-Forwards", "70")
             .with("From", format!("<sip:{caller}{at}{}>;tag={tag}", self.config.local))
@@ -40,6 +46,9 @@ impl UserAgent {
             .with("Call-ID", call_id)
             .with("CSeq", "1 INVITE")
             .with("Contact", self.contact(&invite.caller));
+        for (name, value) in headers {
+            request.push(name, value.as_str());
+        }
         let known = format!("{RELIABLE}, {}", session_timer::TIMER);
         let request = self.sign(request).with("Supported", known);
         let request = session_timer::ask(request, &self.wire.spans);

@@ -1,8 +1,9 @@
 //! Until somebody answers: carriers, refusals, and being told to stop.
 
 use super::stage::Stage;
+use crate::base::Millis;
 use crate::call::{CallInput, LegOver};
-use crate::event::{Disposition, HangUpParty, RoutePurpose};
+use crate::event::{Disposition, Event, HangUpParty, RoutePurpose};
 use crate::sip::FailureCause;
 
 const NO_PROVISIONAL: LegOver = LegOver::Failed { cause: FailureCause::NoProvisional };
@@ -51,7 +52,6 @@ fn what_the_network_says_of_the_number_is_final() {
     for (status, disposition) in [
         (486, Disposition::Busy),
         (600, Disposition::Busy),
-        (404, Disposition::InvalidNumber),
         (603, Disposition::Rejected),
         (480, Disposition::NoAnswer),
     ] {
@@ -66,7 +66,11 @@ fn what_the_network_says_of_the_number_is_final() {
 
 #[test]
 fn a_phone_that_rings_out_is_no_answer_and_not_tried_elsewhere() {
-    for over in [LegOver::Cancelled, NO_PROVISIONAL, LegOver::Refused { status: 503, q850: None }] {
+    for over in [
+        LegOver::Cancelled,
+        NO_PROVISIONAL,
+        LegOver::Refused { status: 503, q850: None, retry_after: None },
+    ] {
         let mut stage = Stage::new();
         let leg_id = stage.dial("north");
         stage.give(CallInput::Progress { leg_id, status: 180 });
@@ -85,14 +89,132 @@ fn progress_is_recorded_where_it_changes() {
     assert_eq!(stage.count("LegProgressed"), 2);
 }
 
+/// Whoever picked up would hear the phone ring again.
 #[test]
-fn a_session_nobody_can_use_is_the_carriers_fault() {
+fn who_picked_up_is_not_dialled_again_where_nothing_can_be_said() {
+    let bad_response = LegOver::Failed { cause: FailureCause::BadResponse };
+    for (over, failure) in [(LegOver::BadSession, "bad_session"), (bad_response, "bad_response")] {
+        let mut stage = Stage::new();
+        let leg_id = stage.dial("north");
+        stage.wait(900);
+        stage.over(leg_id, over);
+        assert_eq!(stage.legs_ended()[0].failure.as_deref(), Some(failure));
+        assert_eq!(stage.count("CallAnswered"), 1);
+        assert_eq!(stage.attempt().disposition, Disposition::Abandoned);
+        assert_eq!(stage.attempt().reason.as_deref(), Some("no_session"));
+        assert_eq!(stage.call_ended().hung_up_by, HangUpParty::Carrier);
+    }
+}
+
+#[test]
+fn a_second_carrier_is_asked_about_a_number_and_believed() {
+    let mut stage = Stage::new();
+    let first = stage.dial("north");
+    stage.refuse(first, 404);
+    let second = stage.dial("south");
+    stage.refuse(second, 404);
+    assert_eq!(stage.attempt().disposition, Disposition::InvalidNumber);
+    assert_eq!(stage.count("LegStarted"), 2);
+}
+
+#[test]
+fn a_carrier_that_asks_for_it_is_left_alone() {
+    let mut stage = Stage::new();
+    let suspended = |stage: &Stage| -> Vec<(String, Millis)> {
+        let now = stage.now;
+        let facts = stage.facts.iter().filter_map(|fact| match fact {
+            Event::CarrierSuspended(it) => Some((it.carrier_id.to_string(), it.until.since(now))),
+            _ => None,
+        });
+        facts.collect()
+    };
+    let refused = |status, seconds: u64| LegOver::Refused {
+        status,
+        q850: None,
+        retry_after: Some(Millis(seconds * 1_000)),
+    };
+    let leg_id = stage.dial("north");
+    stage.over(leg_id, refused(503, 30));
+    assert_eq!(suspended(&stage), [("north".to_owned(), Millis(30_000))]);
+    // Whoever is busy until then is the customer.
+    let leg_id = stage.dial("south");
+    stage.over(leg_id, refused(486, 60));
+    assert_eq!(suspended(&stage).len(), 1);
+
     let mut stage = Stage::new();
     let leg_id = stage.dial("north");
-    stage.over(leg_id, LegOver::BadSession);
-    assert_eq!(stage.legs_ended()[0].failure.as_deref(), Some("bad_session"));
-    stage.dial("south");
-    assert_eq!(stage.count("CallAnswered"), 0);
+    stage.over(leg_id, refused(503, 10_000_000));
+    assert_eq!(suspended(&stage), [("north".to_owned(), Millis(3_600_000))]);
+    let leg_id = stage.dial("south");
+    stage.over(leg_id, refused(503, 0));
+    assert_eq!(suspended(&stage).len(), 1, "0 is no wait");
+}
+
+#[test]
+fn a_leg_that_does_not_ring_in_time_is_withdrawn_and_the_next_carrier_asked() {
+    let mut stage = Stage::new();
+    let first = stage.dial("north");
+    stage.give(CallInput::Progress { leg_id: first, status: 100 });
+    stage.wait(7_999);
+    assert!(stage.commands().is_empty());
+    stage.wait(1);
+    assert_eq!(stage.hangs_up(), first);
+    stage.over(first, LegOver::Cancelled);
+    assert_eq!(stage.legs_ended()[0].failure.as_deref(), Some("post_dial_delay"));
+    let second = stage.dial("south");
+    stage.answer(second);
+    assert_eq!(stage.wants_handler(), RoutePurpose::Answer);
+}
+
+#[test]
+fn what_rings_while_it_is_withdrawn_is_not_tried_elsewhere() {
+    let mut stage = Stage::new();
+    let leg_id = stage.dial("north");
+    stage.wait(8_000);
+    assert_eq!(stage.hangs_up(), leg_id);
+    stage.give(CallInput::Progress { leg_id, status: 180 });
+    stage.over(leg_id, LegOver::Cancelled);
+    assert_eq!(stage.attempt().disposition, Disposition::NoAnswer);
+    assert_eq!(stage.count("LegStarted"), 1);
+}
+
+#[test]
+fn what_rings_in_time_may_ring() {
+    let mut stage = Stage::new();
+    let leg_id = stage.dial("north");
+    stage.give(CallInput::Progress { leg_id, status: 183 });
+    stage.wait(19_000);
+    assert!(stage.commands().is_empty());
+    stage.answer(leg_id);
+    assert_eq!(stage.wants_handler(), RoutePurpose::Answer);
+}
+
+#[test]
+fn a_hang_up_nobody_obeyed_yet_is_taken_back_where_the_phone_rings() {
+    for status in [180, 200] {
+        let mut stage = Stage::new();
+        let leg_id = stage.dial("north");
+        // Both in one turn: the timer, and what had come meanwhile.
+        stage.now = stage.now.plus(Millis(8_000));
+        stage.call.handle_timeout(stage.now);
+        if status == 200 {
+            stage.answer(leg_id);
+        } else {
+            stage.give(CallInput::Progress { leg_id, status });
+            stage.answer(leg_id);
+        }
+        assert_eq!(stage.wants_handler(), RoutePurpose::Answer);
+        assert!(stage.commands().is_empty(), "nobody is hung up on");
+    }
+}
+
+#[test]
+fn a_barred_number_is_blocked_and_no_carrier_is_asked_again() {
+    let mut stage = Stage::new();
+    let leg_id = stage.dial("north");
+    stage.over(leg_id, LegOver::Barred);
+    assert_eq!(stage.attempt().disposition, Disposition::Blocked);
+    assert_eq!(stage.legs_ended()[0].failure.as_deref(), Some("number_barred"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::stage::{agent, call, carrier};
 use crate::base::{AgentId, LegId, Millis, Timestamp};
 use crate::call::{Call, CallCommand, CallInput, CallOutput, LegOver};
-use crate::conversation::{Input, PromptId};
+use crate::conversation::{Input, PromptId, Tone};
 use crate::event::{AgentState, Event, Handler, RoutePurpose};
 use crate::media::MediaStatistics;
 use crate::sip::{FailureCause, Party};
@@ -45,7 +45,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         }),
         Just(Input::SpeechStarted),
         (0u64..4_000).prop_map(|it| Input::SpeechEnded { duration: Millis(it) }),
-        Just(Input::ToneHeard),
+        Just(Input::ToneHeard { tone: Tone::Beep }),
     ];
     let happening = prop_oneof![
         12 => Just(H::Turn),
@@ -230,7 +230,7 @@ impl World {
                 self.call.handle(self.now, CallInput::Answered { leg_id, codec: "PCMA" });
             }
             (H::Refuse(_, status), Some(leg_id)) => {
-                self.over(leg_id, LegOver::Refused { status, q850: None });
+                self.over(leg_id, LegOver::Refused { status, q850: None, retry_after: None });
             }
             (H::Fail(_), Some(leg_id)) => {
                 self.over(leg_id, LegOver::Failed { cause: FailureCause::NoProvisional });

@@ -72,6 +72,7 @@ fn call_of(script: Arc<Script>, now: Timestamp) -> Call {
         agent_ring: AGENT_RING,
         wrap_up: WRAP_UP,
         prices: Arc::new(prices()),
+        post_dial_delays: Arc::default(),
     };
     Call::new(setup, now)
 }
@@ -227,7 +228,7 @@ impl Stage {
     }
 
     pub(super) fn refuse(&mut self, leg_id: LegId, status: u16) {
-        self.over(leg_id, LegOver::Refused { status, q850: None });
+        self.over(leg_id, LegOver::Refused { status, q850: None, retry_after: None });
     }
 
     pub(super) fn bye(&mut self, leg_id: LegId, by: Party) {

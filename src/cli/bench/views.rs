@@ -15,11 +15,13 @@ use serde::Serialize;
 
 use super::calls::Calls;
 use super::log::{Timed, now};
-use super::soak::{bytes_in, peak_resident_bytes};
+use super::soak::peak_resident_bytes;
 use crate::base::{Clock as _, Millis, Ppm, Rng, Timestamp};
 use crate::cli::{Common, Format, output};
 use crate::event::{Recorded, RoutePurpose};
-use crate::event_log::{AllRead, Direction, EmbeddedLog, EventLog, LogOptions};
+use crate::event_log::{
+    AllRead, Direction, DiskStorage, EmbeddedLog, EventLog, LogOptions, SealedStore, Storage,
+};
 use crate::privacy::Vault;
 use crate::projection::live::LiveState;
 use crate::projection::sql::{LogReader, Pace, fold_into_files, refresh_all, views};
@@ -158,7 +160,8 @@ async fn history(folder: &Path, args: &Args, figures: &mut Figures) -> anyhow::R
     Ok(())
 }
 
-/// The same log, once everything that can be sealed is.
+/// The same log, once everything that can be sealed is, as a platform does it: every segment of
+/// 64 MiB becomes a part of its own, and only parts of quiet days are merged, which these are not.
 async fn sealed(folder: &Path, figures: &mut Figures) -> anyhow::Result<Arc<EmbeddedLog>> {
     let options = LogOptions { seal_after_bytes: Some(0), ..LogOptions::default() };
     let folder = folder.join("log");
@@ -171,15 +174,18 @@ async fn sealed(folder: &Path, figures: &mut Figures) -> anyhow::Result<Arc<Embe
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    // The last segment is never sealed: what lies in it has no share in these bytes.
-    let raw = std::fs::read_dir(&folder)?.flatten();
-    let names = raw.filter_map(|it| it.file_name().into_string().ok());
-    let base =
-        names.filter_map(|it| it.strip_prefix("segment-")?.strip_suffix(".log")?.parse().ok());
-    let base = base.max().filter(|base: &u64| *base > 0);
-    let sealed = folder.join("sealed");
-    if let Some(base) = base.filter(|_| sealed.is_dir()) {
-        figures.sealed_bytes_per_event = bytes_in(&sealed)? as f64 / base as f64;
+    // The last segment is never sealed, and its events do not count. Nor does a file that no
+    // record names: a merge may be about to remove it.
+    let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(&folder));
+    let records = SealedStore::new(storage.folder("sealed")?).records()?;
+    let events: u64 = records.iter().map(|record| record.end - record.base).sum();
+    let files = records.iter().flat_map(|record| &record.files);
+    let mut bytes: u64 = files.map(|file| file.bytes).sum();
+    for record in &records {
+        bytes += std::fs::metadata(folder.join("sealed").join(record.name()))?.len();
+    }
+    if events > 0 {
+        figures.sealed_bytes_per_event = bytes as f64 / events as f64;
     }
     Ok(Arc::new(log))
 }

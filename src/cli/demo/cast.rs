@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 use super::Args;
 use super::stage::Stage;
 use crate::base::{AgentId, CarrierId, Ppm};
+use crate::dialing::POST_DIAL_DELAY_MAX;
 use crate::runtime::Config;
 use crate::runtime::clock::system_random;
 use crate::runtime::config::{AgentConfig, CarrierConfig, Secret};
@@ -69,6 +70,9 @@ impl Cast {
                 // 0.9 cents a minute.
                 price_per_minute_milli: Some(900),
                 billed_s: 1,
+                calls_per_second: None,
+                sims: Vec::new(),
+                post_dial_ms: POST_DIAL_DELAY_MAX,
                 user: carrier.credentials.as_ref().map(|_| USER.to_owned()),
                 password: carrier.credentials.clone().map(Secret::new),
             })

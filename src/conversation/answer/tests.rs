@@ -35,26 +35,115 @@ fn judges_by_the_first_sounds() {
     check(&[(300, 900)], (Human, "answer.short_greeting", 1_300));
     check(&[(300, 600), (800, 1_400)], (Human, "answer.short_greeting", 1_800));
     check(&[(300, 2_300)], (Human, "answer.longer_greeting", 2_700));
-    check(&[(300, 9_000)], (Machine, "answer.long_speech", 2_800));
+    check(&[(300, 9_000)], (Machine, "answer.long_speech", 4_300));
     // A greeting with short breaths in it is still one run.
-    check(&[(300, 1_500), (1_700, 4_000)], (Machine, "answer.long_speech", 2_800));
+    check(&[(300, 1_500), (1_700, 4_500)], (Machine, "answer.long_speech", 4_300));
+    check(&[(300, 3_900)], (Human, "answer.longer_greeting", 4_300));
     // A click is nothing; a late hello is waited for.
     check(&[(300, 400)], (Silence, "answer.silence", 2_000));
     check(&[(1_900, 2_600)], (Human, "answer.short_greeting", 3_000));
     check(&[(1_950, 2_050)], (Silence, "answer.silence", 2_050));
 }
 
+fn answered() -> AnswerClassifier {
+    AnswerClassifier::new(ms(0))
+}
+
+/// Judged a person by a short greeting at 0.3 to 0.9 s.
+fn greeted() -> AnswerClassifier {
+    let mut classifier = answered();
+    classifier.speech_started(ms(300));
+    classifier.speech_ended(ms(900), Millis(600));
+    let judged = classifier.handle_timeout(ms(1_300)).expect("a short greeting");
+    assert_eq!(judged.verdict, AnswerVerdict::Human);
+    classifier
+}
+
 #[test]
-fn a_tone_corrects_the_verdict_once_and_only_early() {
-    let mut classifier = AnswerClassifier::new(ms(0));
+fn a_beep_corrects_the_verdict_once_and_only_early() {
+    let mut classifier = answered();
     let first = classifier.handle_timeout(ms(2_000)).expect("silence");
     assert_eq!(first.verdict, AnswerVerdict::Silence);
-    let second = classifier.tone_heard(ms(7_000)).expect("a machine after all");
+    let second = classifier.tone_heard(ms(7_000), Tone::Beep).expect("a machine after all");
     assert_eq!((second.verdict, second.reason), (AnswerVerdict::Machine, "answer.tone"));
-    assert_eq!(classifier.tone_heard(ms(7_500)), None);
+    assert_eq!(classifier.tone_heard(ms(7_500), Tone::Beep), None);
 
-    let mut late = AnswerClassifier::new(ms(0));
-    assert_eq!(late.tone_heard(ms(8_001)), None);
+    let mut late = answered();
+    assert_eq!(late.tone_heard(ms(8_001), Tone::Beep), None);
+}
+
+#[test]
+fn a_beep_that_a_machine_would_not_make_leaves_a_person_a_person() {
+    // The exchange beeps when it connects; what follows is judged as ever.
+    let mut connecting = answered();
+    assert_eq!(connecting.tone_heard(ms(300), Tone::Beep), None);
+    assert_eq!(connecting.poll_timeout(), Some(ms(2_000)));
+    // After a greeting a machine beeps soon, a kettle at any time.
+    let soon = greeted().tone_heard(ms(3_000), Tone::Beep).expect("a machine");
+    assert_eq!(soon.verdict, AnswerVerdict::Machine);
+    assert_eq!(greeted().tone_heard(ms(5_500), Tone::Beep), None);
+}
+
+#[test]
+fn faxes_and_announcements_are_final() {
+    for (tone, verdict, reason) in [
+        (Tone::FaxAnswer, AnswerVerdict::Fax, "answer.fax_answer_tone"),
+        (Tone::FaxCalling, AnswerVerdict::Fax, "answer.fax_calling_tone"),
+        (Tone::Sit, AnswerVerdict::Sit, "answer.special_tone"),
+    ] {
+        for mut classifier in [answered(), greeted()] {
+            let judged = classifier.tone_heard(ms(4_000), tone).expect("a tone");
+            assert_eq!((judged.verdict, judged.reason), (verdict, reason));
+            assert!(judged.verdict.is_final());
+            assert_eq!(classifier.tone_heard(ms(4_500), Tone::Beep), None);
+            assert_eq!(classifier.poll_timeout(), None);
+        }
+    }
+    // A fax may wait for a person to speak first.
+    assert!(greeted().tone_heard(ms(15_000), Tone::FaxAnswer).is_some());
+    assert_eq!(greeted().tone_heard(ms(15_000), Tone::Sit), None);
+}
+
+#[test]
+fn a_busy_tone_after_the_answer_is_nobody_and_in_a_talk_is_nothing() {
+    for (tone, reason) in
+        [(Tone::Busy, "answer.busy_tone"), (Tone::Congestion, "answer.congestion_tone")]
+    {
+        let judged = answered().tone_heard(ms(1_200), tone).expect("nobody");
+        assert_eq!((judged.verdict, judged.reason), (AnswerVerdict::Machine, reason));
+        assert_eq!(greeted().tone_heard(ms(3_000), tone), None);
+    }
+}
+
+#[test]
+fn where_it_rings_on_whoever_answers_then_is_judged_then() {
+    let ringing = || {
+        let mut classifier = answered();
+        classifier.speech_started(ms(560)); // the stroke, before it is known for one
+        let judged = classifier.tone_heard(ms(1_260), Tone::Ringback).expect("it rings");
+        assert_eq!((judged.verdict, judged.reason), (AnswerVerdict::Ringback, "answer.ringback"));
+        assert_eq!(classifier.tone_heard(ms(6_000), Tone::Ringback), None, "known");
+        classifier
+    };
+    let mut nobody = ringing();
+    assert_eq!(nobody.poll_timeout(), Some(ms(31_260)));
+    assert_eq!(nobody.handle_timeout(ms(31_260)).expect("silence").verdict, AnswerVerdict::Silence);
+
+    let mut person = ringing();
+    // Another stroke begins like speech, and is over at once.
+    person.speech_started(ms(6_000));
+    person.speech_ended(ms(6_600), Millis(200));
+    assert_eq!(person.poll_timeout(), Some(ms(31_260)));
+    person.speech_started(ms(9_000));
+    person.speech_ended(ms(9_900), Millis(500));
+    let judged = person.handle_timeout(ms(10_300)).expect("hello");
+    assert_eq!((judged.verdict, judged.after), (AnswerVerdict::Human, Millis(10_300)));
+
+    let mut machine = ringing();
+    machine.speech_started(ms(20_000));
+    machine.speech_ended(ms(21_400), Millis(1_000));
+    let judged = machine.tone_heard(ms(22_000), Tone::Beep).expect("a short greeting");
+    assert_eq!(judged.verdict, AnswerVerdict::Machine);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::base::{Millis, Ppm};
-use crate::conversation::{NodeId, TagSource};
+use crate::conversation::{AnswerVerdict, NodeId, TagSource};
 
 fn spoken(stage: Stage, completed: bool) -> ConversationFact {
     let (node, text) = (NodeId::new("n"), String::new());

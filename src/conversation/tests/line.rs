@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::base::{Millis, Timestamp};
 use crate::conversation::{
-    Conversation, ConversationFact, EndReason, Heard, Input, Output, PromptId, Script, judge,
+    Conversation, ConversationFact, EndReason, Heard, Input, Output, PromptId, Script, Tone, judge,
 };
 
 pub(super) use crate::conversation::Language;
@@ -21,6 +21,7 @@ pub(super) enum Does {
     /// Speaks for so many milliseconds.
     Speak(u64),
     Beep,
+    Tone(Tone),
     HangUp,
     IsConnected,
     IsNotConnected,
@@ -84,7 +85,8 @@ impl Line {
                 self.speech = Some((at + span, at));
                 self.input(Input::SpeechStarted);
             }
-            Does::Beep => self.input(Input::ToneHeard),
+            Does::Beep => self.input(Input::ToneHeard { tone: Tone::Beep }),
+            Does::Tone(tone) => self.input(Input::ToneHeard { tone }),
             Does::HangUp => self.input(Input::HungUp),
             Does::IsConnected => self.input(Input::Transferred),
             Does::IsNotConnected => self.input(Input::TransferFailed),

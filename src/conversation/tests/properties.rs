@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::line::{Language, Line, ms};
 use crate::base::Millis;
 use crate::conversation::{
-    Conversation, ConversationFact, EndReason, GRACE, Input, Output, PromptId, Stage,
+    Conversation, ConversationFact, EndReason, GRACE, Input, Output, PromptId, Stage, Tone,
 };
 
 /// Of the shipped scripts.
@@ -24,7 +24,8 @@ fn inputs() -> impl Strategy<Value = Vec<(u64, Input)>> {
         8 => prop::sample::select(vec!['0', '1', '2', '3', '4', '7', '*', '#']).prop_map(Input::Key),
         4 => Just(Input::SpeechStarted),
         4 => (0u64..20_000).prop_map(|it| Input::SpeechEnded { duration: Millis(it) }),
-        1 => Just(Input::ToneHeard),
+        1 => prop::sample::select(vec![Tone::Beep, Tone::Ringback, Tone::Busy, Tone::FaxAnswer])
+            .prop_map(|tone| Input::ToneHeard { tone }),
         2 => Just(Input::TransferFailed),
     ];
     prop::collection::vec((0u64..6_000, input), 0..80)

@@ -234,6 +234,7 @@ fn why(error: &object_store::Error) -> (String, bool) {
         E::NotFound { .. } => ("there is no such object", false),
         E::PermissionDenied { .. } => ("these credentials may not do that", false),
         E::Unauthenticated { .. } => ("the credentials are missing or not accepted", false),
+        _ if refuses_credentials(error) => ("these credentials may not do that", false),
         _ => ("the store does not answer, or refuses", true),
     };
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
@@ -244,4 +245,11 @@ fn why(error: &object_store::Error) -> (String, bool) {
         cause = error.source();
     }
     (kind.to_owned(), is_down)
+}
+
+/// Whether the server refused the credentials, where the kind of error does not say so: a list
+/// that is refused says it in its text alone.
+fn refuses_credentials(error: &object_store::Error) -> bool {
+    let text = error.to_string();
+    ["status code: 401", "status code: 403"].iter().any(|status| text.contains(status))
 }

@@ -4,6 +4,7 @@
 //! Invariant: names are told apart without regard to case, since some readers have none.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
@@ -14,8 +15,10 @@ use serde::{Deserialize, Serialize};
 use super::literal::Kind;
 
 /// The version of the layout, in the file's metadata.
-pub(super) const FORMAT: u32 = 2;
-/// The version before, in which nothing was left out that follows from something else.
+pub(super) const FORMAT: u32 = 3;
+/// The versions that are read. What 3 has and 2 has not is named in the shapes.
+pub(super) const FORMATS: RangeInclusive<u32> = FORMAT_WHOLE..=FORMAT;
+/// The first version, in which nothing was left out that follows from something else.
 pub(super) const FORMAT_WHOLE: u32 = 1;
 /// The key of the layout's version in the file's metadata.
 pub(super) const FORMAT_KEY: &str = "ledgerline.format";
@@ -23,6 +26,8 @@ pub(super) const FORMAT_KEY: &str = "ledgerline.format";
 pub(super) const COLUMNS_KEY: &str = "ledgerline.columns";
 /// The key of how streams are named after an id, in the file's metadata.
 pub(super) const STREAM_KEY: &str = "ledgerline.stream";
+/// The key of the fields that may follow from the envelope, in the file's metadata.
+pub(super) const FOLLOWS_KEY: &str = "ledgerline.follows";
 /// Payload columns one file may have; events with further fields are kept as they are.
 const PAYLOAD_MAX: usize = 256;
 

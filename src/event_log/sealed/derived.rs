@@ -1,13 +1,17 @@
-//! Values of the envelope that follow from others, and are left out where they do.
+//! Values that follow from others, and are left out where they do.
 //!
 //! In: an event and the rows before it. Out: whether a value follows, or the value.
 //! Invariant: what follows from what is defined here and never changes, since files of years ago
 //! are read with it; what follows is left out only where it gives the same value.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use super::literal::{Slot, Value};
+use super::shape::Field;
+use crate::event::Recorded;
 
 /// Bits of a UUIDv7 behind its variant; twelve more of its number stand before.
 const LOW_BITS: u32 = 62;
@@ -94,6 +98,75 @@ impl RuleSearch {
             is_correlation: correlated * 2 > all,
         })
     }
+}
+
+/// By type of event: the fields that may follow from the envelope, and how.
+pub(super) type Follows = BTreeMap<String, BTreeMap<String, Slot>>;
+
+/// Finds the fields that follow from the envelope.
+#[derive(Default)]
+pub(super) struct FollowSearch {
+    types: HashMap<String, OfType>,
+}
+
+/// What was seen of one type.
+#[derive(Default)]
+struct OfType {
+    events: usize,
+    /// By field: events in which it is an integer, and those in which it follows so.
+    fields: HashMap<String, (usize, [usize; Slot::FOLLOWS.len()])>,
+}
+
+impl FollowSearch {
+    /// Takes note of an event, whether it has fields or not.
+    pub(super) fn add(&mut self, event: &Recorded, fields: &[Field<'_>]) {
+        if !self.types.contains_key(&event.event_type) {
+            self.types.insert(event.event_type.clone(), OfType::default());
+        }
+        let Some(of_type) = self.types.get_mut(&event.event_type) else { return };
+        of_type.events += 1;
+        for field in fields {
+            let Value::Int(number) = field.value else { continue };
+            // What only later events have is not in all of them.
+            if of_type.events == 1 {
+                of_type.fields.insert(field.name.to_owned(), Default::default());
+            }
+            let Some((ints, follows)) = of_type.fields.get_mut(field.name) else { continue };
+            *ints += 1;
+            for (slot, count) in Slot::FOLLOWS.into_iter().zip(follows) {
+                let follows = slot.follows(event.position, event.occurred_at.as_micros());
+                *count += usize::from(follows == Some(number));
+            }
+        }
+    }
+
+    /// Fields that are an integer in every event of a type and follow in most of them: only of
+    /// such a field does nothing in its column say that it follows.
+    pub(super) fn follows(self) -> Follows {
+        let mut found = Follows::new();
+        for (event_type, OfType { events, fields }) in self.types {
+            for (field, (ints, follows)) in fields {
+                let most = Slot::FOLLOWS.into_iter().zip(follows).max_by_key(|(_, count)| *count);
+                if let Some((slot, count)) = most
+                    && ints == events
+                    && count * 2 > events
+                {
+                    found.entry(event_type.clone()).or_default().insert(field, slot);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The same for a file's metadata: what each follows from.
+pub(super) fn told(follows: &Follows) -> BTreeMap<&str, BTreeMap<&str, &'static str>> {
+    let mut all = BTreeMap::new();
+    for (event_type, fields) in follows {
+        let fields = fields.iter().filter_map(|(field, slot)| Some((field.as_str(), slot.told()?)));
+        all.insert(event_type.as_str(), fields.collect());
+    }
+    all
 }
 
 /// How far back a cause is looked for. Units: events of its stream.

@@ -15,13 +15,13 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::TypePtr;
 
 use super::buffer::Buffer;
-use super::columns::{COLUMNS_KEY, Columns, Envelope, FORMAT, FORMAT_KEY, STREAM_KEY};
-use super::derived::{Causes, Counted, RuleSearch, StreamRule};
+use super::columns::{COLUMNS_KEY, Columns, Envelope, FOLLOWS_KEY, FORMAT, FORMAT_KEY, STREAM_KEY};
+use super::derived::{self, Causes, Counted, FollowSearch, Follows, RuleSearch, StreamRule};
 use super::encoding::{self, Column};
 use super::literal::{Kind, Slot, Value};
 use super::raw::{RawEvent, Scan};
 use super::seal_record::{RowGroupEntry, SealedFile};
-use super::shape::{self, Field, Shape};
+use super::shape::{self, Field, Known, Shape};
 use super::{SealError, SealOptions};
 use crate::base::hex;
 use crate::event::{ContentType, Recorded};
@@ -57,6 +57,7 @@ struct Survey {
     tables: BTreeSet<String>,
     /// How streams are named, where they are named after an id.
     stream: Option<StreamRule>,
+    follows: Follows,
 }
 
 /// Makes the file.
@@ -144,8 +145,7 @@ fn entry(
 
 /// Finds the columns that are needed, and the events that columns cannot hold.
 fn survey(scan: &Scan<'_>, plan: &Plan) -> Result<Survey, SealError> {
-    let Overview { streams, tables, stream } = look_over(scan, plan)?;
-    let none = BTreeSet::new();
+    let Overview { streams, tables, stream, follows } = look_over(scan, plan)?;
     let mut survey = Survey {
         columns: Columns::default(),
         shapes: Vec::new(),
@@ -153,6 +153,7 @@ fn survey(scan: &Scan<'_>, plan: &Plan) -> Result<Survey, SealError> {
         streams,
         tables,
         stream,
+        follows,
     };
     let mut known: HashMap<String, (u32, Option<Shape>)> = HashMap::new();
     let (mut text, mut back) = (String::new(), Vec::new());
@@ -161,12 +162,15 @@ fn survey(scan: &Scan<'_>, plan: &Plan) -> Result<Survey, SealError> {
         let event = scan.event(*number as usize)?.event;
         let mut fields = Vec::new();
         let mut found = None;
+        let follows = survey.follows(&event);
+        let all = Known { tables: Some(&survey.tables), follows };
         if event.content_type == ContentType::Json
-            && shape::split(&event.data, &survey.tables, &mut text, &mut fields)
+            && shape::split(&event.data, all, &mut text, &mut fields)
         {
             let is_turned = fields.iter().any(|field| field.slot == Slot::Table);
             if is_turned && turned == TABLES_MAX && !known.contains_key(&text) {
-                shape::split(&event.data, &none, &mut text, &mut fields);
+                let some = Known { follows, ..Known::default() };
+                shape::split(&event.data, some, &mut text, &mut fields);
             }
             if !known.contains_key(&text) && known.len() < SHAPES_MAX {
                 turned += usize::from(fields.iter().any(|field| field.slot == Slot::Table));
@@ -187,6 +191,15 @@ fn survey(scan: &Scan<'_>, plan: &Plan) -> Result<Survey, SealError> {
     Ok(survey)
 }
 
+impl Survey {
+    /// The fields of an event that may follow from its envelope, its position, and when it
+    /// happened.
+    fn follows(&self, event: &Recorded) -> Option<(&BTreeMap<String, Slot>, u64, i64)> {
+        let fields = self.follows.get(&event.event_type)?;
+        Some((fields, event.position, event.occurred_at.as_micros()))
+    }
+}
+
 /// Lists of one field that were seen.
 #[derive(Default)]
 struct Lists {
@@ -202,16 +215,17 @@ struct Overview {
     streams: Vec<u32>,
     tables: BTreeSet<String>,
     stream: Option<StreamRule>,
+    follows: Follows,
 }
 
 /// Which fields have lists that are worth turning on their side, long ones that mostly differ;
-/// and how streams are named.
+/// how streams are named, and which fields follow from the envelope.
 fn look_over(scan: &Scan<'_>, plan: &Plan) -> Result<Overview, SealError> {
     let mut streams = Vec::with_capacity(plan.rows.len());
     let mut names: HashMap<String, u32> = HashMap::new();
     let mut lists: BTreeMap<String, Lists> = BTreeMap::new();
     let mut search = RuleSearch::default();
-    let (none, mut text) = (BTreeSet::new(), String::new());
+    let (mut follows, mut text) = (FollowSearch::default(), String::new());
     for number in &plan.rows {
         let event = scan.event(*number as usize)?.event;
         let next = names.len() as u32;
@@ -221,9 +235,11 @@ fn look_over(scan: &Scan<'_>, plan: &Plan) -> Result<Overview, SealError> {
         });
         let mut fields = Vec::new();
         let is_json = event.content_type == ContentType::Json;
-        if !is_json || !shape::split(&event.data, &none, &mut text, &mut fields) {
+        if !is_json || !shape::split(&event.data, Known::default(), &mut text, &mut fields) {
+            follows.add(&event, &[]);
             continue;
         }
+        follows.add(&event, &fields);
         for field in &fields {
             match field.value {
                 Value::Uuid(id) => {
@@ -249,7 +265,12 @@ fn look_over(scan: &Scan<'_>, plan: &Plan) -> Result<Overview, SealError> {
         seen.different.len() * 2 > seen.count && seen.bytes >= seen.count * TABLE_BYTES
     };
     let worthy = lists.into_iter().filter(|(_, seen)| worth(seen)).map(|(field, _)| field);
-    Ok(Overview { streams, tables: worthy.collect(), stream: search.rule() })
+    Ok(Overview {
+        streams,
+        tables: worthy.collect(),
+        stream: search.rule(),
+        follows: follows.follows(),
+    })
 }
 
 /// Makes the columns a new shape needs; nothing where there is no room for them all.
@@ -269,7 +290,6 @@ fn admit(text: &str, fields: &[Field<'_>], columns: &mut Columns) -> Option<Shap
 /// The columns of one row group.
 struct Group<'a> {
     survey: &'a Survey,
-    none: BTreeSet<String>,
     rows: usize,
     envelope: Vec<Buffer>,
     payload: Vec<Buffer>,
@@ -297,7 +317,6 @@ impl<'a> Group<'a> {
         let kinds = (0..columns.payload.len()).filter_map(|number| columns.kind(number));
         Self {
             survey,
-            none: BTreeSet::new(),
             rows: 0,
             envelope: Envelope::ALL.into_iter().map(Buffer::envelope).collect(),
             payload: kinds.map(Buffer::payload).collect(),
@@ -331,9 +350,10 @@ impl<'a> Group<'a> {
     /// Adds the fields of a row; gives the id that its stream may be named after.
     fn fields(&mut self, row: usize, event: &Recorded, shape: &str) -> Option<[u8; 16]> {
         let Survey { columns, tables, stream, .. } = self.survey;
-        let tables = if shape.contains("$table[") { tables } else { &self.none };
+        let tables = shape.contains("$table[").then_some(tables);
+        let known = Known { tables, follows: self.survey.follows(event) };
         let (mut fields, mut stream_id) = (Vec::new(), None);
-        shape::split(&event.data, tables, &mut self.text, &mut fields);
+        shape::split(&event.data, known, &mut self.text, &mut fields);
         let mut put = |field: &str, kind, value: &Value<'_>| {
             let number = columns.find(field, kind);
             if let Some(buffer) = number.and_then(|number| self.payload.get_mut(number)) {
@@ -342,6 +362,7 @@ impl<'a> Group<'a> {
         };
         for field in fields {
             match field.value {
+                _ if Slot::FOLLOWS.contains(&field.slot) => {}
                 Value::Table(lists) => {
                     for list in lists {
                         put(&list.path, Kind::List, &Value::Json(list.text.as_bytes()));
@@ -489,7 +510,7 @@ fn properties(
     options: &SealOptions,
 ) -> Result<WriterProperties, ParquetError> {
     let json = |error| ParquetError::External(Box::new(error));
-    let Survey { columns, stream, .. } = first.survey;
+    let Survey { columns, stream, follows, .. } = first.survey;
     let listed = columns.list().map_err(json)?;
     let mut told = vec![
         KeyValue::new(FORMAT_KEY.to_owned(), FORMAT.to_string()),
@@ -498,6 +519,10 @@ fn properties(
     if let Some(rule) = stream {
         let rule = serde_json::to_string(rule).map_err(json)?;
         told.push(KeyValue::new(STREAM_KEY.to_owned(), rule));
+    }
+    if !follows.is_empty() {
+        let follows = serde_json::to_string(&derived::told(follows)).map_err(json)?;
+        told.push(KeyValue::new(FOLLOWS_KEY.to_owned(), follows));
     }
     let envelope = Envelope::ALL.into_iter().map(Some).chain(std::iter::repeat(None));
     let buffers = first.envelope.iter().chain(&first.payload);

@@ -19,10 +19,10 @@ use parquet::schema::types::{ColumnPath, Type};
 use super::buffer::Buffer;
 use super::columns::Envelope;
 
-/// Zstandard's level for texts that do not repeat as a whole: lists of scores above all.
-const TEXT_LEVEL: i32 = 15;
-/// And for everything else there is much of.
-const MUCH_LEVEL: i32 = 9;
+/// Zstandard's levels for a column there is much of; the first of those that take least counts.
+/// Hashes in hexadecimal are smallest with the lowest, which looks for no repetitions there, lists
+/// of scores with the highest.
+const LEVELS: [i32; 3] = [1, 9, 17];
 /// Less than this is not worth the time that setting such a level up takes. Units: bytes.
 const WORTHWHILE: usize = 32 << 10;
 /// Rows that a choice is made by.
@@ -70,8 +70,8 @@ pub(super) fn properties(
         builder = builder
             .set_column_encoding(path(), choice.encoding)
             .set_column_dictionary_enabled(path(), choice.has_dictionary);
-        if let Some(least) = least_level(choice, column.buffer) {
-            let level = ZstdLevel::try_new(zstd_level.max(least))?;
+        if let Some(level) = level(column, choice)? {
+            let level = ZstdLevel::try_new(level)?;
             builder = builder.set_column_compression(path(), Compression::ZSTD(level));
         }
         if column.envelope.is_some_and(is_pruned_by) {
@@ -120,10 +120,9 @@ fn choose(column: &Column<'_>) -> Result<Choice, ParquetError> {
     if possible.len() < 2 || column.rows < FEW {
         return Ok(first);
     }
-    let sample = column.buffer.sample(column.rows.min(SAMPLE));
     let mut best = (usize::MAX, first);
     for choice in possible {
-        let size = size(column, sample.clone(), *choice)?;
+        let size = size(column, column.rows.min(SAMPLE), *choice, SAMPLE_LEVEL)?;
         if size < best.0 {
             best = (size, *choice);
         }
@@ -131,9 +130,14 @@ fn choose(column: &Column<'_>) -> Result<Choice, ParquetError> {
     Ok(best.1)
 }
 
-/// What a sample takes.
-fn size(column: &Column<'_>, mut sample: Buffer, choice: Choice) -> Result<usize, ParquetError> {
-    let properties = base(SAMPLE_LEVEL)?
+/// What the first rows take.
+fn size(
+    column: &Column<'_>,
+    rows: usize,
+    choice: Choice,
+    zstd_level: i32,
+) -> Result<usize, ParquetError> {
+    let properties = base(zstd_level)?
         .set_encoding(choice.encoding)
         .set_dictionary_enabled(choice.has_dictionary)
         .build();
@@ -142,20 +146,24 @@ fn size(column: &Column<'_>, mut sample: Buffer, choice: Choice) -> Result<usize
     let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
     let mut group = writer.next_row_group()?;
     if let Some(mut to) = group.next_column()? {
-        sample.write(column.rows.min(SAMPLE), &mut to)?;
+        column.buffer.sample(rows).write(rows, &mut to)?;
         to.close()?;
     }
     let meta = group.close()?;
     Ok(usize::try_from(meta.compressed_size()).unwrap_or(usize::MAX))
 }
 
-/// The least level of Zstandard for a column, where it is worth more than for others.
-fn least_level(choice: Choice, buffer: &Buffer) -> Option<i32> {
-    if buffer.size() < WORTHWHILE || buffer.is_bool() {
-        return None;
+/// The level of Zstandard that takes least for a column, where it is worth comparing.
+fn level(column: &Column<'_>, choice: Choice) -> Result<Option<i32>, ParquetError> {
+    if column.buffer.size() < WORTHWHILE || column.buffer.is_bool() {
+        return Ok(None);
     }
-    Some(match choice.encoding {
-        Encoding::DELTA_LENGTH_BYTE_ARRAY => TEXT_LEVEL,
-        _ => MUCH_LEVEL,
-    })
+    let mut best = (usize::MAX, None);
+    for level in LEVELS {
+        let size = size(column, column.rows, choice, level)?;
+        if size < best.0 {
+            best = (size, Some(level));
+        }
+    }
+    Ok(best.1)
 }

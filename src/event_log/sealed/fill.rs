@@ -34,6 +34,8 @@ enum Origin {
     Column(Slot, usize),
     /// A list of objects, and the columns of their fields.
     Table(Table, Vec<usize>),
+    /// Position or time of happening.
+    Envelope(Slot),
 }
 
 /// The shapes of one row group.
@@ -135,6 +137,7 @@ impl<'a> Filler<'a> {
         let mut pieces = Vec::new();
         for piece in shape.pieces {
             let from = match piece.table {
+                None if Slot::FOLLOWS.contains(&piece.slot) => Origin::Envelope(piece.slot),
                 None => Origin::Column(piece.slot, self.column(&piece.field, piece.slot.kind())?),
                 Some(table) => {
                     let mut columns = Vec::with_capacity(table.lists.len());
@@ -160,8 +163,15 @@ impl<'a> Filler<'a> {
         &self.used
     }
 
-    /// Writes the data of the next row.
-    pub(super) fn fill(&self, shape: u32, from: &mut [Payload], out: &mut Vec<u8>) -> Result<()> {
+    /// Writes the data of the next row, which has a position and a time of happening.
+    /// Units: microseconds.
+    pub(super) fn fill(
+        &self,
+        shape: u32,
+        (position, occurred_at): (u64, i64),
+        from: &mut [Payload],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let shape = self.shapes.get(shape as usize).ok_or_else(|| bad("no such shape"))?;
         for (before, piece) in &shape.pieces {
             out.extend_from_slice(before);
@@ -169,6 +179,9 @@ impl<'a> Filler<'a> {
                 Origin::Column(slot, column) => {
                     from.get_mut(*column).and_then(|column| column.write(*slot, out))
                 }
+                Origin::Envelope(slot) => slot
+                    .follows(position, occurred_at)
+                    .map(|number| literal::write_int(out, number)),
                 Origin::Table(table, columns) => {
                     let next = |column: &usize| from.get_mut(*column).and_then(Payload::list);
                     let lists: Option<Vec<ByteArray>> = columns.iter().map(next).collect();

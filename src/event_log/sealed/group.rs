@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::buffer::Values;
 use super::columns::{
-    COLUMNS_KEY, Columns, Envelope, FORMAT, FORMAT_KEY, FORMAT_WHOLE, STREAM_KEY,
+    COLUMNS_KEY, Columns, Envelope, FORMAT_KEY, FORMAT_WHOLE, FORMATS, STREAM_KEY,
 };
 use super::derived::{Counted, StreamRule};
 use super::fill::{Filler, Payload};
@@ -89,8 +89,8 @@ impl Footer {
             let entry = entries?.iter().find(|entry| entry.key == key)?;
             entry.value.as_deref()
         };
-        let format = value(FORMAT_KEY).and_then(|format| format.parse().ok());
-        if !matches!(format, Some(FORMAT | FORMAT_WHOLE)) {
+        let format: Option<u32> = value(FORMAT_KEY).and_then(|format| format.parse().ok());
+        if !format.is_some_and(|format| FORMATS.contains(&format)) {
             return Err(bad("a newer program wrote it"));
         }
         let columns = value(COLUMNS_KEY).and_then(Columns::parse);
@@ -357,9 +357,10 @@ impl Rows {
             });
         }
         self.ends.reserve(shapes.len());
-        for (shape, plain) in shapes.iter().zip(&plain) {
+        let envelope = self.positions.iter().copied().zip(self.occurred_at.iter().copied());
+        for ((shape, plain), of) in shapes.iter().zip(&plain).zip(envelope) {
             match (shape, plain) {
-                (Some(shape), None) => filler.fill(*shape, &mut payload, &mut self.data)?,
+                (Some(shape), None) => filler.fill(*shape, of, &mut payload, &mut self.data)?,
                 (None, Some(data)) => self.data.extend_from_slice(data.data()),
                 _ => return Err(bad("a row has no data, or twice")),
             }

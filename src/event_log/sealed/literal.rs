@@ -25,6 +25,13 @@ pub(super) enum Slot {
     Json,
     /// A list of objects, as one list for each of their fields.
     Table,
+    /// An integer that is the event's time of happening in microseconds; no column has it.
+    Occurred,
+    /// An integer that is so many less than the event's position; no column has it.
+    Behind1,
+    Behind2,
+    Behind3,
+    Behind4,
 }
 
 /// What a column holds.
@@ -56,7 +63,7 @@ pub(super) enum Value<'a> {
 }
 
 impl Slot {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Text,
         Self::Int,
         Self::Float,
@@ -67,7 +74,16 @@ impl Slot {
         Self::Time6,
         Self::Json,
         Self::Table,
+        Self::Occurred,
+        Self::Behind1,
+        Self::Behind2,
+        Self::Behind3,
+        Self::Behind4,
     ];
+
+    /// Those of numbers that follow from the envelope.
+    pub(super) const FOLLOWS: [Self; 5] =
+        [Self::Occurred, Self::Behind1, Self::Behind2, Self::Behind3, Self::Behind4];
 
     /// The word in the shape, without the `$`.
     pub(super) const fn word(self) -> &'static str {
@@ -82,14 +98,24 @@ impl Slot {
             Self::Time6 => "time6",
             Self::Json => "json",
             Self::Table => "table",
+            Self::Occurred => "occurred",
+            Self::Behind1 => "behind1",
+            Self::Behind2 => "behind2",
+            Self::Behind3 => "behind3",
+            Self::Behind4 => "behind4",
         }
     }
 
-    /// What the column holds.
+    /// What the column holds; of a number that follows, what it would.
     pub(super) const fn kind(self) -> Kind {
         match self {
             Self::Text => Kind::Text,
-            Self::Int => Kind::Int,
+            Self::Int
+            | Self::Occurred
+            | Self::Behind1
+            | Self::Behind2
+            | Self::Behind3
+            | Self::Behind4 => Kind::Int,
             Self::Float => Kind::Float,
             Self::Bool => Kind::Bool,
             Self::Uuid => Kind::Uuid,
@@ -97,6 +123,33 @@ impl Slot {
             Self::Json => Kind::Json,
             Self::Table => Kind::List,
         }
+    }
+}
+
+impl Slot {
+    /// The number that follows from an event's position and time of happening in microseconds.
+    pub(super) const fn follows(self, position: u64, occurred_at: i64) -> Option<i64> {
+        let behind = match self {
+            Self::Occurred => return Some(occurred_at),
+            Self::Behind1 => 1,
+            Self::Behind2 => 2,
+            Self::Behind3 => 3,
+            Self::Behind4 => 4,
+            _ => return None,
+        };
+        position.cast_signed().checked_sub(behind)
+    }
+
+    /// The same in words, for a file's metadata.
+    pub(super) const fn told(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Occurred => "occurred_at",
+            Self::Behind1 => "position - 1",
+            Self::Behind2 => "position - 2",
+            Self::Behind3 => "position - 3",
+            Self::Behind4 => "position - 4",
+            _ => return None,
+        })
     }
 }
 

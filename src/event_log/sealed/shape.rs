@@ -6,13 +6,36 @@
 //! Invariant: arbitrary bytes never panic. A `$` stands outside a string in no JSON text, so a
 //! placeholder cannot be mistaken; every string in a shape is a key.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::literal::{self, Slot, Value};
 use super::table::{self, Table};
 
 /// Bytes a field's name may have to get a column.
 const NAME_MAX: usize = 64;
+
+/// What is done with some fields.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known<'k> {
+    /// Fields whose lists of objects are turned on their side.
+    pub(super) tables: Option<&'k BTreeSet<String>>,
+    /// Fields that may follow from position and time of happening, and these two.
+    /// Units: microseconds.
+    pub(super) follows: Option<(&'k BTreeMap<String, Slot>, u64, i64)>,
+}
+
+impl Known<'_> {
+    fn is_table(&self, name: &str) -> bool {
+        self.tables.is_some_and(|tables| tables.contains(name))
+    }
+
+    fn follows(&self, name: &str, value: &Value<'_>) -> Option<Slot> {
+        let (fields, position, occurred_at) = self.follows?;
+        let Value::Int(number) = value else { return None };
+        let slot = fields.get(name)?;
+        (slot.follows(position, occurred_at) == Some(*number)).then_some(*slot)
+    }
+}
 
 /// One top-level field.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,24 +64,23 @@ pub(super) struct Piece {
 }
 
 /// Takes a JSON object apart. False where it cannot be put together again from columns: it is
-/// no object, a key stands twice, or a key has escapes or is very long. Lists of objects in the
-/// fields of `tables` are turned on their side.
+/// no object, a key stands twice, or a key has escapes or is very long.
 pub(super) fn split<'a>(
     data: &'a [u8],
-    tables: &BTreeSet<String>,
+    known: Known<'_>,
     shape: &mut String,
     fields: &mut Vec<Field<'a>>,
 ) -> bool {
     shape.clear();
     fields.clear();
     let Ok(text) = std::str::from_utf8(data) else { return false };
-    Splitter { text, at: 0, tables, shape, fields }.object().is_some()
+    Splitter { text, at: 0, known, shape, fields }.object().is_some()
 }
 
 struct Splitter<'a, 's> {
     text: &'a str,
     at: usize,
-    tables: &'s BTreeSet<String>,
+    known: Known<'s>,
     shape: &'s mut String,
     fields: &'s mut Vec<Field<'a>>,
 }
@@ -102,10 +124,13 @@ impl<'a> Splitter<'a, '_> {
             self.shape.push_str(value);
             return Some(());
         }
-        if self.tables.contains(name) && self.table(name, value) {
+        if self.known.is_table(name) && self.table(name, value) {
             return Some(());
         }
-        let (slot, value) = literal::read(value.as_bytes())?;
+        let (mut slot, value) = literal::read(value.as_bytes())?;
+        if let Some(follows) = self.known.follows(name, &value) {
+            slot = follows;
+        }
         self.shape.push('$');
         self.shape.push_str(slot.word());
         self.fields.push(Field { name, slot, value });

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::derived::{Causes, Counted, RuleSearch};
 use super::literal::{self, Slot};
-use super::shape::{self, Shape};
+use super::shape::{self, Known, Shape};
 use super::table::{self, Table};
 
 fn slot_of(literal: &str) -> Option<Slot> {
@@ -67,7 +67,7 @@ fn literals_become_typed_only_where_they_come_back() {
 /// The shape of a text, where it has one and gives back the text.
 fn shape_of(text: &str) -> Option<String> {
     let (mut shape, mut fields) = (String::new(), Vec::new());
-    if !shape::split(text.as_bytes(), &BTreeSet::new(), &mut shape, &mut fields) {
+    if !shape::split(text.as_bytes(), Known::default(), &mut shape, &mut fields) {
         return None;
     }
     let mut again = Vec::new();
@@ -106,7 +106,8 @@ fn shapes_keep_everything_but_the_values() {
 fn turned(text: &str) -> Option<String> {
     let (mut shape, mut fields) = (String::new(), Vec::new());
     let tables = BTreeSet::from(["a".to_owned()]);
-    if !shape::split(text.as_bytes(), &tables, &mut shape, &mut fields) {
+    let known = Known { tables: Some(&tables), ..Known::default() };
+    if !shape::split(text.as_bytes(), known, &mut shape, &mut fields) {
         return None;
     }
     let mut again = Vec::new();

@@ -44,16 +44,26 @@ fn clicks_and_pauses_do_not_count() {
 }
 
 #[test]
-fn steady_noise_becomes_the_floor_and_speech_still_stands_out() {
+fn noise_from_the_first_moment_is_no_speech_and_speech_still_stands_out() {
     let settings = ActivitySettings::default();
-    // Loud from the first frame on: taken for speech, then learned.
-    let got = run(settings, &[(1_500, 400), (40, 6_000), (40, 400)]);
+    let got = run(settings, &[(100, 400), (40, 6_000), (60, 400)]);
+    assert_eq!(got, [(102, ActivityChange::Started), (159, ended(800))]);
+    // Speech from the first moment is speech.
+    let got = run(settings, &[(20, 6_000), (40, 20)]);
+    assert_eq!(got, [(2, ActivityChange::Started), (39, ended(400))]);
+}
+
+#[test]
+fn noise_that_begins_later_becomes_the_floor_and_speech_still_stands_out() {
+    let settings = ActivitySettings::default();
+    // Taken for speech, then learned.
+    let got = run(settings, &[(50, 20), (1_500, 400), (40, 6_000), (40, 400)]);
     let starts: Vec<usize> = got
         .iter()
         .filter(|(_, change)| *change == ActivityChange::Started)
         .map(|(number, _)| *number)
         .collect();
-    assert_eq!(starts, [2, 1_502], "{got:?}");
+    assert_eq!(starts, [52, 1_552], "{got:?}");
 }
 
 #[test]

@@ -191,16 +191,14 @@ impl<'a> Line<'a> {
         let mut fields = value.split_ascii_whitespace();
         let address = match (fields.next(), fields.next(), fields.next(), fields.next()) {
             (Some("IN"), Some("IP4"), Some(address), None) => {
-                address.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+                without_ttl(address).parse::<Ipv4Addr>().ok().map(IpAddr::V4)
             }
             (Some("IN"), Some("IP6"), Some(address), None) => {
-                address.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+                without_ttl(address).parse::<Ipv6Addr>().ok().map(IpAddr::V6)
             }
             _ => None,
         };
-        address
-            .filter(|address| !address.is_multicast())
-            .ok_or_else(|| self.wanted("IN, IP4 or IP6, and one unicast address"))
+        address.ok_or_else(|| self.wanted("IN, IP4 or IP6, and one address"))
     }
 
     fn attribute(self, value: &'a str, into: &mut Description<'a>) -> Result<(), SdpError> {
@@ -242,6 +240,15 @@ impl<'a> Line<'a> {
             Ok(number @ 0..128) if encoding.contains('/') => Ok((number, encoding.trim())),
             _ => Err(self.wanted("a payload type, an encoding and a rate, such as 0 PCMU/8000")),
         }
+    }
+}
+
+/// A multicast address stands before its time to live and a count; others stand alone.
+/// Source: RFC 8866 §5.7.
+fn without_ttl(address: &str) -> &str {
+    match address.split_once('/') {
+        Some((host, _)) if host.parse::<IpAddr>().is_ok_and(|host| host.is_multicast()) => host,
+        _ => address,
     }
 }
 

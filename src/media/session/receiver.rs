@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 
 use rtp::packet::Packet;
 
-use super::{Kind, MediaEvent, MediaOutput, Negotiated};
+use super::{DigitPath, Kind, MediaEvent, MediaOutput, Negotiated};
 use crate::base::{Millis, Timestamp};
 use crate::media::digit::DigitReceiver;
 use crate::media::reception::{Place, Reception};
 use crate::media::reorder::{Ready, Reorder};
 use crate::media::{
-    Activity, ActivityChange, ActivitySettings, Codec, Digit, FRAME_MILLIS, FRAME_SAMPLES, Frame,
-    SILENCE, ToneDetector, sdp,
+    Activity, ActivityChange, ActivitySettings, Codec, Digit, DualToneDetector, FRAME_MILLIS,
+    FRAME_SAMPLES, Frame, ProgressDetector, SILENCE, sdp,
 };
 
 /// Time without audio after which the line counts as silent. The longest a stream that goes on
@@ -25,6 +25,12 @@ const STOPPED_AFTER: Millis = Millis(200);
 const FILLED_MAX: u32 = 3;
 /// Longest hole filled at all; more is a pause of the sender, or left to `STOPPED_AFTER`.
 const HOLE_MAX: u32 = 5;
+/// Time after a telephone-event in which tones are its echo: gateways that send both let the
+/// tone through before they cut it, and after it by no more than their own delay.
+const MUTED_AFTER_EVENT: Millis = Millis(500);
+/// Frames in which networks, faxes and voicemails say what they are: two minutes, the longest
+/// that is rung. Later a tone says nothing, and listening for it is the dearest part of a leg.
+const PROGRESS_FRAMES: u64 = 6_000;
 
 /// Follows one stream.
 #[derive(Debug)]
@@ -32,8 +38,15 @@ pub(super) struct Receiver {
     reception: Reception,
     reorder: Reorder,
     digits: DigitReceiver,
+    /// Digits as tones in the audio.
+    dual_tones: DualToneDetector,
+    /// Up to when telephone-events stand in for those.
+    muted_until: Timestamp,
     activity: Activity,
-    tones: ToneDetector,
+    /// Nothing once its time is over.
+    progress: Option<ProgressDetector>,
+    /// Frames heard so far.
+    frames: u64,
     /// The payload type of digits in our answer, where the other side offered.
     agreed_event: Option<u8>,
     is_listening: bool,
@@ -49,13 +62,16 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) fn new(activity: ActivitySettings, pitches: &[u32]) -> Self {
+    pub(super) fn new(activity: ActivitySettings, detect_progress: bool) -> Self {
         Self {
             reception: Reception::default(),
             reorder: Reorder::default(),
             digits: DigitReceiver::default(),
+            dual_tones: DualToneDetector::default(),
+            muted_until: Timestamp::EPOCH,
             activity: Activity::new(activity),
-            tones: ToneDetector::new(pitches),
+            progress: detect_progress.then(ProgressDetector::default),
+            frames: 0,
             agreed_event: None,
             is_listening: true,
             is_forwarding: false,
@@ -151,7 +167,9 @@ impl Receiver {
 
     /// When the line counts as silent, where that would end something.
     fn stops_at(&self) -> Option<Timestamp> {
-        let is_open = self.activity.is_speaking() || self.tones.is_open();
+        let is_open = self.activity.is_speaking()
+            || self.progress.as_ref().is_some_and(ProgressDetector::is_open)
+            || self.dual_tones.is_open();
         is_open.then(|| self.heard_until.plus(STOPPED_AFTER))
     }
 
@@ -193,6 +211,8 @@ impl Receiver {
         let timestamp = packet.header.timestamp;
         let taken = self.digits.receive(now, timestamp, &packet.payload, &mut digits);
         report(now, digits, outputs);
+        self.muted_until = now.plus(MUTED_AFTER_EVENT);
+        self.dual_tones.forget();
         u64::from(taken.is_err())
     }
 
@@ -248,11 +268,24 @@ impl Receiver {
     }
 
     fn listen(&mut self, now: Timestamp, frame: &Frame, outputs: &mut VecDeque<MediaOutput>) {
-        if let Some(heard) = self.tones.push(frame) {
-            outputs.push_back(MediaOutput::Event(MediaEvent::ToneHeard(heard)));
+        self.frames += 1;
+        if self.frames > PROGRESS_FRAMES {
+            self.progress = None;
+        }
+        if let Some(progress) = self.progress.as_mut().and_then(|tones| tones.push(frame)) {
+            let event = MediaEvent::ProgressHeard { progress, at: now };
+            outputs.push_back(MediaOutput::Event(event));
         }
         // Some phones let the key's tones through beside the telephone-event.
-        let is_other = self.tones.is_sounding() || self.digits.is_under_way();
+        if self.muted_until <= now
+            && let Some((digit, _held)) = self.dual_tones.push(frame)
+        {
+            let event = MediaEvent::Digit { digit, path: DigitPath::InBand, at: now };
+            outputs.push_back(MediaOutput::Event(event));
+        }
+        let is_key = self.digits.is_under_way() || self.dual_tones.is_sounding();
+        let is_tone = self.progress.as_ref().is_some_and(ProgressDetector::is_sounding);
+        let is_other = is_tone || is_key;
         let change = if is_other { self.activity.push_other() } else { self.activity.push(frame) };
         let event = match change {
             None => return,
@@ -266,6 +299,7 @@ impl Receiver {
 }
 
 fn report(at: Timestamp, digits: Vec<(Digit, Millis)>, outputs: &mut VecDeque<MediaOutput>) {
-    let events = digits.into_iter().map(|(digit, _held)| MediaEvent::Digit { digit, at });
+    let path = DigitPath::Event;
+    let events = digits.into_iter().map(|(digit, _held)| MediaEvent::Digit { digit, path, at });
     outputs.extend(events.map(MediaOutput::Event));
 }

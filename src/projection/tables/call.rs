@@ -53,7 +53,7 @@ row! {
         ring_ms: Option<i64>,
         /// From the answer to the end, in ms; 0 where not answered.
         talk_ms: i64,
-        /// What the detector heard: `human`, `machine`, `silence`.
+        /// What the detector heard: `human`, `machine`, `silence`, `fax`, `sit`, `ringback`.
         verdict: Option<&'static str>,
         /// How sure the detector was, in parts per million.
         verdict_confidence_ppm: Option<i64>,

@@ -20,7 +20,7 @@ row! {
         carrier_id: Option<String>,
         /// When the customer's side was answered.
         answered_at: Timestamp,
-        /// What the detector heard: `human`, `machine`, `silence`.
+        /// What the detector heard: `human`, `machine`, `silence`, `fax`, `sit`, `ringback`.
         verdict: Option<&'static str>,
         /// When the detector had heard enough.
         classified_at: Option<Timestamp>,

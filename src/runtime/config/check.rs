@@ -272,8 +272,22 @@ fn check_carrier(carrier: &CarrierConfig, table: &mut Table<'_>) {
     table.range(&["weight"], carrier.weight.into(), 1, 1_000);
     table.range(&["channels"], carrier.channels.into(), 1, 100_000);
     table.range(&["billed_s"], carrier.billed_s, 1, 3_600);
+    if let Some(limit) = carrier.calls_per_second {
+        table.range(&["calls_per_second"], limit.into(), 1, 10_000);
+    }
+    table.range(&["post_dial_ms"], carrier.post_dial_ms.0, 1_000, 60_000);
     let price = carrier.price_per_minute_milli.unwrap_or(0);
     table.range(&["price_per_minute_milli"], price, 0, PRICE_MAX);
+    let mut seen = BTreeSet::new();
+    for sim in &carrier.sims {
+        let id = &sim.id;
+        if !seen.insert(id) {
+            table.fault(&["sims"], format!("{id} stands twice; ids must differ"));
+        }
+        if let Some((key, problem)) = sim.fault() {
+            table.fault(&["sims"], format!("{id}.{key}: {problem}"));
+        }
+    }
     match (&carrier.user, &carrier.password) {
         (Some(_), None) => table.fault(&["user"], "wanted with a password, or neither"),
         (None, Some(_)) => table.fault(&["password"], "wanted with a user, or neither"),

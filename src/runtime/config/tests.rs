@@ -45,6 +45,12 @@ fn settings_that_do_not_go_together_name_their_line() {
         "line 7, column 6: carriers.id: north stands twice; ids must differ",
     );
     check(&format!("{CARRIER}user = \"a\"\n"), "line 6, column 8: carriers.user: wanted with");
+    let limit = format!("{CARRIER}calls_per_second = 0\n");
+    check(&limit, "carriers.calls_per_second: 0; wanted 1 to 10000");
+    let sim = "[[carriers.sims]]\nid = \"a\"\n";
+    check(&format!("{CARRIER}{sim}"), "carriers.sims: a.prefix: wanted a prefix or a header");
+    let sim = format!("{sim}prefix = \"1\"\n");
+    check(&format!("{CARRIER}{sim}{sim}"), "carriers.sims: a stands twice; ids must differ");
     check(&format!("{CARRIER}password = \"a\"\n"), "line 6, column 12: carriers.password: wanted");
     check(
         &format!("{CAMPAIGN}{}", WEIGHTS.replace("300000", "300001")),

@@ -3,8 +3,10 @@
 use super::{Engine, EngineError};
 use crate::base::{CallId, CarrierId, EventId, LegId, Millis, PhoneNumber};
 use crate::call::{Call, CallCommand, CallInput, CallOutput, LegOver};
+use crate::dialing::barred;
 use crate::event::{Actor, AgentState, AgentStateChanged, Handler, RoutePurpose};
 use crate::media::MediaStatistics;
+use crate::runtime::config::SimConfig;
 use crate::runtime::journal::Draft;
 use crate::runtime::wire::Voice;
 use crate::sip::{Credentials, FailureCause};
@@ -17,6 +19,22 @@ pub(super) struct Slot {
     pub(super) voice: Voice,
     /// The last decision taken for it.
     pub(super) cause: Option<EventId>,
+}
+
+/// How a gateway is told which SIM a call takes; nothing of both for a carrier without SIMs.
+#[derive(Default)]
+struct SimSelector {
+    prefix: String,
+    headers: Vec<(String, String)>,
+}
+
+impl SimSelector {
+    fn of(sim: Option<&SimConfig>) -> Self {
+        sim.map_or_else(Self::default, |sim| Self {
+            prefix: sim.prefix.clone().unwrap_or_default(),
+            headers: sim.header_field().into_iter().collect(),
+        })
+    }
 }
 
 impl Engine {
@@ -63,7 +81,9 @@ impl Engine {
                 let called = agent_id.to_string();
                 match phone {
                     Some(to) => {
-                        let target = super::legs::Target { to, called, caller, credentials: None };
+                        let (credentials, headers) = (None, Vec::new());
+                        let target =
+                            super::legs::Target { to, called, caller, credentials, headers };
                         self.invite(call_id, leg_id, target, ring_timeout).await;
                     }
                     None => self.never_left(call_id, leg_id),
@@ -157,13 +177,25 @@ impl Engine {
             self.never_left(call_id, leg_id);
             return;
         };
+        // The last gate: nothing below this line looks at what is dialled.
+        if let Some(why) = barred(phone.reveal()) {
+            tracing::error!(%call_id, why = why.as_str(), "a number that must not be dialled");
+            let over = LegOver::Barred;
+            let statistics = MediaStatistics::default();
+            self.give_call(call_id, CallInput::Over { leg_id, over, statistics });
+            return;
+        }
+        let chosen = self.parts.journal.live.dialing.sim_of(leg_id);
+        let sim = chosen.and_then(|id| carrier.sims.iter().find(|sim| sim.id == *id));
+        let sim = SimSelector::of(sim);
         let credentials =
             carrier.user.clone().zip(carrier.password.as_ref()).map(|(user, password)| {
                 Credentials { user, password: password.reveal().to_owned() }
             });
         let target = super::legs::Target {
             to: carrier.address,
-            called: phone.reveal().to_owned(),
+            called: format!("{}{}", sim.prefix, phone.reveal()),
+            headers: sim.headers,
             caller: self.parts.sip.caller.clone(),
             credentials,
         };

@@ -4,7 +4,7 @@ use super::calls::Slot;
 use super::{Engine, EngineError};
 use crate::base::{CallId, CampaignId, Timestamp};
 use crate::call::{Call, CallInput, CallSetup};
-use crate::dialing::{DialDecision, Wait};
+use crate::dialing::{DialDecision, Wait, barred};
 use crate::event::AttemptStarted;
 use crate::privacy::VaultError;
 use crate::runtime::journal::Draft;
@@ -88,6 +88,8 @@ impl Engine {
         let sealed = journal.directory.ciphertext(started.subject_id);
         let opened = sealed.map(|sealed| self.parts.vault.open_sealed(started.subject_id, sealed));
         let (phone, reason) = match opened {
+            // A number that came by another way than a list, or before the table knew it.
+            Some(Ok((phone, _))) if barred(phone.reveal()).is_some() => (None, "number_barred"),
             Some(Ok((phone, _))) => (Some(phone), ""),
             Some(Err(VaultError::NoKey(_))) => (None, "subject_erased"),
             Some(Err(error)) => {
@@ -110,6 +112,7 @@ impl Engine {
             agent_ring: self.parts.sip.agent_ring_ms,
             wrap_up: self.parts.sip.wrap_up_ms,
             prices: self.parts.prices.clone(),
+            post_dial_delays: self.parts.post_dial_delays.clone(),
         };
         let call_id = started.call_id;
         let is_reachable = phone.is_some();

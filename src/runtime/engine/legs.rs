@@ -36,6 +36,8 @@ pub(super) struct Target {
     pub(super) called: String,
     pub(super) caller: String,
     pub(super) credentials: Option<Credentials>,
+    /// Header fields of the peer's own.
+    pub(super) headers: Vec<(String, String)>,
 }
 
 impl Engine {
@@ -63,7 +65,7 @@ impl Engine {
         let session_id = self.rng.bits() >> 1;
         let offer = media::offer(media.local(), session_id);
         let now = self.parts.journal.now();
-        self.parts.user_agent.invite(
+        self.parts.user_agent.invite_with(
             now,
             Invite {
                 leg: leg_id,
@@ -74,6 +76,7 @@ impl Engine {
                 sdp: offer.clone(),
                 ring_timeout,
             },
+            &target.headers,
         );
         let speaker = Speaker::new(leg_id, self.news_sender.clone());
         let (version, is_held, cut, seen) = (0, false, None, None);
@@ -93,8 +96,8 @@ impl Engine {
                 self.give(leg_id, CallInput::Progress { leg_id, status });
             }
             UaEvent::Answered { leg, sdp } => self.answered(leg, &sdp),
-            UaEvent::Refused { leg, status, q850, .. } => {
-                self.over(leg, LegOver::Refused { status, q850 });
+            UaEvent::Refused { leg, status, q850, retry_after, .. } => {
+                self.over(leg, LegOver::Refused { status, q850, retry_after });
             }
             UaEvent::Failed { leg, cause } => self.over(leg, LegOver::Failed { cause }),
             UaEvent::Ended { leg, by, q850 } => {

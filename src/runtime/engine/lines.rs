@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::{Engine, EngineError};
 use crate::base::Millis;
+use crate::dialing::{OPTIONS_TIMEOUT, Trust};
 use crate::event::{CampaignStateName, CarrierFailed, CarrierRecovered};
 use crate::runtime::journal::Draft;
 
@@ -68,7 +69,9 @@ impl Engine {
         let journal = &mut self.parts.journal;
         let failed = journal.live.dialing.judge_carriers();
         let now = journal.now();
-        let drafts: Vec<_> = failed
+        let rested = journal.live.dialing.judge_sims(now).into_iter();
+        let rested = rested.map(|fact| Draft::new(fact, now, "dialer"));
+        let mut drafts: Vec<_> = failed
             .into_iter()
             .filter(|fact| {
                 journal.live.dialing.carriers().get(&fact.carrier_id).is_some_and(|one| one.is_up)
@@ -78,6 +81,7 @@ impl Engine {
                 Draft::new(fact, now, "dialer")
             })
             .collect();
+        drafts.extend(rested);
         let is_any = !drafts.is_empty();
         for draft in &drafts {
             if let crate::event::Event::CarrierFailed(fact) = &draft.event {
@@ -98,9 +102,10 @@ impl Engine {
         for carrier in self.parts.carriers.iter().filter(|carrier| carrier.address == from) {
             let known = self.parts.journal.live.dialing.carriers().get(&carrier.id);
             let is_down = known.is_some_and(|known| !known.is_up);
+            let is_new = known.is_some_and(|known| known.is_up && known.trust == Trust::Unproven);
             let is_resting = self.rests.get(&carrier.id).is_some_and(|until| *until > now);
-            if is_down && !is_resting {
-                tracing::info!(carrier = %carrier.id, "carrier answers again");
+            if is_new || is_down && !is_resting {
+                tracing::info!(carrier = %carrier.id, "carrier answers");
                 let fact = CarrierRecovered { carrier_id: carrier.id.clone() };
                 self.drafts.push(Draft::new(fact, now, "dialer"));
             }
@@ -117,7 +122,7 @@ impl Engine {
             let known = self.parts.journal.live.dialing.carriers().get(&carrier.id);
             if known.is_some_and(|known| known.is_up) {
                 tracing::warn!(carrier = %carrier.id, "carrier does not answer");
-                let reason = "options_timeout".to_owned();
+                let reason = OPTIONS_TIMEOUT.to_owned();
                 let fact = CarrierFailed { carrier_id: carrier.id.clone(), reason };
                 self.drafts.push(Draft::new(fact, now, "dialer"));
             }

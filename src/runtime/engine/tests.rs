@@ -88,8 +88,11 @@ async fn no_more_calls_are_begun_than_the_carrier_has_channels() {
     let mut config = configured(folder.path());
     config.campaigns[0].robot_channels = Some(5);
     config.carriers[0].channels = 2;
+    let address = config.carriers[0].address;
     let platform = Platform::open(config, mute(), true).await.expect("a platform");
     let mut engine = platform.into_engine();
+    // A carrier that never answered anything would get one call.
+    engine.probe_answered(address, 200);
     engine.turn().await.expect("a turn");
     let dialing = &engine.parts.journal.live.dialing;
     let in_use: Vec<_> = dialing.carriers().values().map(|one| one.channels_in_use).collect();

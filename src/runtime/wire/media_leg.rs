@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use super::{ListenError, bind_udp, until};
 use crate::base::{Clock, LegId, Millis, Rng};
 use crate::media::{
-    Clip, Digit, Frame, MediaEvent, MediaOutput, MediaSession, MediaSettings, MediaStatistics,
-    Negotiated,
+    Clip, Digit, DigitPath, Frame, MediaEvent, MediaOutput, MediaSession, MediaSettings,
+    MediaStatistics, Negotiated,
 };
 
 /// Frames from a bridge that may wait: 100 ms, then the bridge drops.
@@ -215,7 +215,8 @@ impl Task {
                     }
                 }
                 MediaOutput::Event(event) => {
-                    if let MediaEvent::Digit { digit, .. } = &event {
+                    // Tones go over the bridge with the audio they are in.
+                    if let MediaEvent::Digit { digit, path: DigitPath::Event, .. } = &event {
                         self.relay(*digit);
                     }
                     drop(self.news.send(MediaNews { leg_id: self.leg_id, event }));

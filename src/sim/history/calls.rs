@@ -123,6 +123,7 @@ impl Stage<'_> {
             agent_ring: AGENT_RING,
             wrap_up: WRAP_UP,
             prices: self.prices.clone(),
+            post_dial_delays: std::sync::Arc::default(),
         };
         let language = campaign.market.language;
         let call = Call::new(setup, self.now);
@@ -309,7 +310,7 @@ impl Stage<'_> {
         };
         let one_in = match fact.verdict {
             AnswerVerdict::Machine => REVIEWED_MACHINES_ONE_IN,
-            AnswerVerdict::Human | AnswerVerdict::Silence => REVIEWED_OTHERS_ONE_IN,
+            _ => REVIEWED_OTHERS_ONE_IN,
         };
         if self.world_rng.below(one_in) > 0 {
             return;
@@ -407,7 +408,8 @@ impl Stage<'_> {
             return;
         }
         let delay = line.post_dial_delay(rng);
-        let refused = |status, q850| LegOver::Refused { status, q850: Some(q850) };
+        let refused =
+            |status, q850| LegOver::Refused { status, q850: Some(q850), retry_after: None };
         let (rings, over) = match reach {
             Reach::Busy => (None, Some((delay, refused(486, 17)))),
             Reach::Invalid => (None, Some((delay, refused(404, 1)))),

@@ -103,7 +103,7 @@ impl Line {
     pub(super) fn failure(trouble: Trouble, rng: &mut Rng) -> (LegOver, Millis) {
         match trouble {
             Trouble::Refuses => {
-                let over = LegOver::Refused { status: 503, q850: Some(41) };
+                let over = LegOver::Refused { status: 503, q850: Some(41), retry_after: None };
                 (over, Millis(rng.between(60, 400)))
             }
             Trouble::Silent => {

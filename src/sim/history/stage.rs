@@ -292,6 +292,7 @@ impl<'a> Stage<'a> {
                 carrier_id: line.id.clone(),
                 weight: line.weight,
                 channels: line.channels,
+                calls_per_second: None,
             };
             drafts.push(Draft::new(fact, now, "runtime"));
         }

@@ -1,5 +1,6 @@
--- Questions after those of Grafana's PostgreSQL data source (postgresMetaQuery.ts); written from
--- memory, not recorded.
+-- Questions as Grafana's PostgreSQL data source asks them; not recorded, but compared with its
+-- source, public/app/plugins/datasource/grafana-postgresql-datasource/postgresMetaQuery.ts at
+-- 12f912ab8d01 (2026-11-22).
 -- A line `-- ask NAME: COLUMNS [rows N]` begins a question: its columns, and how many rows at least.
 
 -- ask health: ? rows 1
@@ -10,6 +11,15 @@ SELECT current_setting('server_version_num')::int/100 as version
 
 -- ask timescale: extversion
 SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'
+
+-- ask schemas: name rows 4
+SELECT schema_name AS "name" FROM information_schema.schemata
+WHERE schema_name NOT IN ('information_schema', 'pg_catalog', 'pg_toast', '_timescaledb_cache', '_timescaledb_catalog', '_timescaledb_internal', '_timescaledb_config', 'timescaledb_information', 'timescaledb_experimental')
+ORDER BY schema_name
+
+-- ask tables_of_a_schema: table rows 4
+SELECT quote_ident(table_name) AS "table" FROM information_schema.tables
+WHERE quote_ident(table_schema) = 'operational' ORDER BY 1
 
 -- ask tables: table rows 30
 select

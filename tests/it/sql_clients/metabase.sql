@@ -1,5 +1,7 @@
 -- Questions after those that Metabase sends by way of the PostgreSQL JDBC driver (postgres.clj,
--- sql_jdbc/sync; PgConnection, PgDatabaseMetaData); written from memory, not recorded.
+-- sql_jdbc/sync; PgConnection, PgDatabaseMetaData); not recorded, but those of tables, fields and
+-- enumerations were compared with its source, src/metabase/driver/postgres.clj at 008fd6675457
+-- (2026-11-22); the driver's are from memory.
 -- A line `-- ask NAME: COLUMNS [rows N]` begins a question: its columns, and how many rows at least.
 
 -- ask float_digits:

@@ -167,6 +167,13 @@ impl Finished {
             .unwrap_or_else(|error| panic!("{error}: no JSON in {self:#?}"))
     }
 
+    /// The same without warnings on the way there.
+    pub(crate) fn without_warnings(mut self) -> Self {
+        let kept = self.stderr.lines().filter(|line| !line.contains(" WARN "));
+        self.stderr = kept.map(|line| format!("{line}\n")).collect();
+        self
+    }
+
     /// The one line of a failure, which holds every one of `parts`.
     pub(crate) fn expect_failure(&self, parts: &[&str]) {
         assert_eq!(self.status.code(), Some(1), "{self:#?}");
