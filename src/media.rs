@@ -34,7 +34,7 @@ pub use g711::Codec;
 pub use packet::{PacketError, read as read_packet};
 pub use progress::{Progress, ProgressDetector, SitKind};
 pub use quality::Quality;
-pub use sdp::{Direction, Negotiated, SdpError, accept, answer, offer, offer_again};
+pub use sdp::{Direction, Negotiated, SdpError, accept, answer, answer_again, offer, offer_again};
 pub use session::{
     DigitPath, MediaEvent, MediaOutput, MediaSession, MediaSettings, MediaStatistics,
 };

@@ -8,9 +8,10 @@
 //! after it; arbitrary bytes never panic; once all legs are over and 64·T1 has passed, no
 //! transaction and no dialog is left; no output carries a phone number in its `Debug`.
 //!
-//! Deliberately absent: TCP, TLS and WebSocket; registration; forwarding; 100rel; session
-//! timers; names looked up in DNS (a host name falls back to the address the peer wrote from).
-//! Sources: RFC 3261, RFC 6026 (accepted state), RFC 3581 (rport), RFC 3326 and RFC 6432
+//! Deliberately absent: TCP, TLS and WebSocket; registration; forwarding; names
+//! looked up in DNS (a host name falls back to the address the peer wrote from).
+//! Sources: RFC 3261, RFC 3262 (PRACK), RFC 6026 (accepted state), RFC 3264 and RFC 6337 (offers), RFC 3311
+//! (UPDATE), RFC 4028 (session timers), RFC 3581 (rport), RFC 3326 and RFC 6432
 //! (Reason), RFC 2617 (digest).
 
 mod agent;
@@ -18,13 +19,19 @@ mod call;
 mod client;
 mod dialog;
 mod digest;
+mod early;
 mod event;
 mod header;
 mod incoming;
+mod late;
 mod message;
+mod negotiation;
+mod offer;
 mod outgoing;
+mod reliable;
 mod reply;
 mod server;
+mod session_timer;
 mod timers;
 
 pub use agent::UserAgent;

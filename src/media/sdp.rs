@@ -169,10 +169,23 @@ pub fn answer(
     local: SocketAddr,
     session_id: u64,
 ) -> Result<(String, Negotiated), SdpError> {
+    answer_again(offer, local, session_id, 0)
+}
+
+/// Our answer to a later offer in the same dialog. `version` grows with every description.
+///
+/// # Errors  As [`answer`].
+/// Source: RFC 3264 §8.
+pub fn answer_again(
+    offer: &str,
+    local: SocketAddr,
+    session_id: u64,
+    version: u64,
+) -> Result<(String, Negotiated), SdpError> {
     let offered = parse::parse(offer)?;
     let (chosen, codec) = choose(&offered)?;
     let negotiated = agree(&offered, chosen, codec)?;
-    let mut text = session_lines(local, session_id, 0);
+    let mut text = session_lines(local, session_id, version);
     for media in &offered.media {
         if std::ptr::eq(media, chosen) {
             write_audio(

@@ -10,6 +10,7 @@ mod calls;
 mod dial;
 mod legs;
 mod lines;
+mod offers;
 mod probe;
 mod watch;
 
@@ -346,8 +347,10 @@ impl Engine {
                     // What is lost here is sent again by SIP's timers.
                     if let Err(error) = self.parts.socket.send_to(&bytes, to).await {
                         tracing::debug!(%to, %error, "SIP not sent");
-                        let now = self.parts.journal.now();
-                        self.parts.user_agent.transport_failed(now, to);
+                        if is_unreachable(&error) {
+                            let now = self.parts.journal.now();
+                            self.parts.user_agent.transport_failed(now, to);
+                        }
                     }
                 }
                 Output::Event(event) => self.signal(event),
@@ -457,6 +460,12 @@ impl Engine {
         }
         self.drain_sip().await;
     }
+}
+
+/// Whether a send error says that the peer is not there; others pass, such as a full buffer.
+fn is_unreachable(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
 }
 
 #[cfg(test)]

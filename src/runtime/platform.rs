@@ -140,6 +140,8 @@ impl Platform {
                     ..Timers::default()
                 },
                 challenge: None,
+                // Calls come from here, not to here.
+                refuse_calls: Some(403),
             },
             journal.fork("sip"),
         );

@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 use crate::base::{Clock, LegId, Millis, Rng, Timestamp};
-use crate::media::{self, Clip, Digit, MediaEvent, MediaSettings};
+use crate::media::{self, Clip, Digit, Direction, MediaEvent, MediaSettings};
 use crate::runtime::wire::{DATAGRAM_MAX, ListenError, MediaLeg, MediaNews, bind_udp, until};
 use crate::sip::{Challenge, Output, Timers, UaEvent, UserAgent, UserAgentConfig};
 
@@ -52,6 +52,8 @@ pub(super) struct Endpoint {
     socket: UdpSocket,
     local: SocketAddr,
     legs: BTreeMap<LegId, MediaLeg>,
+    /// What each leg's session descriptions are told apart by, and the number of the last one.
+    sessions: BTreeMap<LegId, (u64, u64)>,
     news: mpsc::UnboundedReceiver<MediaNews>,
     news_sender: mpsc::UnboundedSender<MediaNews>,
     clock: Arc<dyn Clock>,
@@ -74,13 +76,25 @@ impl Endpoint {
                 product: "Ledgerline-sim".to_owned(),
                 timers: Timers::default(),
                 challenge,
+                refuse_calls: None,
             },
             rng.fork("sip"),
         );
         let (news_sender, news) = mpsc::unbounded_channel();
         let buffer = vec![0; DATAGRAM_MAX];
-        let legs = BTreeMap::new();
-        Ok(Self { user_agent, socket, local, legs, news, news_sender, clock, rng, buffer })
+        let (legs, sessions) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self {
+            user_agent,
+            socket,
+            local,
+            legs,
+            sessions,
+            news,
+            news_sender,
+            clock,
+            rng,
+            buffer,
+        })
     }
 
     pub(super) const fn local(&self) -> SocketAddr {
@@ -140,12 +154,35 @@ impl Endpoint {
                     | UaEvent::Cancelled { leg, .. },
                 ) => {
                     drop(self.legs.remove(&leg));
+                    self.sessions.remove(&leg);
                     return Some(Happening::Over { leg_id: leg });
                 }
+                Output::Event(UaEvent::Offered { leg, sdp }) => self.offered(leg, sdp.as_deref()),
                 Output::Event(_) => {}
             }
         }
         None
+    }
+
+    /// The platform's side holds, resumes or moves: the exchange goes along.
+    fn offered(&mut self, leg_id: LegId, sdp: Option<&str>) {
+        let now = self.clock.now();
+        let both = (self.legs.get(&leg_id), self.sessions.get_mut(&leg_id));
+        let (Some(leg), Some((session_id, version))) = both else {
+            return self.user_agent.refuse_offer(now, leg_id, 488);
+        };
+        *version += 1;
+        let Some(sdp) = sdp else {
+            let offer = media::offer_again(leg.local(), *session_id, *version, Direction::SendRecv);
+            return self.user_agent.answer_offer(now, leg_id, offer);
+        };
+        match media::answer_again(sdp, leg.local(), *session_id, *version) {
+            Ok((answer, negotiated)) => {
+                leg.set_remote(negotiated);
+                self.user_agent.answer_offer(now, leg_id, answer);
+            }
+            Err(_) => self.user_agent.refuse_offer(now, leg_id, 488),
+        }
     }
 
     pub(super) fn ring(&mut self, leg_id: LegId) {
@@ -176,6 +213,7 @@ impl Endpoint {
             Ok((answer, negotiated)) => {
                 leg.set_remote(negotiated);
                 self.legs.insert(leg_id, leg);
+                self.sessions.insert(leg_id, (session_id, 0));
                 self.user_agent.answer(self.clock.now(), leg_id, answer);
                 true
             }

@@ -12,6 +12,7 @@ use super::client::{ClientTransactions, Owner};
 use super::digest::{DigestChallenge, Doorkeeper};
 use super::event::{Credentials, FailureCause, Output, Timers, UaEvent, UserAgentConfig};
 use super::header::{self, COOKIE};
+use super::late::LateAnswers;
 use super::message::{Message, ReadError, StartLine};
 use super::reply::ALLOW;
 use super::server::ServerTransactions;
@@ -51,6 +52,10 @@ pub struct UserAgent {
     /// Legs by our tag.
     pub(super) legs: BTreeMap<String, LegId>,
     pub(super) doorkeeper: Doorkeeper,
+    /// Goes into the tags of answers that nothing is remembered of.
+    pub(super) tag_secret: u64,
+    /// INVITEs that ended without a final answer.
+    pub(super) late: LateAnswers,
     /// Legs to look at once the current input is dealt with.
     loose: Vec<LegId>,
 }
@@ -61,6 +66,7 @@ impl UserAgent {
         config.product.retain(|char| !char.is_control());
         let mut secret = [0; 16];
         rng.fill(&mut secret);
+        let tag_secret = rng.bits();
         let spans = config.timers;
         Self {
             config,
@@ -70,7 +76,9 @@ impl UserAgent {
             servers: ServerTransactions::default(),
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
+            tag_secret,
             doorkeeper: Doorkeeper::new(secret),
+            late: LateAnswers::default(),
             loose: Vec::new(),
         }
     }
@@ -90,22 +98,28 @@ impl UserAgent {
         self.drop_loose();
     }
 
-    /// Learns that a peer cannot be reached (ICMP): what waits for its answer has failed.
+    /// Learns that a peer cannot be reached (ICMP): calls and questions it never answered have
+    /// failed.
+    ///
+    /// What it did answer goes on, as do BYE and CANCEL: they are sent again, and timers notice
+    /// where that is in vain. A call that rings must not end by a moment's error.
     pub fn transport_failed(&mut self, now: Timestamp, to: SocketAddr) {
-        for id in self.clients.waiting_for(to) {
+        for id in self.clients.unanswered_by(to) {
             let Some(gone) = self.clients.remove(&mut self.wire, id) else { continue };
             match gone.owner {
-                Owner::Invite(leg) => self.invite_lost(leg, FailureCause::Transport),
+                Owner::Invite(leg) => {
+                    self.late.keep(now, &gone);
+                    self.invite_lost(leg, FailureCause::Transport);
+                }
                 Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to }),
-                Owner::Cancel(leg) => self.look_at(leg),
-                Owner::Bye(leg) => self.released(now, leg, None, gone.since),
+                // None of these is among them.
+                Owner::Late
+                | Owner::Cancel(_)
+                | Owner::Bye(_)
+                | Owner::Reinvite(_)
+                | Owner::Refresh(_)
+                | Owner::Prack(_) => {}
             }
-        }
-        let unheard = |call: &Call| call.unacknowledged.as_ref().is_some_and(|one| one.to == to);
-        let legs: Vec<LegId> =
-            self.calls.iter().filter(|(_, call)| unheard(call)).map(|(leg, _)| *leg).collect();
-        for leg in legs {
-            self.answer_lost(now, leg, FailureCause::Transport);
         }
         self.drop_loose();
     }
@@ -167,10 +181,17 @@ impl UserAgent {
             Timer::ClientTimeout(id) | Timer::ClientGiveUp(id) => {
                 let Some(gone) = self.clients.remove(&mut self.wire, id) else { return };
                 match gone.owner {
-                    Owner::Invite(leg) => self.invite_lost(leg, FailureCause::Timeout),
+                    Owner::Invite(leg) => {
+                        self.late.keep(now, &gone);
+                        self.invite_lost(leg, FailureCause::Timeout);
+                    }
                     Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to: gone.to }),
-                    Owner::Cancel(leg) => self.look_at(leg),
+                    Owner::Cancel(leg) | Owner::Prack(leg) => self.look_at(leg),
                     Owner::Bye(leg) => self.released(now, leg, None, gone.since),
+                    Owner::Reinvite(leg) | Owner::Refresh(leg) => {
+                        self.dialog_gone(now, leg, id, None);
+                    }
+                    Owner::Late => {}
                 }
             }
             Timer::ClientLinger(id) => {
@@ -184,9 +205,14 @@ impl UserAgent {
             Timer::NoProvisional(leg) => self.nothing_came(leg),
             Timer::Ring(leg) => self.rang_out(now, leg),
             Timer::CancelReport(leg) => self.cancel_unheard(leg),
-            Timer::CancelGiveUp(leg) => self.cancel_in_vain(leg),
+            Timer::CancelGiveUp(leg) => self.cancel_in_vain(now, leg),
             Timer::AnswerRetransmit(leg) => self.answer_again(now, leg),
             Timer::AnswerTimeout(leg) => self.answer_lost(now, leg, FailureCause::Timeout),
+            Timer::OfferPatience(leg) => self.refuse_offer(now, leg, 488),
+            Timer::Reoffer(leg) => self.offer_again(now, leg),
+            Timer::Reliable(leg) => self.ring_again(now, leg),
+            Timer::Refresh(leg) => self.refresh_session(now, leg),
+            Timer::SessionEnd(leg) => self.session_ended(now, leg),
         }
     }
 
@@ -199,39 +225,51 @@ impl UserAgent {
             let reason = "read response: a mandatory header is missing or malformed".to_owned();
             return self.wire.event(UaEvent::Malformed { from, reason });
         }
-        let Some(id) = self.clients.receive(&mut self.wire, now, response) else { return };
-        let Some((owner, since)) = self.clients.get(id).map(|one| (one.owner, one.since)) else {
-            return;
+        let Some(id) = self.clients.find(response) else {
+            return self.hear_late(now, from, response);
         };
+        if !self.clients.receive(&mut self.wire, now, id, response) {
+            return;
+        }
+        let Some(one) = self.clients.get(id) else { return };
+        let (owner, since, to) = (one.owner, one.since, one.to);
         match owner {
             Owner::Invite(leg) => self.hear_answer(now, leg, id, from, response),
-            Owner::Options => self.wire.event(UaEvent::OptionsAnswered { from, status }),
+            Owner::Options => self.wire.event(UaEvent::OptionsAnswered { to, status }),
             Owner::Bye(leg) => {
                 let is_challenge = status == 401 || status == 407;
-                if !(is_challenge && self.prove_bye(now, leg, id, response)) {
+                if !(is_challenge && self.prove_inside(now, leg, id, response).is_some()) {
                     self.released(now, leg, Some(status), since);
                 }
             }
-            Owner::Cancel(leg) => self.look_at(leg),
+            Owner::Cancel(leg) | Owner::Prack(leg) => self.look_at(leg),
+            Owner::Reinvite(leg) => self.hear_reanswer(now, leg, id, response),
+            Owner::Refresh(leg) => self.hear_refreshed(now, leg, id, response),
+            Owner::Late => {}
         }
     }
 
-    /// Sends a BYE again with a proof, once. Whether it was.
-    fn prove_bye(&mut self, now: Timestamp, leg: LegId, id: u64, response: &Message) -> bool {
+    /// Sends a request inside a dialog again with a proof, once; gives back its transaction,
+    /// where it was.
+    pub(super) fn prove_inside(
+        &mut self,
+        now: Timestamp,
+        leg: LegId,
+        id: u64,
+        response: &Message,
+    ) -> Option<u64> {
         let via = self.via();
         let cnonce = self.token();
-        let Some(transaction) = self.clients.get(id) else { return false };
+        let transaction = self.clients.get(id)?;
         let (to, request) = (transaction.to, transaction.request.clone());
-        let since = transaction.since;
-        let Some(call) = self.calls.get_mut(&leg) else { return false };
+        let (since, owner) = (transaction.since, transaction.owner);
+        let call = self.calls.get_mut(&leg)?;
         let credentials = call.outgoing().and_then(|out| out.invite.credentials.clone());
-        let Some(credentials) = credentials.filter(|_| !is_proven(&request)) else { return false };
-        let Some((request, _)) = prove(&request, response, &credentials, via, &cnonce) else {
-            return false;
-        };
-        let again = self.clients.send(&mut self.wire, now, to, request, Owner::Bye(leg));
+        let credentials = credentials.filter(|_| !is_proven(&request))?;
+        let (request, _) = prove(&request, response, &credentials, via, &cnonce)?;
+        let again = self.clients.send(&mut self.wire, now, to, request, owner);
         self.clients.count_from(again, since);
-        true
+        Some(again)
     }
 
     /// A BYE of ours has its final answer, or none came.
@@ -261,7 +299,8 @@ impl UserAgent {
     pub(super) fn drop_loose(&mut self) {
         for leg in std::mem::take(&mut self.loose) {
             let Some(call) = self.calls.get(&leg) else { continue };
-            if call.is_over && call.unacknowledged.is_none() && !self.clients.any_of(leg) {
+            let is_quiet = call.unacknowledged.is_none() && !call.negotiation.is_asked();
+            if call.is_over && is_quiet && !self.clients.any_of(leg) {
                 self.legs.remove(&call.local_tag);
                 self.calls.remove(&leg);
                 self.wire.timers.clear_leg(leg);

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::dialog::Dialog;
+use super::early::Forks;
 use super::event::Invite;
 use super::message::Message;
+use super::negotiation::Negotiation;
+use super::reliable::Reliable;
+use super::session_timer::SessionTimer;
 use crate::base::Millis;
 
 /// A leg. It stays after its terminal event while a transaction still needs it.
@@ -19,6 +23,18 @@ pub(super) struct Call {
     pub(super) is_over: bool,
     /// Our 200 that waits for its ACK.
     pub(super) unacknowledged: Option<Unacknowledged>,
+    /// Offer and answer after the first.
+    pub(super) negotiation: Negotiation,
+    /// An offer of ours that waits for its turn.
+    pub(super) wanted_offer: Option<String>,
+    /// It waits because it met one of the peer's.
+    pub(super) backs_off: bool,
+    /// The ACK for the last re-INVITE of ours: its transaction, where to, the datagram.
+    pub(super) reack: Option<(u64, SocketAddr, Vec<u8>)>,
+    /// What RFC 4028 asks of us.
+    pub(super) session: Option<SessionTimer>,
+    /// The peer takes UPDATE.
+    pub(super) takes_update: bool,
     pub(super) side: Side,
 }
 
@@ -40,10 +56,12 @@ pub(super) struct Outgoing {
     pub(super) progress: Progress,
     /// Challenges answered so far.
     pub(super) proofs: u8,
+    /// Session intervals the peer found too brief.
+    pub(super) too_brief: u8,
     /// ACKs sent, by the peer's tag: a proxy that forks yields several.
     pub(super) acks: BTreeMap<String, (SocketAddr, Vec<u8>)>,
-    /// An answer that came with a provisional, for peers whose 200 has none.
-    pub(super) early_sdp: Option<String>,
+    /// What came with provisionals.
+    pub(super) forks: Forks,
     pub(super) last_status: u16,
 }
 
@@ -68,6 +86,9 @@ pub(super) struct Incoming {
     /// The INVITE's transaction.
     pub(super) transaction: u64,
     pub(super) progress: Answering,
+    /// The provisional that waits for its PRACK, and the number of the last one.
+    pub(super) reliable: Option<Reliable>,
+    pub(super) reliable_number: Option<u32>,
     /// We hung up before the ACK came: the cause for the BYE that follows it (§15).
     pub(super) bye_after_ack: Option<Option<u8>>,
 }

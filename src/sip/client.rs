@@ -23,16 +23,29 @@ pub(super) enum Owner {
     Cancel(LegId),
     /// The BYE of a leg.
     Bye(LegId),
+    /// A re-INVITE of a leg.
+    Reinvite(LegId),
+    /// An UPDATE of a leg that refreshes its session.
+    Refresh(LegId),
+    /// The PRACK for a provisional answer to a leg's INVITE.
+    Prack(LegId),
     /// An OPTIONS outside any leg.
     Options,
+    /// The CANCEL or BYE for an answer that came after its leg was over.
+    Late,
 }
 
 impl Owner {
     /// The leg.
     pub(super) fn leg(self) -> Option<LegId> {
         match self {
-            Self::Invite(leg) | Self::Cancel(leg) | Self::Bye(leg) => Some(leg),
-            Self::Options => None,
+            Self::Invite(leg)
+            | Self::Cancel(leg)
+            | Self::Bye(leg)
+            | Self::Reinvite(leg)
+            | Self::Refresh(leg)
+            | Self::Prack(leg) => Some(leg),
+            Self::Options | Self::Late => None,
         }
     }
 }
@@ -81,10 +94,11 @@ impl ClientTransactions {
         self.per_leg.contains_key(&leg)
     }
 
-    /// Whether any of a leg still waits for its final answer.
+    /// Whether any of a leg, or of one that is over, still waits for its final answer.
     pub(super) fn awaits_answer(&self) -> bool {
         let waiting = |one: &ClientTransaction| {
-            one.owner.leg().is_some() && matches!(one.state, State::Calling | State::Proceeding)
+            let is_of_a_leg = one.owner.leg().is_some() || one.owner == Owner::Late;
+            is_of_a_leg && matches!(one.state, State::Calling | State::Proceeding)
         };
         self.all.values().any(waiting)
     }
@@ -130,24 +144,28 @@ impl ClientTransactions {
         }
     }
 
-    /// Takes a response; returns the transaction whose user must hear it.
+    /// The transaction a response belongs to (RFC 3261 §17.1.3).
+    pub(super) fn find(&self, response: &Message) -> Option<u64> {
+        let branch = top_branch(response)?;
+        let (_, method) = header::cseq(response.header("CSeq")?)?;
+        self.by_key.get(&format!("{branch} {method}")).copied()
+    }
+
+    /// Takes a response to a transaction. Whether its user must hear it.
     pub(super) fn receive(
         &mut self,
         wire: &mut Wire,
         now: Timestamp,
+        id: u64,
         response: &Message,
-    ) -> Option<u64> {
-        let StartLine::Response { status, .. } = response.start else { return None };
-        let branch = top_branch(response)?;
-        let (_, method) = header::cseq(response.header("CSeq")?)?;
-        let id = *self.by_key.get(&format!("{branch} {method}"))?;
-        let transaction = self.all.get_mut(&id)?;
+    ) -> bool {
+        let StartLine::Response { status, .. } = response.start else { return false };
+        let Some(transaction) = self.all.get_mut(&id) else { return false };
         if transaction.request.method() == "INVITE" {
             transaction.hear_invite(wire, now, id, status, response)
         } else {
             transaction.hear_other(wire, now, id, status)
         }
-        .then_some(id)
     }
 
     /// Sends the request again (timers A and E).
@@ -194,12 +212,14 @@ impl ClientTransactions {
         Some(transaction)
     }
 
-    /// The transactions with that peer that still wait for a final answer.
-    pub(super) fn waiting_for(&self, to: SocketAddr) -> Vec<u64> {
-        let waiting = |one: &ClientTransaction| {
-            one.to == to && matches!(one.state, State::Calling | State::Proceeding)
+    /// New calls and OPTIONS to that peer of which it answered nothing.
+    pub(super) fn unanswered_by(&self, to: SocketAddr) -> Vec<u64> {
+        let unanswered = |one: &ClientTransaction| {
+            one.to == to
+                && one.state == State::Calling
+                && matches!(one.owner, Owner::Invite(_) | Owner::Options)
         };
-        self.all.iter().filter(|(_, one)| waiting(one)).map(|(id, _)| *id).collect()
+        self.all.iter().filter(|(_, one)| unanswered(one)).map(|(id, _)| *id).collect()
     }
 }
 
@@ -223,7 +243,8 @@ impl ClientTransaction {
                 self.settle(wire, id, State::Accepted, now.plus(wire.spans.patience()));
                 true
             }
-            (State::Accepted, 200..=299) => true,
+            // A fork that answers after another one refused is hung up by the user, too.
+            (State::Accepted | State::Completed, 200..=299) => true,
             (State::Calling | State::Proceeding, 300..) => {
                 let ack = acknowledge(&self.request, response).write();
                 wire.transmit(self.to, ack.clone());
@@ -269,7 +290,7 @@ fn top_branch(message: &Message) -> Option<String> {
 }
 
 /// The ACK for a refusal: the INVITE's own branch and target (RFC 3261 §17.1.1.3).
-fn acknowledge(invite: &Message, response: &Message) -> Message {
+pub(super) fn acknowledge(invite: &Message, response: &Message) -> Message {
     let mut ack = Message::request("ACK", invite.uri());
     ack.push("Via", invite.header("Via").unwrap_or_default());
     ack.copy(invite, "Route");

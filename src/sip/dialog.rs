@@ -94,6 +94,15 @@ impl Dialog {
         self.numbered("ACK", via, number)
     }
 
+    /// The ACK for the 2xx to an INVITE of ours, with the proofs the INVITE carried (§22.1).
+    pub(super) fn ack_of(&self, invite: &Message, via: String) -> Message {
+        let number = invite.header("CSeq").and_then(header::cseq).map_or(1, |(number, _)| number);
+        let mut ack = self.ack(via, number);
+        ack.copy(invite, "Authorization");
+        ack.copy(invite, "Proxy-Authorization");
+        ack
+    }
+
     fn numbered(&self, method: &str, via: String, number: u32) -> Message {
         let mut request = Message::request(method, &self.target).with("Via", via);
         for route in &self.routes {

@@ -18,6 +18,8 @@ pub struct UserAgentConfig {
     pub timers: Timers,
     /// Incoming INVITEs must authenticate with these where given.
     pub challenge: Option<Challenge>,
+    /// New calls are refused with this status, 300 to 699, where given, and nobody hears of them.
+    pub refuse_calls: Option<u16>,
 }
 
 /// Protocol timers. Units: ms.
@@ -31,6 +33,9 @@ pub struct Timers {
     pub t4: Millis,
     /// An INVITE that nobody answers at all within this has failed.
     pub no_provisional: Millis,
+    /// A session that nobody refreshes within this is over (RFC 4028), 90 s at least; zero asks
+    /// for no such limit.
+    pub session_expires: Millis,
 }
 
 impl Default for Timers {
@@ -40,6 +45,7 @@ impl Default for Timers {
             t2: Millis(4_000),
             t4: Millis(5_000),
             no_provisional: Millis(1_200),
+            session_expires: Millis::from_secs(1_800),
         }
     }
 }
@@ -158,6 +164,30 @@ pub enum UaEvent {
         /// The answer.
         sdp: String,
     },
+    /// The peer makes an offer inside the dialog (hold, resume, a new address), or asks for one
+    /// of ours: answer it with `answer_offer` or `refuse_offer` within 2 s.
+    Offered {
+        /// The leg.
+        leg: LegId,
+        /// The offer; nothing where the peer wants ours.
+        sdp: Option<String>,
+    },
+    /// The peer answered an offer of ours inside the dialog.
+    OfferAnswered {
+        /// The leg.
+        leg: LegId,
+        /// What we offered.
+        offer: String,
+        /// The answer.
+        sdp: String,
+    },
+    /// An offer of ours came to nothing; the leg goes on as it was.
+    OfferRefused {
+        /// The leg.
+        leg: LegId,
+        /// 300 to 699; 200 where the peer accepted and gave no answer.
+        status: u16,
+    },
     /// The ACK for our 200 came.
     Confirmed {
         /// The leg.
@@ -211,8 +241,8 @@ pub enum UaEvent {
     },
     /// A peer answered our OPTIONS.
     OptionsAnswered {
-        /// Who.
-        from: SocketAddr,
+        /// Who was asked; the answer may come from another address.
+        to: SocketAddr,
         /// With what.
         status: u16,
     },
@@ -237,6 +267,9 @@ impl UaEvent {
             Self::Incoming { leg, .. }
             | Self::Progress { leg, .. }
             | Self::Answered { leg, .. }
+            | Self::Offered { leg, .. }
+            | Self::OfferAnswered { leg, .. }
+            | Self::OfferRefused { leg, .. }
             | Self::Confirmed { leg }
             | Self::Refused { leg, .. }
             | Self::Failed { leg, .. }
@@ -272,6 +305,9 @@ impl fmt::Debug for UaEvent {
                 .finish_non_exhaustive(),
             Self::Progress { leg, status } => write!(f, "Progress({leg:?}, {status})"),
             Self::Answered { leg, .. } => write!(f, "Answered({leg:?})"),
+            Self::Offered { leg, sdp } => write!(f, "Offered({leg:?}, {})", sdp.is_some()),
+            Self::OfferAnswered { leg, .. } => write!(f, "OfferAnswered({leg:?})"),
+            Self::OfferRefused { leg, status } => write!(f, "OfferRefused({leg:?}, {status})"),
             Self::Confirmed { leg } => write!(f, "Confirmed({leg:?})"),
             Self::Refused { leg, status, q850, retry_after, .. } => f
                 .debug_struct("Refused")
@@ -286,9 +322,7 @@ impl fmt::Debug for UaEvent {
             Self::Released { leg, status, after } => {
                 write!(f, "Released({leg:?}, {status:?}, {after})")
             }
-            Self::OptionsAnswered { from, status } => {
-                write!(f, "OptionsAnswered({from}, {status})")
-            }
+            Self::OptionsAnswered { to, status } => write!(f, "OptionsAnswered({to}, {status})"),
             Self::OptionsTimedOut { to } => write!(f, "OptionsTimedOut({to})"),
             Self::Malformed { from, reason } => write!(f, "Malformed({from}, {reason})"),
         }

@@ -142,6 +142,16 @@ impl Via {
             self.params.set("received", source.ip().to_string());
         }
     }
+
+    /// Where answers to a request from `source` go: back there where it asks for that
+    /// (RFC 3581 §4), else to the port it names at the address it came from (RFC 3261 §18.2.2).
+    pub(super) fn answer_to(&self, source: SocketAddr) -> SocketAddr {
+        if self.params.get("rport").is_some() {
+            return source;
+        }
+        let port = host_and_port(&self.sent_by).and_then(|(_, port)| port);
+        SocketAddr::new(source.ip(), port.filter(|port| *port != 0).unwrap_or(DEFAULT_PORT))
+    }
 }
 
 impl fmt::Display for Via {

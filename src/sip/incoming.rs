@@ -1,7 +1,7 @@
-//! Calls we get, requests inside dialogs, and hanging up.
+//! Calls we get, requests inside dialogs, and hanging up. Offers inside dialogs: see `offer`.
 //!
 //! Our 200 is sent again until the ACK comes (RFC 3261 §13.3.1.4); a BYE of ours waits for that
-//! ACK (§15). Sources: RFC 3261 §9.2, §12.2.2, §13.3, §14.2, §15.1.2.
+//! ACK (§15). Sources: RFC 3261 §9.2, §12.2.2, §13.3, §15.1.2.
 
 use std::net::SocketAddr;
 
@@ -11,14 +11,19 @@ use super::dialog::Dialog;
 use super::event::{FailureCause, Party, UaEvent};
 use super::header::{self, NameAddr, Uri};
 use super::message::Message;
+use super::negotiation::Negotiation;
 use super::reply::{ALLOW, reply};
+use super::session_timer::{MIN_SE, is_too_brief};
 use super::timers::Timer;
 use crate::base::{LegId, Millis, Timestamp};
 
 impl UserAgent {
     /// Says that it rings: 180.
     pub fn ring(&mut self, now: Timestamp, leg: LegId) {
-        if let Some((id, response)) = self.call_reply(leg, 180) {
+        let Some((id, response)) = self.call_reply(leg, 180) else { return };
+        if self.takes_reliable(leg) {
+            self.answer_reliably(now, leg, id, response);
+        } else {
             self.servers.respond(&mut self.wire, now, id, &response);
         }
     }
@@ -26,13 +31,18 @@ impl UserAgent {
     /// Accepts: 200, sent again until it is acknowledged.
     pub fn answer(&mut self, now: Timestamp, leg: LegId, sdp: String) {
         let Some((id, response)) = self.call_reply(leg, 200) else { return };
-        let response = response.with_sdp(&sdp);
+        let Some(request) = self.calls.get_mut(&leg).and_then(Call::incoming) else { return };
+        let request = request.request.clone();
+        let response = self.grant_session(now, leg, &request, response).with_sdp(&sdp);
         let sent = self.servers.respond(&mut self.wire, now, id, &response);
         let Some(call) = self.calls.get_mut(&leg) else { return };
-        call.local_sdp = sdp;
         if let Some(incoming) = call.incoming() {
             incoming.progress = Answering::Answered;
+            if incoming.request.sdp().is_none() {
+                call.negotiation = Negotiation::InAnswer { offer: sdp.clone() };
+            }
         }
+        call.local_sdp = sdp;
         self.expect_ack(now, leg, sent, &response);
     }
 
@@ -61,6 +71,7 @@ impl UserAgent {
                 self.report(leg, UaEvent::Ended { leg, by: Party::Local, q850 });
             }
             Side::Incoming(_) | Side::Outgoing(_) => {
+                self.withdraw_asked(now, leg);
                 self.forget_answer(leg);
                 self.bye(now, leg, q850);
                 self.report(leg, UaEvent::Ended { leg, by: Party::Local, q850 });
@@ -96,6 +107,8 @@ impl UserAgent {
             request,
             transaction: id,
             progress: Answering::Pending,
+            reliable: None,
+            reliable_number: None,
             bye_after_ack: None,
         };
         let call = Call {
@@ -104,6 +117,12 @@ impl UserAgent {
             local_sdp: String::new(),
             is_over: false,
             unacknowledged: None,
+            negotiation: Negotiation::default(),
+            wanted_offer: None,
+            backs_off: false,
+            reack: None,
+            session: None,
+            takes_update: false,
             side: Side::Incoming(Box::new(incoming)),
         };
         self.calls.insert(leg, call);
@@ -139,6 +158,7 @@ impl UserAgent {
         if let Some(q850) = bye {
             self.bye(now, leg, q850);
         }
+        self.hear_answer_in_ack(now, leg, request);
     }
 
     /// A request inside a dialog of the leg.
@@ -146,6 +166,9 @@ impl UserAgent {
         let number = request.header("CSeq").and_then(header::cseq).map_or(0, |(number, _)| number);
         let Some(call) = self.calls.get_mut(&leg) else { return };
         let (is_over, is_waiting) = (call.is_over, call.unacknowledged.is_some());
+        if call.dialog.is_none() {
+            return self.hear_inside_early(now, leg, id, request);
+        }
         let Some(dialog) = call.dialog.as_mut().filter(|dialog| dialog.owns(request)) else {
             return self.respond(now, id, request, 481);
         };
@@ -158,14 +181,21 @@ impl UserAgent {
         match request.method() {
             "BYE" => self.hear_bye(now, leg, id, request, is_pending),
             "INVITE" | "UPDATE" if is_over => self.respond(now, id, request, 481),
-            "INVITE" if is_pending || is_waiting => self.respond(now, id, request, 491),
-            "INVITE" => self.hear_reinvite(now, leg, id, request),
-            "UPDATE" if request.sdp().is_some() && (is_pending || is_waiting) => {
-                self.respond(now, id, request, 491);
+            "INVITE" | "UPDATE" if is_too_brief(request) => {
+                let response = reply(request, 422, None).with("Min-SE", MIN_SE);
+                self.servers.respond(&mut self.wire, now, id, &response);
             }
-            "UPDATE" => self.hear_update(now, leg, id, request),
+            "UPDATE" if request.body.is_empty() => self.hear_update(now, leg, id, request),
+            // The offer of the first INVITE has no answer yet.
+            "INVITE" | "UPDATE" if is_pending => self.too_soon(now, id, request),
+            "INVITE" | "UPDATE" if is_waiting => self.respond(now, id, request, 491),
+            "INVITE" | "UPDATE" => self.hear_offer(now, leg, id, request),
             "INFO" => self.respond(now, id, request, 200),
-            _ => self.hear_other(now, id, request),
+            "PRACK" => self.hear_prack(now, leg, id, request),
+            _ => {
+                let response = self.other_reply(request);
+                self.servers.respond(&mut self.wire, now, id, &response);
+            }
         }
     }
 
@@ -181,36 +211,21 @@ impl UserAgent {
         if is_pending {
             return self.cancelled(now, leg);
         }
+        self.withdraw_asked(now, leg);
         self.forget_answer(leg);
         let q850 = request.all("Reason").find_map(header::q850);
         self.report(leg, UaEvent::Ended { leg, by: Party::Remote, q850 });
     }
 
-    /// Hold, unhold, a moved peer: we go on as before.
-    fn hear_reinvite(&mut self, now: Timestamp, leg: LegId, id: u64, request: &Message) {
-        let contact = self.contact("");
-        let Some(call) = self.calls.get_mut(&leg) else { return };
-        if let Some(dialog) = &mut call.dialog {
-            dialog.refresh(request);
-        }
-        let mut response = reply(request, 200, None).with("Contact", contact).with("Allow", ALLOW);
-        if !call.local_sdp.is_empty() {
-            response = response.with_sdp(&call.local_sdp);
-        }
-        let sent = self.servers.respond(&mut self.wire, now, id, &response);
-        self.expect_ack(now, leg, sent, &response);
-    }
-
+    /// An UPDATE without offer: the peer moved, or only says that it is there.
     fn hear_update(&mut self, now: Timestamp, leg: LegId, id: u64, request: &Message) {
         let contact = self.contact("");
         let Some(call) = self.calls.get_mut(&leg) else { return };
         if let Some(dialog) = &mut call.dialog {
             dialog.refresh(request);
         }
-        let mut response = reply(request, 200, None).with("Contact", contact);
-        if request.sdp().is_some() {
-            response = response.with_sdp(&call.local_sdp);
-        }
+        let response = reply(request, 200, None).with("Contact", contact).with("Allow", ALLOW);
+        let response = self.grant_session(now, leg, request, response);
         self.servers.respond(&mut self.wire, now, id, &response);
     }
 
@@ -231,7 +246,13 @@ impl UserAgent {
     }
 
     /// Sends the final refusal of a pending INVITE; false where there is none.
-    fn refuse(&mut self, now: Timestamp, leg: LegId, status: u16, q850: Option<u8>) -> bool {
+    pub(super) fn refuse(
+        &mut self,
+        now: Timestamp,
+        leg: LegId,
+        status: u16,
+        q850: Option<u8>,
+    ) -> bool {
         let Some((id, mut response)) = self.call_reply(leg, status) else { return false };
         if let Some(q850) = q850 {
             response.push("Reason", header::reason(q850));
@@ -258,7 +279,7 @@ impl UserAgent {
         Some((incoming.transaction, response.with("Server", product)))
     }
 
-    fn expect_ack(
+    pub(super) fn expect_ack(
         &mut self,
         now: Timestamp,
         leg: LegId,
@@ -273,7 +294,7 @@ impl UserAgent {
         self.wire.timers.set(Timer::AnswerTimeout(leg), now.plus(self.wire.spans.patience()));
     }
 
-    fn forget_answer(&mut self, leg: LegId) {
+    pub(super) fn forget_answer(&mut self, leg: LegId) {
         if let Some(call) = self.calls.get_mut(&leg) {
             call.unacknowledged = None;
         }
@@ -282,7 +303,7 @@ impl UserAgent {
         self.look_at(leg);
     }
 
-    fn bye(&mut self, now: Timestamp, leg: LegId, q850: Option<u8>) {
+    pub(super) fn bye(&mut self, now: Timestamp, leg: LegId, q850: Option<u8>) {
         let Some(dialog) = self.calls.get_mut(&leg).and_then(|call| call.dialog.take()) else {
             return;
         };

@@ -11,9 +11,13 @@ use super::agent::{UserAgent, prove};
 use super::call::{Call, Outgoing, Progress, Side};
 use super::client::Owner;
 use super::dialog::Dialog;
+use super::early::{Forks, RELIABLE};
 use super::event::{FailureCause, Invite, Party, UaEvent};
 use super::header::{self, NameAddr};
+use super::late::cancel;
 use super::message::{Message, StartLine};
+use super::negotiation::Negotiation;
+use super::session_timer;
 use super::timers::Timer;
 use crate::base::{LegId, Timestamp};
 
@@ -45,7 +49,10 @@ impl UserAgent {
         for (name, value) in headers {
             request.push(name, value.as_str());
         }
-        let request = self.sign(request).with_sdp(&invite.sdp);
+        let known = format!("{RELIABLE}, {}", session_timer::TIMER);
+        let request = self.sign(request).with("Supported", known);
+        let request = session_timer::ask(request, &self.wire.spans);
+        let request = request.with_sdp(&invite.sdp);
         let transaction =
             self.clients.send(&mut self.wire, now, to, request.clone(), Owner::Invite(leg));
         self.wire.timers.set(Timer::NoProvisional(leg), now.plus(self.wire.spans.no_provisional));
@@ -57,8 +64,9 @@ impl UserAgent {
             request,
             progress: Progress::Calling,
             proofs: 0,
+            too_brief: 0,
             acks: BTreeMap::new(),
-            early_sdp: None,
+            forks: Forks::default(),
             last_status: 0,
         };
         let call = Call {
@@ -67,6 +75,12 @@ impl UserAgent {
             local_sdp: invite.sdp,
             is_over: false,
             unacknowledged: None,
+            negotiation: Negotiation::default(),
+            wanted_offer: None,
+            backs_off: false,
+            reack: None,
+            session: None,
+            takes_update: false,
             side: Side::Outgoing(Box::new(outgoing)),
         };
         self.calls.insert(leg, call);
@@ -87,22 +101,29 @@ impl UserAgent {
             return;
         }
         match status {
-            100..=199 => self.hear_provisional(now, leg, status, response),
+            100..=199 => self.hear_provisional(now, leg, status, from, response),
             200..=299 => self.hear_acceptance(now, leg, from, response),
             401 | 407 if out.progress != Progress::CancelSent => {
                 self.hear_challenge(now, leg, response);
             }
+            422 if self.ask_longer(now, leg, response) => {}
             _ => self.hear_refusal(leg, response),
         }
     }
 
-    fn hear_provisional(&mut self, now: Timestamp, leg: LegId, status: u16, response: &Message) {
-        let Some(call) = self.calls.get_mut(&leg) else { return };
-        let Some(out) = call.outgoing() else { return };
+    fn hear_provisional(
+        &mut self,
+        now: Timestamp,
+        leg: LegId,
+        status: u16,
+        from: SocketAddr,
+        response: &Message,
+    ) {
         self.wire.timers.clear(Timer::NoProvisional(leg));
-        if let Some(sdp) = response.sdp() {
-            out.early_sdp = Some(sdp);
+        if status > 100 && !self.hear_fork(now, leg, from, response) {
+            return;
         }
+        let Some(out) = self.calls.get_mut(&leg).and_then(Call::outgoing) else { return };
         match out.progress {
             Progress::CancelWanted => self.send_cancel(now, leg),
             Progress::Calling | Progress::Proceeding => {
@@ -133,13 +154,13 @@ impl UserAgent {
             return self.wire.transmit(*to, ack.clone());
         }
         let was = std::mem::replace(&mut out.progress, Progress::Final);
-        let dialog = Dialog::of_caller(&out.request, response, from);
-        let mut ack = dialog.ack(via, dialog.local_seq);
-        ack.copy(&out.request, "Authorization");
-        ack.copy(&out.request, "Proxy-Authorization");
+        let mut dialog = Dialog::of_caller(&out.request, response, from);
+        dialog.local_seq = out.forks.local_seq(&tag).unwrap_or(dialog.local_seq);
+        dialog.remote_seq = out.forks.remote_seq(&tag);
+        let ack = dialog.ack_of(&out.request, via);
         let (hop, bytes) = (dialog.next_hop(), ack.write());
+        let sdp = response.sdp().or_else(|| out.forks.sdp(&tag));
         out.acks.insert(tag, (hop, bytes.clone()));
-        let sdp = response.sdp().or_else(|| out.early_sdp.clone());
         self.wire.transmit(hop, bytes);
         self.stop_waiting(leg);
         let is_wanted = !is_over
@@ -150,6 +171,7 @@ impl UserAgent {
             if let Some(call) = self.calls.get_mut(&leg) {
                 call.dialog = Some(dialog);
             }
+            self.session_agreed(now, leg, response);
             return self.wire.event(UaEvent::Answered { leg, sdp });
         }
         // Not wanted any more, a second answer of a forking proxy, or of no use.
@@ -184,6 +206,7 @@ impl UserAgent {
             return self.report(leg, UaEvent::Failed { leg, cause });
         };
         out.proofs += 1;
+        out.forks.clear();
         out.request = request.clone();
         out.progress = Progress::Calling;
         out.transaction =
@@ -227,13 +250,7 @@ impl UserAgent {
     fn send_cancel(&mut self, now: Timestamp, leg: LegId) {
         let Some(out) = self.calls.get_mut(&leg).and_then(Call::outgoing) else { return };
         out.progress = Progress::CancelSent;
-        let invite = &out.request;
-        let number = invite.header("CSeq").and_then(header::cseq).map_or(1, |(number, _)| number);
-        let mut cancel = Message::request("CANCEL", invite.uri());
-        for name in ["Via", "Max-Forwards", "From", "To", "Call-ID"] {
-            cancel.copy(invite, name);
-        }
-        cancel.push("CSeq", format!("{number} CANCEL"));
+        let cancel = cancel(&out.request);
         self.clients.send(&mut self.wire, now, out.invite.to, cancel, Owner::Cancel(leg));
         self.wire.timers.clear(Timer::Ring(leg));
         self.wire.timers.set(Timer::CancelReport(leg), now.plus(self.wire.spans.t2));
@@ -309,10 +326,12 @@ impl UserAgent {
     }
 
     /// And goes on doing so.
-    pub(super) fn cancel_in_vain(&mut self, leg: LegId) {
+    pub(super) fn cancel_in_vain(&mut self, now: Timestamp, leg: LegId) {
         let Some(out) = self.calls.get_mut(&leg).and_then(Call::outgoing) else { return };
         let transaction = out.transaction;
-        self.clients.remove(&mut self.wire, transaction);
+        if let Some(gone) = self.clients.remove(&mut self.wire, transaction) {
+            self.late.keep(now, &gone);
+        }
         self.invite_lost(leg, FailureCause::Timeout);
     }
 }

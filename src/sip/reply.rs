@@ -1,21 +1,27 @@
 //! Requests of others: screened, matched to transaction, dialog or a new call, and answered.
 //!
 //! What cannot be answered safely (no usable Via, a broken ACK) is only reported. Messages that
-//! fail the screening are answered without a transaction. Sources: RFC 3261 §8.2, §17.2.3;
-//! RFC 4475 for the cases.
+//! fail the screening, and all that strangers are refused or challenged for, are answered once
+//! and without a transaction. Sources: RFC 3261 §8.2, §17.2.3; RFC 4475 for the cases.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 
 use super::agent::UserAgent;
 use super::digest::Verdict;
+use super::early;
 use super::event::UaEvent;
 use super::header::{self, NameAddr, Uri, Via};
 use super::message::{Message, StartLine};
 use super::server;
+use super::session_timer::{self, MIN_SE, is_too_brief};
 use crate::base::{LegId, Timestamp};
 
 /// The methods we take.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+
+/// The extensions we know.
+const SUPPORTED: [&str; 2] = [early::RELIABLE, session_timer::TIMER];
 
 /// Starts a response: what RFC 3261 §8.2.6.2 copies from the request, in SIPp's order.
 pub(super) fn reply(request: &Message, status: u16, tag: Option<&str>) -> Message {
@@ -39,11 +45,10 @@ impl UserAgent {
             let reason = "read request: no usable Via".to_owned();
             return self.wire.event(UaEvent::Malformed { from, reason });
         };
+        let to = via.answer_to(from);
         if let Err((status, fault)) = screen(&request) {
             if request.method() != "ACK" {
-                let tag = self.token();
-                let response = reply(&request, status, Some(&tag));
-                self.wire.transmit(from, response.write());
+                self.refuse_once(to, &request, status);
             }
             let reason = format!("read request: {fault}");
             return self.wire.event(UaEvent::Malformed { from, reason });
@@ -55,30 +60,32 @@ impl UserAgent {
         if let Some(id) = self.servers.find(&key) {
             return self.servers.repeat(&mut self.wire, id);
         }
-        let id = self.servers.open(key, from, request.method() == "INVITE");
         if request.method() == "CANCEL" {
-            return self.hear_cancel(now, id, &via, &request);
+            return self.hear_cancel(now, key, to, &via, &request);
         }
         let scheme = Uri::read(request.uri()).map(|uri| uri.scheme).unwrap_or_default();
         if scheme != "sip" && scheme != "tel" {
-            return self.respond(now, id, &request, 416);
+            return self.refuse_once(to, &request, 416);
         }
-        if request.header("Require").is_some() {
-            let tag = self.token();
-            let mut response = reply(&request, 420, Some(&tag));
-            for value in request.all("Require") {
-                response.push("Unsupported", value);
-            }
-            self.servers.respond(&mut self.wire, now, id, &response);
-            return;
+        let unknown: Vec<&str> =
+            request.list("Require").filter(|option| !SUPPORTED.contains(option)).collect();
+        if !unknown.is_empty() {
+            let response = self.stateless(&request, 420).with("Unsupported", unknown.join(", "));
+            return self.wire.transmit(to, response.write());
         }
         match to_tag(&request) {
             Some(tag) => match self.legs.get(&tag).copied() {
-                Some(leg) => self.hear_inside(now, leg, id, &request),
-                None => self.respond(now, id, &request, 481),
+                Some(leg) => {
+                    let id = self.servers.open(key, to, request.method() == "INVITE");
+                    self.hear_inside(now, leg, id, &request);
+                }
+                None => self.refuse_once(to, &request, 481),
             },
-            None if request.method() == "INVITE" => self.hear_invite(now, id, from, request),
-            None => self.hear_other(now, id, &request),
+            None if request.method() == "INVITE" => self.hear_invite(now, key, (from, to), request),
+            None => {
+                let response = self.other_reply(&request);
+                self.wire.transmit(to, response.write());
+            }
         }
     }
 
@@ -93,10 +100,18 @@ impl UserAgent {
         }
     }
 
-    fn hear_cancel(&mut self, now: Timestamp, id: u64, via: &Via, request: &Message) {
+    fn hear_cancel(
+        &mut self,
+        now: Timestamp,
+        key: String,
+        to: SocketAddr,
+        via: &Via,
+        request: &Message,
+    ) {
         let Some(invite) = self.servers.find(&server::key(request, via, "INVITE")) else {
-            return self.respond(now, id, request, 481);
+            return self.refuse_once(to, request, 481);
         };
+        let id = self.servers.open(key, to, false);
         let leg: Option<LegId> = self.servers.pending_leg(invite);
         let tag = leg.and_then(|leg| self.calls.get(&leg)).map(|call| call.local_tag.clone());
         let tag = tag.unwrap_or_else(|| self.token());
@@ -107,12 +122,24 @@ impl UserAgent {
         }
     }
 
-    fn hear_invite(&mut self, now: Timestamp, id: u64, from: SocketAddr, request: Message) {
+    /// A new call. Nothing is remembered of one that is refused or challenged.
+    fn hear_invite(
+        &mut self,
+        now: Timestamp,
+        key: String,
+        (from, to): (SocketAddr, SocketAddr),
+        request: Message,
+    ) {
+        if let Some(status) = self.config.refuse_calls {
+            return self.refuse_once(to, &request, status);
+        }
         if !request.body.is_empty() && request.sdp().is_none() {
-            let tag = self.token();
-            let response = reply(&request, 415, Some(&tag)).with("Accept", "application/sdp");
-            self.servers.respond(&mut self.wire, now, id, &response);
-            return;
+            let response = self.stateless(&request, 415).with("Accept", "application/sdp");
+            return self.wire.transmit(to, response.write());
+        }
+        if is_too_brief(&request) {
+            let response = self.stateless(&request, 422).with("Min-SE", MIN_SE);
+            return self.wire.transmit(to, response.write());
         }
         if let Some(challenge) = &self.config.challenge {
             let verdict = request
@@ -123,34 +150,50 @@ impl UserAgent {
             if verdict != Verdict::Good {
                 let stale = verdict == Verdict::Stale;
                 let value = self.doorkeeper.challenge(challenge, now, from, stale);
-                let tag = self.token();
-                let response = reply(&request, 407, Some(&tag)).with("Proxy-Authenticate", value);
-                self.servers.respond(&mut self.wire, now, id, &response);
-                return;
+                let response = self.stateless(&request, 407).with("Proxy-Authenticate", value);
+                return self.wire.transmit(to, response.write());
             }
         }
+        let id = self.servers.open(key, to, true);
         self.hear_call(now, id, from, request);
     }
 
-    /// OPTIONS, and methods we do not take.
-    pub(super) fn hear_other(&mut self, now: Timestamp, id: u64, request: &Message) {
+    /// The answer to OPTIONS, and to methods we do not take.
+    pub(super) fn other_reply(&self, request: &Message) -> Message {
         let status = match request.method() {
             "OPTIONS" => 200,
-            "BYE" | "INFO" | "UPDATE" => 481, // They make sense inside a dialog only.
+            "BYE" | "INFO" | "UPDATE" | "PRACK" => 481, // They make sense inside a dialog only.
             // rsip knows the methods of the RFCs; the case counts (RFC 3261 §7.1).
             method if rsip::Method::all().iter().any(|known| known.to_string() == method) => 405,
             _ => 501,
         };
-        let tag = self.token();
-        let mut response = reply(request, status, Some(&tag));
+        let mut response = self.stateless(request, status);
         if status != 481 {
             response.push("Allow", ALLOW);
         }
         if status == 200 {
             response.push("Accept", "application/sdp");
+            response.push("Supported", SUPPORTED.join(", "));
             response.push("Server", self.config.product.as_str());
         }
-        self.servers.respond(&mut self.wire, now, id, &response);
+        response
+    }
+
+    /// Refuses a request of a stranger: one datagram for one, whatever becomes of it, so that
+    /// nothing is remembered and nobody behind a forged address is flooded (§8.2.7).
+    fn refuse_once(&mut self, to: SocketAddr, request: &Message, status: u16) {
+        let response = self.stateless(request, status);
+        self.wire.transmit(to, response.write());
+    }
+
+    /// A response whose tag is the same for each copy of its request (§8.2.7).
+    fn stateless(&self, request: &Message, status: u16) -> Message {
+        let mut hash = DefaultHasher::new();
+        self.tag_secret.hash(&mut hash);
+        for name in ["Via", "From", "Call-ID", "CSeq"] {
+            request.header(name).hash(&mut hash);
+        }
+        reply(request, status, Some(&format!("{:016x}", hash.finish())))
     }
 
     /// Answers with a bare status.

@@ -1,8 +1,8 @@
 //! Server transactions: requests of others, each answered once and repeated on demand.
 //!
 //! In: requests with a Via, our responses, timers. Out: datagrams and timers on the [`Wire`].
-//! Invariants: a retransmitted request never reaches the user a second time; answers go to the
-//! address the request came from. Sources: RFC 3261 §17.2, RFC 6026 §7.1.
+//! Invariant: a retransmitted request never reaches the user a second time.
+//! Sources: RFC 3261 §17.2, RFC 6026 §7.1.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -32,6 +32,16 @@ pub(super) enum Timer {
     AnswerRetransmit(LegId),
     /// Our 200 was never acknowledged.
     AnswerTimeout(LegId),
+    /// The application owes an answer to an offer.
+    OfferPatience(LegId),
+    /// An offer that met the peer's may be made again.
+    Reoffer(LegId),
+    /// Send a provisional answer again that nobody acknowledged (RFC 3262 §3).
+    Reliable(LegId),
+    /// Half a session is over and we refresh it (RFC 4028 §10).
+    Refresh(LegId),
+    /// Nobody refreshed the session.
+    SessionEnd(LegId),
 }
 
 /// The timers that are running.
@@ -64,6 +74,11 @@ impl TimerQueue {
         self.clear(Timer::CancelGiveUp(leg));
         self.clear(Timer::AnswerRetransmit(leg));
         self.clear(Timer::AnswerTimeout(leg));
+        self.clear(Timer::OfferPatience(leg));
+        self.clear(Timer::Reoffer(leg));
+        self.clear(Timer::Reliable(leg));
+        self.clear(Timer::Refresh(leg));
+        self.clear(Timer::SessionEnd(leg));
     }
 
     /// When the next one is due.

@@ -3,13 +3,16 @@
 //! SIPp plays the carrier (or the caller of our simulated one) on loopback; the verdict is its
 //! exit code on one side and the event log on the other. Needs the Debian package `sip-tester`.
 
+mod caller;
 mod gateway;
 mod peer;
 mod platform;
 mod simulated;
 
+use ledgerline::media::Direction;
 use serde_json::{Value, json};
 
+use self::caller::Caller;
 use self::gateway::Gateway;
 use self::peer::{Sipp, Verdict, free_port};
 use self::platform::{Log, Stage};
@@ -163,6 +166,20 @@ fn a_line_that_went_dead_is_hung_up() {
 }
 
 #[test]
+fn a_customer_who_holds_is_not_hung_up() {
+    let mut stage = Stage::new(1);
+    let media = ["-rtp_echo".to_owned(), "-mp".to_owned(), free_port().to_string()];
+    let sipp = Sipp::carrier(stage.path(), "hold.xml", &media);
+    let log = stage.carrier(sipp.sip, "").sip("media_timeout_ms = 2500").run();
+    sipp.verdict().expect(1);
+
+    let leg = log.one("LegEnded");
+    assert_eq!((&leg["failure"], &leg["hung_up_by"]), (&Value::Null, &json!("customer")));
+    let talk = count(log.one("AttemptEnded"), "talk_ms");
+    assert!(talk > 5_000, "held and resumed: {talk} ms");
+}
+
+#[test]
 fn the_next_carrier_gets_the_call_of_one_that_is_dead() {
     let mut stage = Stage::new(1);
     // Listens and never answers.
@@ -199,7 +216,46 @@ fn who_wants_a_person_is_joined_with_one() {
 }
 
 #[test]
+fn a_peer_that_is_held_agrees_after_a_glare() {
+    let stage = Stage::new(1);
+    let sipp = Sipp::carrier(stage.path(), "held.xml", &[]);
+    let agreed = Caller::hold_and_resume(sipp.sip);
+    sipp.verdict().expect(1);
+    assert_eq!(agreed, [Direction::SendOnly, Direction::SendRecv]);
+}
+
+/// A carrier with a scenario of its own; the customer hangs up in the end.
+fn talks(scenario: &str) {
+    let mut stage = Stage::new(1);
+    let media = ["-rtp_echo".to_owned(), "-mp".to_owned(), free_port().to_string()];
+    let sipp = Sipp::carrier(stage.path(), scenario, &media);
+    let log = stage.carrier(sipp.sip, "").run();
+    sipp.verdict().expect(1);
+    assert_eq!(log.one("LegEnded")["hung_up_by"], "customer");
+    assert!(count(log.one("LegEnded"), "packets_received") > 20, "echo comes back");
+}
+
+#[test]
+fn early_media_that_must_arrive_is_acknowledged() {
+    talks("prack.xml");
+}
+
+#[test]
+fn a_session_interval_too_brief_is_asked_again() {
+    talks("session.xml");
+}
+
+#[test]
+fn our_simulated_carrier_rings_reliably_grants_a_session_timer_and_is_held() {
+    our_carrier_answers("reliable.xml");
+}
+
+#[test]
 fn our_simulated_carrier_answers_a_caller_others_wrote() {
+    our_carrier_answers("call.xml");
+}
+
+fn our_carrier_answers(scenario: &str) {
     let stage = Stage::new(40);
     let carrier = OurCarrier::start(&stage.path().join("leads.csv"));
     let number = carrier.who_answers();
@@ -207,7 +263,7 @@ fn our_simulated_carrier_answers_a_caller_others_wrote() {
     let mut arguments = media(&gateway).to_vec();
     arguments.extend(["-m", "1", "-s", &number].map(str::to_owned));
     arguments.push(carrier.sip.to_string());
-    let mut sipp = Sipp::start(stage.path(), "call.xml", &arguments);
+    let mut sipp = Sipp::start(stage.path(), scenario, &arguments);
     sipp.wait().expect(1);
     let messages = sipp.messages();
     assert!(messages.contains("SIP/2.0 180"), "{messages}");

@@ -183,6 +183,20 @@ fn an_answer_must_match_its_offer() {
     assert_eq!(accept(&several, &offered).expect("a long answer").codec, Codec::Pcma);
 }
 
+#[test]
+fn a_later_offer_is_answered_with_the_next_version_and_hold_both_ways() {
+    let check = |theirs: &str, ours: Direction, written: &str| {
+        let offered = audio("m=audio 5000 RTP/AVP 8 0", &format!("a={theirs}\r\n"));
+        let (text, agreed) = answer_again(&offered, local(), 7, 3).expect("an offer");
+        assert_eq!((agreed.direction, agreed.codec), (ours, Codec::Pcma));
+        assert!(text.contains("o=- 7 3 IN ") && text.contains(written), "{text}");
+    };
+    check("sendonly", Direction::RecvOnly, "a=recvonly\r\n");
+    check("recvonly", Direction::SendOnly, "a=sendonly\r\n");
+    check("inactive", Direction::Inactive, "a=inactive\r\n");
+    check("sendrecv", Direction::SendRecv, "a=sendrecv\r\n");
+}
+
 proptest! {
     #[test]
     fn arbitrary_text_never_panics(text in "\\PC{0,200}", lines in prop::collection::vec("[vomcas]=[ -~]{0,40}", 0..20)) {

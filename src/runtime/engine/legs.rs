@@ -19,6 +19,11 @@ pub(super) struct Leg {
     pub(super) media: Arc<MediaLeg>,
     pub(super) speaker: Speaker,
     offer: String,
+    /// What its session descriptions are told apart by, and the number of the last one.
+    pub(super) session_id: u64,
+    pub(super) version: u64,
+    /// One side holds: it need not send.
+    pub(super) is_held: bool,
     /// Why it was cut from here, where that is more than hanging up.
     pub(super) cut: Option<LegOver>,
     /// What came of its media; nothing until it is up.
@@ -57,7 +62,8 @@ impl Engine {
                 return;
             }
         };
-        let offer = media::offer(media.local(), self.rng.bits() >> 1);
+        let session_id = self.rng.bits() >> 1;
+        let offer = media::offer(media.local(), session_id);
         let now = self.parts.journal.now();
         self.parts.user_agent.invite_with(
             now,
@@ -73,7 +79,8 @@ impl Engine {
             &target.headers,
         );
         let speaker = Speaker::new(leg_id, self.news_sender.clone());
-        let leg = Leg { call_id, media, speaker, offer, cut: None, seen: None };
+        let (version, is_held, cut, seen) = (0, false, None, None);
+        let leg = Leg { call_id, media, speaker, offer, session_id, version, is_held, cut, seen };
         self.legs.insert(leg_id, leg);
     }
 
@@ -114,12 +121,14 @@ impl Engine {
                 };
                 self.over(leg, over);
             }
-            UaEvent::OptionsAnswered { from, status } => self.probe_answered(from, status),
+            UaEvent::OptionsAnswered { to, status } => self.probe_answered(to, status),
             UaEvent::OptionsTimedOut { to } => self.probe_missed(to),
             UaEvent::Malformed { from, reason } => {
                 tracing::debug!(%from, reason, "malformed SIP");
             }
-            UaEvent::Confirmed { .. } => {}
+            UaEvent::Offered { leg, sdp } => self.offered(leg, sdp.as_deref()),
+            UaEvent::OfferAnswered { leg, offer, sdp } => self.offer_answered(leg, &offer, &sdp),
+            UaEvent::Confirmed { .. } | UaEvent::OfferRefused { .. } => {}
         }
     }
 
@@ -132,8 +141,8 @@ impl Engine {
         match media::accept(sdp, &leg.offer) {
             Ok(negotiated) => {
                 let codec = negotiated.codec.name();
-                leg.media.set_remote(negotiated);
                 leg.seen = Some(Seen::new(now));
+                leg.agree(now, negotiated);
                 self.give(leg_id, CallInput::Answered { leg_id, codec });
             }
             Err(error) => {

@@ -1,8 +1,9 @@
 //! Legs whose peer vanished: they are up, but no RTP packet comes.
 //!
-//! There are no session timers (RFC 4028) here, so silence on the wire is the only sign that
-//! the other side is gone. A leg is judged by the packets it took in since it was last looked
-//! at; what the packets say does not matter, as silence is sent in packets too.
+//! Silence on the wire is the first sign that the other side is gone, long before its session
+//! timer. A leg is judged by the packets it took in since it was last looked at; what the packets
+//! say does not matter, as silence is sent in packets too. A leg on hold is left alone: who
+//! holds need not send.
 
 use super::Engine;
 use crate::base::{LegId, Millis, Timestamp};
@@ -22,6 +23,11 @@ impl Seen {
     /// A leg that was just answered.
     pub(super) const fn new(at: Timestamp) -> Self {
         Self { packets: 0, at }
+    }
+
+    /// Counts anew from here: before this, silence meant nothing.
+    pub(super) const fn begin_again(&mut self, packets: u64, at: Timestamp) {
+        *self = Self { packets, at };
     }
 
     /// Looks again. Whether nothing came for as long as `limit`.
@@ -44,6 +50,10 @@ impl Engine {
         let mut lost: Vec<LegId> = Vec::new();
         for (leg_id, leg) in &mut self.legs {
             let Some(seen) = &mut leg.seen else { continue };
+            if leg.is_held {
+                seen.begin_again(leg.media.statistics().packets_received, now);
+                continue;
+            }
             if leg.cut.is_none()
                 && seen.is_lost(leg.media.statistics().packets_received, now, limit)
             {

@@ -65,6 +65,7 @@ impl SimulatedCarrier {
             product: "carrier".to_owned(),
             timers: Timers::default(),
             challenge: None,
+            refuse_calls: None,
         };
         Self {
             address,

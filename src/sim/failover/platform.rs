@@ -71,6 +71,7 @@ impl Platform {
             product: "Ledgerline".to_owned(),
             timers: Timers::default(),
             challenge: None,
+            refuse_calls: Some(403),
         };
         let text = include_str!("../../../scripts/business_loan_en.toml");
         let mut platform = Self {
@@ -337,8 +338,8 @@ impl Platform {
 
     fn signal(&mut self, now: Timestamp, event: UaEvent) {
         match event {
-            UaEvent::OptionsAnswered { from, status } if status < 500 => self.answers(now, from),
-            UaEvent::OptionsAnswered { from: to, .. } | UaEvent::OptionsTimedOut { to } => {
+            UaEvent::OptionsAnswered { to, status } if status < 500 => self.answers(now, to),
+            UaEvent::OptionsAnswered { to, .. } | UaEvent::OptionsTimedOut { to } => {
                 self.silent(now, to);
             }
             UaEvent::Progress { leg: leg_id, status } => {

@@ -2,8 +2,13 @@
 
 mod called;
 mod caller;
+mod early;
+mod late;
 mod network;
+mod offers;
 mod robust;
+mod sessions;
+mod strangers;
 
 use std::net::SocketAddr;
 
@@ -24,6 +29,7 @@ fn config() -> UserAgentConfig {
         product: "Ledgerline".to_owned(),
         timers: Timers::default(),
         challenge: None,
+        refuse_calls: None,
     }
 }
 

@@ -11,7 +11,7 @@ fn credentials() -> Option<Credentials> {
 }
 
 /// A bench with an answered call, its leg and its ACK.
-fn answered() -> (Bench, LegId, String) {
+pub(super) fn answered() -> (Bench, LegId, String) {
     let mut bench = Bench::new();
     let (leg, invite) = bench.call(None);
     bench.hear(&answer(&invite, "180 Ringing", "", ""));
@@ -324,12 +324,37 @@ fn unreachable_peer_fails_the_leg() {
 }
 
 #[test]
+fn a_moment_without_network_ends_no_call_that_rings_or_talks() {
+    let mut bench = Bench::new();
+    let (leg, invite) = bench.call(None);
+    bench.hear(&answer(&invite, "180 Ringing", "", ""));
+    bench.ua.transport_failed(bench.now, peer());
+    assert_eq!(bench.events(), [UaEvent::Progress { leg, status: 180 }]);
+    bench.hear(&answer(&invite, "200 OK", &format!("Contact: <sip:x@{PEER}>\n"), REPLY));
+    assert_eq!(bench.events(), [UaEvent::Answered { leg, sdp: REPLY.to_owned() }]);
+    bench.ua.hang_up(bench.now, leg, None);
+    bench.events();
+    bench.sent();
+    bench.ua.transport_failed(bench.now, peer());
+    bench.wait(500);
+    assert_eq!(bench.lines(), ["BYE"], "it is sent again all the same");
+    bench.assert_nothing_left();
+}
+
+#[test]
 fn options_are_answered_or_given_up() {
     let mut bench = Bench::new();
     bench.ua.options(bench.now, peer());
     let options = bench.sent().remove(0);
     bench.hear(&answer(&options, "200 OK", "", ""));
-    assert_eq!(bench.events(), [UaEvent::OptionsAnswered { from: peer(), status: 200 }]);
+    let answered = UaEvent::OptionsAnswered { to: peer(), status: 200 };
+    assert_eq!(bench.events(), std::slice::from_ref(&answered));
+    bench.ua.options(bench.now, peer());
+    let options = bench.sent().remove(0);
+    let elsewhere = "198.51.100.8:5060".parse().unwrap();
+    let text = answer(&options, "200 OK", "", "").replace('\n', "\r\n");
+    bench.ua.receive(bench.now, elsewhere, text.as_bytes());
+    assert_eq!(bench.events(), [answered], "a pair of gateways answers for its first address");
     bench.ua.options(bench.now, peer());
     bench.wait(1_999);
     assert_eq!(bench.events(), []);

@@ -21,6 +21,8 @@ struct Ends {
     released: BTreeSet<LegId>,
     answered: u32,
     confirmed: u32,
+    agreed: u32,
+    refused: u32,
 }
 
 impl Ends {
@@ -41,6 +43,8 @@ impl Ends {
             UaEvent::Incoming { .. } => self.incoming.push(leg),
             UaEvent::Answered { .. } => self.answered += 1,
             UaEvent::Confirmed { .. } => self.confirmed += 1,
+            UaEvent::OfferAnswered { .. } => self.agreed += 1,
+            UaEvent::OfferRefused { .. } => self.refused += 1,
             _ => {}
         }
     }
@@ -53,6 +57,9 @@ enum Due {
     Answer(LegId),
     Reject(LegId),
     HangUp(usize, LegId),
+    Offer(usize, LegId),
+    AnswerOffer(usize, LegId),
+    RefuseOffer(usize, LegId),
 }
 
 struct World {
@@ -64,6 +71,8 @@ struct World {
     serial: u64,
     legs: Vec<LegId>,
     ends: [Ends; 2],
+    /// How often each kind of message was sent.
+    kinds: BTreeMap<String, u32>,
 }
 
 const ADDRESSES: [&str; 2] = ["192.0.2.1:5060", "192.0.2.2:5060"];
@@ -78,7 +87,11 @@ impl World {
                 password: "p".to_owned(),
             });
             let local = ADDRESSES[index].parse().unwrap();
-            let timers = Timers { no_provisional: Millis(8_000), ..Timers::default() };
+            let timers = Timers {
+                no_provisional: Millis(8_000),
+                session_expires: Millis::from_secs(90),
+                ..Timers::default()
+            };
             let config = UserAgentConfig { local, timers, challenge, ..config() };
             UserAgent::new(config, rng.fork(ADDRESSES[index]))
         };
@@ -91,6 +104,7 @@ impl World {
             serial: 0,
             legs: Vec::new(),
             ends: [Ends::default(), Ends::default()],
+            kinds: BTreeMap::new(),
         }
     }
 
@@ -128,6 +142,9 @@ impl World {
     }
 
     fn send(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+        let text = String::from_utf8_lossy(&bytes);
+        let kind = text.trim_start_matches("SIP/2.0 ").split(' ').next().unwrap_or_default();
+        *self.kinds.entry(kind.to_owned()).or_default() += 1;
         let to = usize::from(to.to_string() == ADDRESSES[1]);
         let copies = if self.rng.chance(self.weather.double) { 2 } else { 1 };
         for _ in 0..copies {
@@ -151,8 +168,18 @@ impl World {
                     self.later(ms, Due::HangUp(1, *leg));
                 }
             }
+            UaEvent::Offered { leg, sdp } => {
+                let ms = self.rng.between(0, 2_500);
+                let refuses = sdp.is_some() && self.rng.below(5) == 0;
+                let due = if refuses { Due::RefuseOffer } else { Due::AnswerOffer };
+                self.later(ms, due(index, *leg));
+            }
+            UaEvent::Confirmed { leg } => self.offers(index, *leg),
             UaEvent::Answered { leg, .. } => {
-                let ms = self.rng.between(0, 20_000);
+                self.offers(index, *leg);
+                // Some talk long enough for their sessions to be refreshed.
+                let most = if self.rng.below(4) == 0 { 400_000 } else { 20_000 };
+                let ms = self.rng.between(0, most);
                 self.later(ms, Due::HangUp(0, *leg));
             }
             UaEvent::Progress { leg, .. } if self.rng.below(10) == 0 => {
@@ -160,6 +187,14 @@ impl World {
                 self.later(ms, Due::HangUp(0, *leg));
             }
             _ => {}
+        }
+    }
+
+    /// A side changes its mind about the session up to twice.
+    fn offers(&mut self, index: usize, leg: LegId) {
+        for _ in 0..self.rng.below(3) {
+            let ms = self.rng.between(0, 6_000);
+            self.later(ms, Due::Offer(index, leg));
         }
     }
 
@@ -179,6 +214,15 @@ impl World {
                     Due::Answer(leg) => self.agents[1].answer(self.now, leg, "v=2".to_owned()),
                     Due::Reject(leg) => self.agents[1].reject(self.now, leg, 486, Some(17)),
                     Due::HangUp(index, leg) => self.agents[index].hang_up(self.now, leg, Some(16)),
+                    Due::Offer(index, leg) => {
+                        self.agents[index].offer(self.now, leg, "v=3".to_owned());
+                    }
+                    Due::AnswerOffer(index, leg) => {
+                        self.agents[index].answer_offer(self.now, leg, "v=4".to_owned());
+                    }
+                    Due::RefuseOffer(index, leg) => {
+                        self.agents[index].refuse_offer(self.now, leg, 488);
+                    }
                 }
                 self.drain();
             }
@@ -218,7 +262,8 @@ fn every_leg_ends_once_in_foul_weather() {
 
 #[test]
 fn fair_weather_connects_calls() {
-    let (mut answered, mut confirmed) = (0, 0);
+    let (mut answered, mut confirmed, mut agreed, mut refused) = (0, 0, 0, 0);
+    let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..30 {
         let world = play(seed, Weather { loss: Ppm(0), double: Ppm(0), delay_max_ms: 20 });
         for end in world.ends.iter().flat_map(|ends| ends.terminal.values()) {
@@ -228,10 +273,20 @@ fn fair_weather_connects_calls() {
         }
         answered += world.ends[0].answered;
         confirmed += world.ends[1].confirmed;
+        agreed += world.ends.iter().map(|ends| ends.agreed).sum::<u32>();
+        for (kind, count) in world.kinds {
+            *kinds.entry(kind).or_default() += count;
+        }
+        refused += world.ends.iter().map(|ends| ends.refused).sum::<u32>();
     }
     // Refusals, short ring timeouts and impatience on either side stop most of the 180.
     assert!(answered > 36, "{answered}");
     assert_eq!(answered, confirmed);
+    assert!(agreed > 20 && refused > 3, "offers inside calls: {agreed} agreed, {refused} refused");
+    // Reliable ringing, refreshed sessions, offers that meet.
+    for (kind, least) in [("PRACK", 30), ("UPDATE", 10), ("491", 1), ("488", 3)] {
+        assert!(kinds.get(kind).is_some_and(|count| *count >= least), "{kind}: {kinds:?}");
+    }
 }
 
 #[test]
