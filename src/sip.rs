@@ -8,10 +8,10 @@
 //! after it; arbitrary bytes never panic; once all legs are over and 64·T1 has passed, no
 //! transaction and no dialog is left; no output carries a phone number in its `Debug`.
 //!
-//! Deliberately absent: TCP, TLS and WebSocket; registration; forwarding; 100rel; session
+//! Deliberately absent: TCP, TLS and WebSocket; forwarding; 100rel; session
 //! timers; names looked up in DNS (a host name falls back to the address the peer wrote from).
 //! Sources: RFC 3261, RFC 6026 (accepted state), RFC 3581 (rport), RFC 3326 and RFC 6432
-//! (Reason), RFC 2617 (digest).
+//! (Reason), RFC 7616 and RFC 8760 (digest), RFC 3323 and RFC 3325 (identity).
 
 mod agent;
 mod call;
@@ -20,9 +20,12 @@ mod dialog;
 mod digest;
 mod event;
 mod header;
+mod identity;
 mod incoming;
 mod message;
 mod outgoing;
+mod register;
+mod registrar;
 mod reply;
 mod server;
 mod timers;
@@ -31,3 +34,6 @@ pub use agent::UserAgent;
 pub use event::{
     Challenge, Credentials, FailureCause, Invite, Output, Party, Timers, UaEvent, UserAgentConfig,
 };
+pub use identity::{Assertion, Identity};
+pub use register::{Registration, RegistrationId};
+pub use registrar::{DigestHash, Phone, PhoneGone};

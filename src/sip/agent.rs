@@ -9,10 +9,12 @@ use std::net::SocketAddr;
 
 use super::call::Call;
 use super::client::{ClientTransactions, Owner};
-use super::digest::{DigestChallenge, Doorkeeper};
-use super::event::{Credentials, FailureCause, Output, Timers, UaEvent, UserAgentConfig};
+use super::digest::{Doorkeeper, prove};
+use super::event::{FailureCause, Output, Timers, UaEvent, UserAgentConfig};
 use super::header::{self, COOKIE};
 use super::message::{Message, ReadError, StartLine};
+use super::register::Registrations;
+use super::registrar::Registrar;
 use super::reply::ALLOW;
 use super::server::ServerTransactions;
 use super::timers::{Timer, TimerQueue};
@@ -51,6 +53,9 @@ pub struct UserAgent {
     /// Legs by our tag.
     pub(super) legs: BTreeMap<String, LegId>,
     pub(super) doorkeeper: Doorkeeper,
+    pub(super) registrations: Registrations,
+    /// Where phones register with us; nothing where none may.
+    pub(super) registrar: Option<Registrar>,
     /// Legs to look at once the current input is dealt with.
     loose: Vec<LegId>,
 }
@@ -71,6 +76,8 @@ impl UserAgent {
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             doorkeeper: Doorkeeper::new(secret),
+            registrations: Registrations::default(),
+            registrar: None,
             loose: Vec::new(),
         }
     }
@@ -99,6 +106,7 @@ impl UserAgent {
                 Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to }),
                 Owner::Cancel(leg) => self.look_at(leg),
                 Owner::Bye(leg) => self.released(now, leg, None, gone.since),
+                Owner::Register(one) => self.registration_failed(now, one, None, None),
             }
         }
         let unheard = |call: &Call| call.unacknowledged.as_ref().is_some_and(|one| one.to == to);
@@ -150,10 +158,10 @@ impl UserAgent {
         self.clients.len() + self.servers.len()
     }
 
-    /// Whether an INVITE, CANCEL or BYE of ours has no final answer yet. Where it has not, the
-    /// peer may not know that a leg is over.
+    /// Whether an INVITE, CANCEL or BYE of ours, or the end of a registration, has no final answer
+    /// yet. Where it has not, the peer may not know that a leg is over.
     pub fn awaits_answer(&self) -> bool {
-        self.clients.awaits_answer()
+        self.clients.awaits_answer() || self.registrations.are_leaving()
     }
 
     /// Legs that are not over yet, or whose last messages are still on their way.
@@ -171,6 +179,7 @@ impl UserAgent {
                     Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to: gone.to }),
                     Owner::Cancel(leg) => self.look_at(leg),
                     Owner::Bye(leg) => self.released(now, leg, None, gone.since),
+                    Owner::Register(one) => self.registration_failed(now, one, None, None),
                 }
             }
             Timer::ClientLinger(id) => {
@@ -187,6 +196,9 @@ impl UserAgent {
             Timer::CancelGiveUp(leg) => self.cancel_in_vain(leg),
             Timer::AnswerRetransmit(leg) => self.answer_again(now, leg),
             Timer::AnswerTimeout(leg) => self.answer_lost(now, leg, FailureCause::Timeout),
+            Timer::Register(one) => self.refresh_registration(now, one),
+            Timer::RegistrationLapses(one) => self.registration_lapsed(one),
+            Timer::Bindings => self.expire_bindings(now),
         }
     }
 
@@ -213,10 +225,11 @@ impl UserAgent {
                 }
             }
             Owner::Cancel(leg) => self.look_at(leg),
+            Owner::Register(one) => self.hear_registration(now, one, id, response),
         }
     }
 
-    /// Sends a BYE again with a proof, once. Whether it was.
+    /// Sends a BYE again with a proof, where that may help. Whether it was.
     fn prove_bye(&mut self, now: Timestamp, leg: LegId, id: u64, response: &Message) -> bool {
         let via = self.via();
         let cnonce = self.token();
@@ -225,8 +238,9 @@ impl UserAgent {
         let since = transaction.since;
         let Some(call) = self.calls.get_mut(&leg) else { return false };
         let credentials = call.outgoing().and_then(|out| out.invite.credentials.clone());
-        let Some(credentials) = credentials.filter(|_| !is_proven(&request)) else { return false };
-        let Some((request, _)) = prove(&request, response, &credentials, via, &cnonce) else {
+        let is_early = since.plus(self.wire.spans.patience()) > now;
+        let Some(credentials) = credentials.filter(|_| is_early) else { return false };
+        let Some(request) = prove(&request, response, &credentials, via, &cnonce) else {
             return false;
         };
         let again = self.clients.send(&mut self.wire, now, to, request, Owner::Bye(leg));
@@ -293,35 +307,6 @@ impl UserAgent {
         }
         request.with("User-Agent", self.config.product.as_str())
     }
-}
-
-/// Whether a request carries a proof already.
-pub(super) fn is_proven(request: &Message) -> bool {
-    request.header("Authorization").or(request.header("Proxy-Authorization")).is_some()
-}
-
-/// The request again with the next number, a new branch and the proof asked for; and whether
-/// the challenge only says that the nonce was old. Nothing where it cannot be answered.
-pub(super) fn prove(
-    request: &Message,
-    response: &Message,
-    credentials: &Credentials,
-    via: String,
-    cnonce: &str,
-) -> Option<(Message, bool)> {
-    let (asked, given) = match response.start {
-        StartLine::Response { status: 401, .. } => ("WWW-Authenticate", "Authorization"),
-        _ => ("Proxy-Authenticate", "Proxy-Authorization"),
-    };
-    let challenge = response.all(asked).find_map(DigestChallenge::read)?;
-    let (number, method) = request.header("CSeq").and_then(header::cseq)?;
-    let mut again = request.clone();
-    let proof = challenge.answer(credentials, method, request.uri(), cnonce);
-    again.replace("Via", via);
-    again.replace("CSeq", format!("{} {method}", number + 1));
-    again.remove(given);
-    again.push(given, proof);
-    Some((again, challenge.stale))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use super::agent::Wire;
 use super::header::{self, Via};
 use super::message::{Message, StartLine};
+use super::register::RegistrationId;
 use super::timers::Timer;
 use crate::base::{LegId, Millis, Timestamp};
 
@@ -25,6 +26,8 @@ pub(super) enum Owner {
     Bye(LegId),
     /// An OPTIONS outside any leg.
     Options,
+    /// A REGISTER of ours.
+    Register(RegistrationId),
 }
 
 impl Owner {
@@ -32,7 +35,7 @@ impl Owner {
     pub(super) fn leg(self) -> Option<LegId> {
         match self {
             Self::Invite(leg) | Self::Cancel(leg) | Self::Bye(leg) => Some(leg),
-            Self::Options => None,
+            Self::Options | Self::Register(_) => None,
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 
 use super::agent::UserAgent;
-use super::digest::Verdict;
+use super::digest::{Algorithm, Asked, Verdict};
 use super::event::UaEvent;
 use super::header::{self, NameAddr, Uri, Via};
 use super::message::{Message, StartLine};
@@ -54,6 +54,9 @@ impl UserAgent {
         let key = server::key(&request, &via, request.method());
         if let Some(id) = self.servers.find(&key) {
             return self.servers.repeat(&mut self.wire, id);
+        }
+        if request.method() == "REGISTER" && self.is_registrar() {
+            return self.hear_register(now, key, from, &request);
         }
         let id = self.servers.open(key, from, request.method() == "INVITE");
         if request.method() == "CANCEL" {
@@ -115,16 +118,27 @@ impl UserAgent {
             return;
         }
         if let Some(challenge) = &self.config.challenge {
+            let asked = Asked {
+                realm: &challenge.realm,
+                algorithms: &[Algorithm::Sha256, Algorithm::Md5],
+                method: "INVITE",
+                uri: request.uri(),
+                peer: from,
+            };
+            let known = |user: &str| (user == challenge.user).then_some(&*challenge.password);
             let verdict = request
                 .all("Proxy-Authorization")
-                .map(|value| self.doorkeeper.verify(challenge, value, "INVITE", now, from))
+                .map(|value| self.doorkeeper.verify(value, asked, now, known))
                 .find(|verdict| *verdict != Verdict::Bad)
                 .unwrap_or(Verdict::Bad);
             if verdict != Verdict::Good {
                 let stale = verdict == Verdict::Stale;
-                let value = self.doorkeeper.challenge(challenge, now, from, stale);
+                let values = self.doorkeeper.challenge(asked, now, stale);
                 let tag = self.token();
-                let response = reply(&request, 407, Some(&tag)).with("Proxy-Authenticate", value);
+                let mut response = reply(&request, 407, Some(&tag));
+                for value in values {
+                    response.push("Proxy-Authenticate", value);
+                }
                 self.servers.respond(&mut self.wire, now, id, &response);
                 return;
             }

@@ -7,7 +7,7 @@ use crate::event::{Actor, AgentState, AgentStateChanged, Handler, RoutePurpose};
 use crate::media::MediaStatistics;
 use crate::runtime::journal::Draft;
 use crate::runtime::wire::Voice;
-use crate::sip::{Credentials, FailureCause};
+use crate::sip::{Credentials, FailureCause, Identity};
 
 /// A call and what the runtime knows of it besides.
 pub(super) struct Slot {
@@ -59,11 +59,12 @@ impl Engine {
             CallCommand::InviteAgent { leg_id, agent_id, ring_timeout } => {
                 let phone =
                     self.parts.agents.iter().find(|agent| agent.id == agent_id).map(|a| a.phone);
-                let caller = self.parts.sip.caller.clone();
+                let identity = Identity::of(self.parts.sip.caller.clone());
                 let called = agent_id.to_string();
                 match phone {
                     Some(to) => {
-                        let target = super::legs::Target { to, called, caller, credentials: None };
+                        let target =
+                            super::legs::Target { to, called, identity, credentials: None };
                         self.invite(call_id, leg_id, target, ring_timeout).await;
                     }
                     None => self.never_left(call_id, leg_id),
@@ -164,7 +165,7 @@ impl Engine {
         let target = super::legs::Target {
             to: carrier.address,
             called: phone.reveal().to_owned(),
-            caller: self.parts.sip.caller.clone(),
+            identity: Identity::of(self.parts.sip.caller.clone()),
             credentials,
         };
         self.invite(call_id, leg_id, target, ring_timeout).await;

@@ -11,7 +11,7 @@ use crate::event::LegReleased;
 use crate::media::{self, MediaSettings};
 use crate::runtime::journal::Draft;
 use crate::runtime::wire::{MediaLeg, Speaker};
-use crate::sip::{Credentials, Invite, Party, UaEvent};
+use crate::sip::{Credentials, Identity, Invite, Party, UaEvent};
 
 /// A leg on the wire.
 pub(super) struct Leg {
@@ -29,7 +29,7 @@ pub(super) struct Leg {
 pub(super) struct Target {
     pub(super) to: SocketAddr,
     pub(super) called: String,
-    pub(super) caller: String,
+    pub(super) identity: Identity,
     pub(super) credentials: Option<Credentials>,
 }
 
@@ -63,7 +63,7 @@ impl Engine {
                 leg: leg_id,
                 to: target.to,
                 called: target.called,
-                caller: target.caller,
+                identity: target.identity,
                 credentials: target.credentials,
                 sdp: offer.clone(),
                 ring_timeout,
@@ -116,7 +116,11 @@ impl Engine {
             UaEvent::Malformed { from, reason } => {
                 tracing::debug!(%from, reason, "malformed SIP");
             }
-            UaEvent::Confirmed { .. } => {}
+            UaEvent::Confirmed { .. }
+            | UaEvent::Registered { .. }
+            | UaEvent::RegistrationLost { .. }
+            | UaEvent::PhoneRegistered { .. }
+            | UaEvent::PhoneUnregistered { .. } => {}
         }
     }
 

@@ -7,7 +7,9 @@ mod robust;
 
 use std::net::SocketAddr;
 
-use super::super::{Credentials, Invite, Output, Timers, UaEvent, UserAgent, UserAgentConfig};
+use super::super::{
+    Credentials, Identity, Invite, Output, Timers, UaEvent, UserAgent, UserAgentConfig,
+};
 use crate::base::{LegId, Millis, Rng, Timestamp};
 
 const LOCAL: &str = "192.0.2.10:5060";
@@ -104,7 +106,7 @@ impl Bench {
             leg,
             to: peer(),
             called: "15555550123".to_owned(),
-            caller: "+15555550100".to_owned(),
+            identity: Identity::of("+15555550100"),
             credentials,
             sdp: OFFER.to_owned(),
             ring_timeout: Millis(20_000),

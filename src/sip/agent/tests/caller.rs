@@ -275,6 +275,23 @@ fn stale_nonce_is_tried_once_more_and_the_ack_carries_the_proof() {
 }
 
 #[test]
+fn a_proxy_and_the_far_side_behind_it_both_get_a_proof() {
+    let mut bench = Bench::new();
+    let (leg, invite) = bench.call(credentials());
+    let asked = "Proxy-Authenticate: Digest realm=\"proxy\", nonce=\"n\", qop=\"auth\"\n";
+    bench.hear(&answer(&invite, "407 Proxy Authentication Required", asked, ""));
+    let second = bench.sent().remove(1);
+    let asked = "WWW-Authenticate: Digest realm=\"far\", nonce=\"m\", algorithm=MD5\n\
+        WWW-Authenticate: Digest realm=\"far\", nonce=\"o\", algorithm=SHA-256\n";
+    bench.hear(&answer(&second, "401 Unauthorized", asked, ""));
+    let third = bench.sent().remove(1);
+    assert_eq!(header(&third, "Proxy-Authorization"), header(&second, "Proxy-Authorization"));
+    assert!(header(&third, "Authorization").contains("nonce=\"o\""), "the stronger one");
+    bench.hear(&answer(&third, "200 OK", CONTACT, REPLY));
+    assert_eq!(bench.events(), [UaEvent::Answered { leg, sdp: REPLY.to_owned() }]);
+}
+
+#[test]
 fn challenge_without_credentials_is_a_refusal() {
     let mut bench = Bench::new();
     let (_, invite) = bench.call(None);
