@@ -27,7 +27,10 @@ mod reference;
 mod report;
 mod upcast;
 
-pub use agent::{AgentSignedIn, AgentSignedOut, AgentState, AgentStateChanged};
+pub use agent::{
+    AgentSignedIn, AgentSignedOut, AgentState, AgentStateChanged, PhoneRegistered,
+    PhoneUnregistered,
+};
 pub use call::{
     AnswerClassified, AnswerReviewed, AnswerVerdict, AttemptEnded, AttemptStarted, CallAnswered,
     CallBridged, CallEnded, Disposition, HangUpParty, PartyIdentified,
@@ -36,7 +39,10 @@ pub use campaign::{
     CampaignCompleted, CampaignCreated, CampaignPaused, CampaignResumed, CampaignSettings,
     CampaignStarted, CampaignStateName, DialingMode, RetryRule, RoutingWeights,
 };
-pub use carrier::{CarrierAdded, CarrierFailed, CarrierRecovered, LineSampled};
+pub use carrier::{
+    CarrierAdded, CarrierFailed, CarrierRecovered, CarrierRegistered, CarrierRegistrationLost,
+    LineSampled,
+};
 pub use catalog::{CATALOG, Event, EventType, Family};
 pub use compliance::{ComplianceChecked, DialRefused, DoNotCallAdded, RuleOutcome};
 pub use configuration::{ConfigurationLoaded, PlatformStarted, PlatformStopped};

@@ -25,6 +25,8 @@ pub struct Carrier {
     pub is_up: bool,
     /// Why it was taken out.
     pub down_reason: Option<String>,
+    /// Whether it wants a registration that it does not have.
+    pub is_unregistered: bool,
     /// The running credit of the round robin.
     pub credit: i64,
     /// Recent success: grows by a quarter of what is missing, falls by a quarter.
@@ -43,6 +45,7 @@ impl Carrier {
             channels_in_use: 0,
             is_up: true,
             down_reason: None,
+            is_unregistered: false,
             credit: 0,
             health: Ppm::ONE,
             consecutive_failures: 0,
@@ -50,9 +53,13 @@ impl Carrier {
         }
     }
 
-    /// Channels not in use; none while it is down.
+    /// Channels not in use; none while it is down or lacks its registration.
     pub fn free_channels(&self) -> u32 {
-        if self.is_up { self.channels.saturating_sub(self.channels_in_use) } else { 0 }
+        if self.is_up && !self.is_unregistered {
+            self.channels.saturating_sub(self.channels_in_use)
+        } else {
+            0
+        }
     }
 
     /// Why it must be taken out, where it must.
@@ -69,6 +76,8 @@ impl Carrier {
     ) -> CarrierCandidate {
         let veto = if !self.is_up {
             Some("down")
+        } else if self.is_unregistered {
+            Some("unregistered")
         } else if is_tried {
             Some("tried")
         } else if self.free_channels() == 0 {

@@ -301,8 +301,11 @@ impl Dialing {
                 let carrier = self.carriers.entry(fact.carrier_id.clone()).or_insert(fresh);
                 carrier.weight = fact.weight;
                 carrier.channels = fact.channels;
+                carrier.is_unregistered = false;
                 carrier.begins_anew();
             }
+            Event::CarrierRegistered(fact) => self.set_registered(&fact.carrier_id, true),
+            Event::CarrierRegistrationLost(fact) => self.set_registered(&fact.carrier_id, false),
             Event::CarrierFailed(fact) => {
                 if let Some(carrier) = self.carriers.get_mut(&fact.carrier_id) {
                     carrier.is_up = false;
@@ -335,6 +338,12 @@ impl Dialing {
             }
             Event::LegEnded(fact) => self.leg_ended(fact),
             _ => {}
+        }
+    }
+
+    fn set_registered(&mut self, carrier_id: &CarrierId, is_registered: bool) {
+        if let Some(carrier) = self.carriers.get_mut(carrier_id) {
+            carrier.is_unregistered = !is_registered;
         }
     }
 

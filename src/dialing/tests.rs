@@ -180,6 +180,25 @@ fn carriers_take_turns_by_weight() {
 }
 
 #[test]
+fn a_carrier_without_its_registration_gets_no_calls() {
+    let lost = |id| -> Event {
+        let reason = "refused".to_owned();
+        CarrierRegistrationLost { carrier_id: carrier(id), sip_status: Some(403), reason }.into()
+    };
+    let mut state = world(1);
+    apply(&mut state, [lost("north")]);
+    let choice = state.choose_carrier(call(1), leg(1), NOW, 7);
+    assert_eq!(choice.chosen, Some(carrier("south")));
+    let vetoes: Vec<_> = choice.candidates.iter().map(|one| one.veto.clone()).collect();
+    assert_eq!(vetoes, [Some(Veto("unregistered".to_owned())), None]);
+    apply(&mut state, [lost("south")]);
+    assert_eq!(decide(&state, 1, NOW), DialDecision::Wait(Wait::NoLine));
+    let held = CarrierRegistered { carrier_id: carrier("south"), expires_ms: Millis(60_000) };
+    apply(&mut state, [held.into()]);
+    assert_eq!(dial(&mut state, 1), 1);
+}
+
+#[test]
 fn a_carrier_is_tried_once_per_attempt() {
     let mut state = world(1);
     dial(&mut state, 1);

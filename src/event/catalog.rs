@@ -7,12 +7,13 @@ use super::{
     AgentSignedIn, AgentSignedOut, AgentStateChanged, AnswerClassified, AnswerReviewed,
     AttemptEnded, AttemptStarted, CallAnswered, CallBridged, CallEnded, CampaignCompleted,
     CampaignCreated, CampaignPaused, CampaignResumed, CampaignStarted, CarrierAdded, CarrierChosen,
-    CarrierFailed, CarrierRecovered, CommitmentMade, ComplianceChecked, ConfigurationLoaded,
-    CostBooked, DialDecided, DialRefused, DoNotCallAdded, HandlerChosen, IntentTagged,
-    IntentionLevelSet, LeadImported, LeadOffered, LeadRowRejected, LeadsImported, LegAnswered,
-    LegEnded, LegProgressed, LegReleased, LegStarted, LineSampled, MessageDelivered, MessageFailed,
-    MessageReceived, MessageSent, OptOutHeard, PartyIdentified, PlatformStarted, PlatformStopped,
-    ReportMade, ReportSendFailed, ReportSendUnknown, ReportSending, ReportSent, SubjectRegistered,
+    CarrierFailed, CarrierRecovered, CarrierRegistered, CarrierRegistrationLost, CommitmentMade,
+    ComplianceChecked, ConfigurationLoaded, CostBooked, DialDecided, DialRefused, DoNotCallAdded,
+    HandlerChosen, IntentTagged, IntentionLevelSet, LeadImported, LeadOffered, LeadRowRejected,
+    LeadsImported, LegAnswered, LegEnded, LegProgressed, LegReleased, LegStarted, LineSampled,
+    MessageDelivered, MessageFailed, MessageReceived, MessageSent, OptOutHeard, PartyIdentified,
+    PhoneRegistered, PhoneUnregistered, PlatformStarted, PlatformStopped, ReportMade,
+    ReportSendFailed, ReportSendUnknown, ReportSending, ReportSent, SubjectRegistered,
     TransferRequested, TurnHeard, TurnSpoken,
 };
 use crate::base::CallId;
@@ -204,9 +205,13 @@ catalog! {
     AgentSignedIn = "AgentSignedIn", 1, Agent, "An agent came on shift.";
     AgentStateChanged = "AgentStateChanged", 1, Agent, "An agent went from one state to another.";
     AgentSignedOut = "AgentSignedOut", 1, Agent, "An agent left.";
+    PhoneRegistered = "PhoneRegistered", 1, Agent, "An agent's phone registered.";
+    PhoneUnregistered = "PhoneUnregistered", 1, Agent, "An agent's phone is not registered any more.";
     CarrierAdded = "CarrierAdded", 1, Carrier, "A carrier may be used, with its limits.";
     CarrierFailed = "CarrierFailed", 1, Carrier, "A carrier was taken out.";
     CarrierRecovered = "CarrierRecovered", 1, Carrier, "A carrier answers again.";
+    CarrierRegistered = "CarrierRegistered", 1, Carrier, "A carrier took our registration.";
+    CarrierRegistrationLost = "CarrierRegistrationLost", 1, Carrier, "A carrier has no registration of ours.";
     LineSampled = "LineSampled", 1, Carrier, "Channels in use on a carrier at a moment.";
     DoNotCallAdded = "DoNotCallAdded", 1, Compliance, "A number is never to be called again.";
     ReportMade = "ReportMade", 1, Report, "A report was made, true at a log position.";
@@ -274,6 +279,10 @@ impl Event {
             | Self::CarrierAdded(_)
             | Self::CarrierFailed(_)
             | Self::CarrierRecovered(_)
+            | Self::CarrierRegistered(_)
+            | Self::CarrierRegistrationLost(_)
+            | Self::PhoneRegistered(_)
+            | Self::PhoneUnregistered(_)
             | Self::LineSampled(_)
             | Self::ReportMade(_)
             | Self::ReportSending(_)

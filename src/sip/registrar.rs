@@ -209,12 +209,13 @@ impl UserAgent {
         self.registrar.is_some()
     }
 
-    /// Hears a REGISTER that has no transaction yet. Only one that proves who it is gets one.
+    /// Hears a REGISTER that has no transaction yet, and answers to where answers go. Only one
+    /// that proves who it is gets a transaction.
     pub(super) fn hear_register(
         &mut self,
         now: Timestamp,
         key: String,
-        from: SocketAddr,
+        (from, to): (SocketAddr, SocketAddr),
         request: &Message,
     ) {
         let tag = self.token();
@@ -222,7 +223,7 @@ impl UserAgent {
         if request.header("Require").is_some() {
             let mut response = reply(request, 420, Some(&tag));
             request.all("Require").for_each(|value| response.push("Unsupported", value));
-            self.wire.transmit(from, response.write());
+            self.wire.transmit(to, response.write());
             self.registrar = Some(registrar);
             return;
         }
@@ -232,10 +233,10 @@ impl UserAgent {
                 for value in challenges {
                     response.push("WWW-Authenticate", value);
                 }
-                self.wire.transmit(from, response.write());
+                self.wire.transmit(to, response.write());
             }
             Ok(user) => {
-                let id = self.servers.open(key, from, false);
+                let id = self.servers.open(key, to, false);
                 let before = registrar.newest(&user).map(|one| one.source);
                 let response = match registrar.bind(&user, now, from, request) {
                     Ok(()) => registrar.list(&user, now, reply(request, 200, Some(&tag))),

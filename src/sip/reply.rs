@@ -56,7 +56,7 @@ impl UserAgent {
             return self.servers.repeat(&mut self.wire, id);
         }
         if request.method() == "REGISTER" && self.is_registrar() {
-            return self.hear_register(now, key, from, &request);
+            return self.hear_register(now, key, (from, from), &request);
         }
         let id = self.servers.open(key, from, request.method() == "INVITE");
         if request.method() == "CANCEL" {

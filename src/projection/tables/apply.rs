@@ -68,6 +68,10 @@ impl Tables {
             | Event::MessageReceived(_) => self.apply_to_messages(event, at, position),
             // In `events` only.
             Event::ConfigurationLoaded(_)
+            | Event::CarrierRegistered(_)
+            | Event::CarrierRegistrationLost(_)
+            | Event::PhoneRegistered(_)
+            | Event::PhoneUnregistered(_)
             | Event::LeadRowRejected(_)
             | Event::LeadOffered(_)
             | Event::SubjectRegistered(_)

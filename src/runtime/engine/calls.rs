@@ -7,7 +7,7 @@ use crate::event::{Actor, AgentState, AgentStateChanged, Handler, RoutePurpose};
 use crate::media::MediaStatistics;
 use crate::runtime::journal::Draft;
 use crate::runtime::wire::Voice;
-use crate::sip::{Credentials, FailureCause, Identity};
+use crate::sip::{FailureCause, Identity};
 
 /// A call and what the runtime knows of it besides.
 pub(super) struct Slot {
@@ -57,12 +57,9 @@ impl Engine {
                 self.invite_customer(call_id, leg_id, &carrier_id, ring_timeout).await;
             }
             CallCommand::InviteAgent { leg_id, agent_id, ring_timeout } => {
-                let phone =
-                    self.parts.agents.iter().find(|agent| agent.id == agent_id).map(|a| a.phone);
                 let identity = Identity::of(self.parts.sip.caller.clone());
-                let called = agent_id.to_string();
-                match phone {
-                    Some(to) => {
+                match self.phone_to_ring(&agent_id) {
+                    Some((to, called)) => {
                         let target =
                             super::legs::Target { to, called, identity, credentials: None };
                         self.invite(call_id, leg_id, target, ring_timeout).await;
@@ -158,15 +155,11 @@ impl Engine {
             self.never_left(call_id, leg_id);
             return;
         };
-        let credentials =
-            carrier.user.clone().zip(carrier.password.as_ref()).map(|(user, password)| {
-                Credentials { user, password: password.reveal().to_owned() }
-            });
         let target = super::legs::Target {
             to: carrier.address,
-            called: phone.reveal().to_owned(),
-            identity: Identity::of(self.parts.sip.caller.clone()),
-            credentials,
+            called: carrier.called(phone.reveal()),
+            identity: carrier.identity(&self.parts.sip),
+            credentials: carrier.credentials(),
         };
         self.invite(call_id, leg_id, target, ring_timeout).await;
     }

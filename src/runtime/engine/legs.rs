@@ -116,11 +116,11 @@ impl Engine {
             UaEvent::Malformed { from, reason } => {
                 tracing::debug!(%from, reason, "malformed SIP");
             }
-            UaEvent::Confirmed { .. }
-            | UaEvent::Registered { .. }
+            registration @ (UaEvent::Registered { .. }
             | UaEvent::RegistrationLost { .. }
             | UaEvent::PhoneRegistered { .. }
-            | UaEvent::PhoneUnregistered { .. } => {}
+            | UaEvent::PhoneUnregistered { .. }) => self.registration(registration),
+            UaEvent::Confirmed { .. } => {}
         }
     }
 

@@ -117,6 +117,21 @@ impl Bench {
         (leg, sent[0].clone())
     }
 
+    /// The INVITE of a call that says so of its caller.
+    fn call_as(&mut self, identity: Identity) -> String {
+        let invite = Invite {
+            leg: LegId::generate(self.now, &mut Rng::from_seed(10 + self.ua.calls.len() as u64)),
+            to: peer(),
+            called: "15555550123".to_owned(),
+            identity,
+            credentials: None,
+            sdp: OFFER.to_owned(),
+            ring_timeout: Millis(20_000),
+        };
+        self.ua.invite(self.now, invite);
+        self.sent().remove(0)
+    }
+
     fn assert_nothing_left(&mut self) {
         self.wait(200_000);
         assert_eq!((self.ua.live_transactions(), self.ua.live_dialogs()), (0, 0));

@@ -1,6 +1,6 @@
 //! Calls we make.
 
-use super::super::super::{FailureCause, Party};
+use super::super::super::{Assertion, FailureCause, Party};
 use super::*;
 
 const CONTACT: &str = "Contact: <sip:x@203.0.113.5:5080>\n";
@@ -43,6 +43,35 @@ fn invite_is_sent_again_with_doubling_pauses() {
     bench.wait(8_000);
     assert_eq!(bench.sent().len(), 0);
     assert_eq!(bench.events(), [UaEvent::Progress { leg, status: 100 }]);
+}
+
+#[test]
+fn a_private_caller_stands_only_where_the_carrier_takes_it_out() {
+    let mut bench = Bench::new();
+    let identity = Identity {
+        caller: "+15555550100".to_owned(),
+        domain: Some("carrier.example".to_owned()),
+        assertion: Assertion::Asserted,
+        is_private: true,
+    };
+    assert!(!format!("{identity:?}").contains("5555550100"));
+    let shown = Identity {
+        assertion: Assertion::Preferred,
+        is_private: false,
+        domain: None,
+        ..identity.clone()
+    };
+    let invite = bench.call_as(identity);
+    assert!(
+        header(&invite, "From").starts_with("\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=")
+    );
+    assert_eq!(header(&invite, "P-Asserted-Identity"), "<sip:+15555550100@carrier.example>");
+    assert_eq!(header(&invite, "Privacy"), "id");
+    assert_eq!(invite.matches("5555550100").count(), 1, "{invite}");
+    let invite = bench.call_as(shown);
+    assert!(header(&invite, "From").starts_with("<sip:+15555550100@192.0.2.10:5060>;tag="));
+    assert_eq!(header(&invite, "P-Preferred-Identity"), "<sip:+15555550100@192.0.2.10:5060>");
+    assert!(!invite.contains("Privacy"));
 }
 
 #[test]
