@@ -27,7 +27,10 @@ mod reference;
 mod report;
 mod upcast;
 
-pub use agent::{AgentSignedIn, AgentSignedOut, AgentState, AgentStateChanged};
+pub use agent::{
+    AgentSignedIn, AgentSignedOut, AgentState, AgentStateChanged, PhoneRegistered,
+    PhoneUnregistered,
+};
 pub use call::{
     AnswerClassified, AnswerReviewed, AnswerVerdict, AttemptEnded, AttemptStarted, CallAnswered,
     CallBridged, CallEnded, Disposition, HangUpParty, PartyIdentified,
@@ -37,8 +40,8 @@ pub use campaign::{
     CampaignStarted, CampaignStateName, DialingMode, RetryRule, RoutingWeights,
 };
 pub use carrier::{
-    CarrierAdded, CarrierFailed, CarrierRecovered, CarrierSuspended, LineSampled, SimCardAdded,
-    SimCardRested, SimCardSampled,
+    CarrierAdded, CarrierFailed, CarrierRecovered, CarrierRegistered, CarrierRegistrationLost,
+    CarrierSuspended, LineSampled, SimCardAdded, SimCardRested, SimCardSampled,
 };
 pub use catalog::{CATALOG, Event, EventType, Family};
 pub use compliance::{ComplianceChecked, DialRefused, DoNotCallAdded, RuleOutcome};

@@ -8,11 +8,11 @@
 //! after it; arbitrary bytes never panic; once all legs are over and 64·T1 has passed, no
 //! transaction and no dialog is left; no output carries a phone number in its `Debug`.
 //!
-//! Deliberately absent: TCP, TLS and WebSocket; registration; forwarding; names
-//! looked up in DNS (a host name falls back to the address the peer wrote from).
-//! Sources: RFC 3261, RFC 3262 (PRACK), RFC 6026 (accepted state), RFC 3264 and RFC 6337 (offers), RFC 3311
-//! (UPDATE), RFC 4028 (session timers), RFC 3581 (rport), RFC 3326 and RFC 6432
-//! (Reason), RFC 2617 (digest).
+//! Deliberately absent: TCP, TLS and WebSocket; forwarding; names looked up in DNS (a host name
+//! falls back to the address the peer wrote from).
+//! Sources: RFC 3261, RFC 3262 (PRACK), RFC 6026 (accepted state), RFC 3264 and RFC 6337
+//! (offers), RFC 3311 (UPDATE), RFC 4028 (session timers), RFC 3581 (rport), RFC 3326 and
+//! RFC 6432 (Reason), RFC 7616 and RFC 8760 (digest), RFC 3323 and RFC 3325 (identity).
 
 mod agent;
 mod call;
@@ -22,12 +22,15 @@ mod digest;
 mod early;
 mod event;
 mod header;
+mod identity;
 mod incoming;
 mod late;
 mod message;
 mod negotiation;
 mod offer;
 mod outgoing;
+mod register;
+mod registrar;
 mod reliable;
 mod reply;
 mod server;
@@ -38,3 +41,6 @@ pub use agent::UserAgent;
 pub use event::{
     Challenge, Credentials, FailureCause, Invite, Output, Party, Timers, UaEvent, UserAgentConfig,
 };
+pub use identity::{Assertion, Identity};
+pub use register::{Registration, RegistrationId};
+pub use registrar::{DigestHash, Phone, PhoneGone};

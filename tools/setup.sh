@@ -165,6 +165,8 @@ main() {
     need espeak-ng espeak-ng "speaks the prompts"
     if [[ $target == test ]]; then
         need sipp sip-tester "answers calls in the tests"
+        need kamailio kamailio "takes registrations in the tests"
+        need baresip baresip-core "is an agent's phone in the tests"
         need 'chromium|chromium-browser|google-chrome' chromium "opens the console in the tests"
         need python3 python3-venv "runs clients of KurrentDB and SQL in the tests"
         need psql postgresql-client "asks the server of SQL in the tests"

@@ -62,6 +62,8 @@ pub struct Carrier {
     pub suspended_until: Option<Timestamp>,
     /// How far it is trusted.
     pub trust: Trust,
+    /// Whether it wants a registration that it does not have.
+    pub is_unregistered: bool,
     /// The running credit of the round robin.
     pub credit: i64,
     /// Recent success: grows by a quarter of what is missing, falls by a quarter.
@@ -91,6 +93,7 @@ impl Carrier {
             down_reason: None,
             suspended_until: None,
             trust: Trust::Unproven,
+            is_unregistered: false,
             credit: 0,
             health: Ppm::ONE,
             consecutive_failures: 0,
@@ -102,9 +105,13 @@ impl Carrier {
         }
     }
 
-    /// Channels not in use; none while it is down.
+    /// Channels not in use; none while it is down or lacks its registration.
     pub fn free_channels(&self) -> u32 {
-        if self.is_up { self.channels.saturating_sub(self.channels_in_use) } else { 0 }
+        if self.is_up && !self.is_unregistered {
+            self.channels.saturating_sub(self.channels_in_use)
+        } else {
+            0
+        }
     }
 
     /// Calls that could begin over it at this moment.
@@ -158,6 +165,8 @@ impl Carrier {
         };
         let veto = if !self.is_up {
             Some("down")
+        } else if self.is_unregistered {
+            Some("unregistered")
         } else if is_tried {
             Some("tried")
         } else if waits.is_some() {
@@ -214,6 +223,7 @@ impl Carrier {
         self.weight = fact.weight;
         self.channels = fact.channels;
         self.calls_per_second = fact.calls_per_second;
+        self.is_unregistered = false;
         self.sims.begin_anew();
         self.begins_anew();
         self.trust = Trust::Unproven;

@@ -116,6 +116,12 @@ impl Dialing {
         }
     }
 
+    fn set_registered(&mut self, carrier_id: &CarrierId, is_registered: bool) {
+        if let Some(carrier) = self.carriers.get_mut(carrier_id) {
+            carrier.is_unregistered = !is_registered;
+        }
+    }
+
     pub(super) fn apply_to_carriers(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::CarrierAdded(fact) => {
@@ -133,6 +139,8 @@ impl Dialing {
                     carrier.recovered();
                 }
             }
+            Event::CarrierRegistered(fact) => self.set_registered(&fact.carrier_id, true),
+            Event::CarrierRegistrationLost(fact) => self.set_registered(&fact.carrier_id, false),
             Event::CarrierSuspended(fact) => {
                 if let Some(carrier) = self.carriers.get_mut(&fact.carrier_id) {
                     carrier.suspended(fact.until);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{AgentId, CallId, Ppm};
+use crate::base::{AgentId, CallId, Millis, Ppm};
 
 /// What an agent is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -67,4 +67,24 @@ pub struct AgentStateChanged {
 pub struct AgentSignedOut {
     /// The agent.
     pub agent_id: AgentId,
+}
+
+/// An agent's phone registered, or registered from elsewhere; refreshes are not told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhoneRegistered {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// Where the phone is reached.
+    pub phone: String,
+    /// How long it holds unless the phone registers again. Units: ms.
+    pub expires_ms: Millis,
+}
+
+/// An agent's phone is not registered any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhoneUnregistered {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// Why: `removed` by the phone, or `expired`.
+    pub reason: String,
 }

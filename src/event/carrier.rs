@@ -92,6 +92,26 @@ pub struct SimCardRested {
     pub reason: String,
 }
 
+/// A carrier that wants registration took ours; refreshes are not told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CarrierRegistered {
+    /// The carrier.
+    pub carrier_id: CarrierId,
+    /// How long it holds unless it is refreshed. Units: ms.
+    pub expires_ms: Millis,
+}
+
+/// A carrier that wants registration has none of ours: it gets no calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CarrierRegistrationLost {
+    /// The carrier.
+    pub carrier_id: CarrierId,
+    /// What its registrar said; nothing where no usable answer came.
+    pub sip_status: Option<u16>,
+    /// Why: `starting`, `refused`, `unanswered`.
+    pub reason: String,
+}
+
 /// Channels in use on a carrier at a moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LineSampled {

@@ -7,14 +7,14 @@ use super::{
     AgentSignedIn, AgentSignedOut, AgentStateChanged, AnswerClassified, AnswerReviewed,
     AttemptEnded, AttemptStarted, CallAnswered, CallBridged, CallEnded, CampaignCompleted,
     CampaignCreated, CampaignPaused, CampaignResumed, CampaignStarted, CarrierAdded, CarrierChosen,
-    CarrierFailed, CarrierRecovered, CarrierSuspended, CommitmentMade, ComplianceChecked,
-    ConfigurationLoaded, CostBooked, DialDecided, DialRefused, DoNotCallAdded, HandlerChosen,
-    IntentTagged, IntentionLevelSet, LeadImported, LeadOffered, LeadRowRejected, LeadsImported,
-    LegAnswered, LegEnded, LegProgressed, LegReleased, LegStarted, LineSampled, MessageDelivered,
-    MessageFailed, MessageReceived, MessageSent, OptOutHeard, PartyIdentified, PlatformStarted,
-    PlatformStopped, ReportMade, ReportSendFailed, ReportSendUnknown, ReportSending, ReportSent,
-    SimCardAdded, SimCardRested, SimCardSampled, SubjectRegistered, TransferRequested, TurnHeard,
-    TurnSpoken,
+    CarrierFailed, CarrierRecovered, CarrierRegistered, CarrierRegistrationLost, CarrierSuspended,
+    CommitmentMade, ComplianceChecked, ConfigurationLoaded, CostBooked, DialDecided, DialRefused,
+    DoNotCallAdded, HandlerChosen, IntentTagged, IntentionLevelSet, LeadImported, LeadOffered,
+    LeadRowRejected, LeadsImported, LegAnswered, LegEnded, LegProgressed, LegReleased, LegStarted,
+    LineSampled, MessageDelivered, MessageFailed, MessageReceived, MessageSent, OptOutHeard,
+    PartyIdentified, PhoneRegistered, PhoneUnregistered, PlatformStarted, PlatformStopped,
+    ReportMade, ReportSendFailed, ReportSendUnknown, ReportSending, ReportSent, SimCardAdded,
+    SimCardRested, SimCardSampled, SubjectRegistered, TransferRequested, TurnHeard, TurnSpoken,
 };
 use crate::base::CallId;
 
@@ -205,6 +205,8 @@ catalog! {
     AgentSignedIn = "AgentSignedIn", 1, Agent, "An agent came on shift.";
     AgentStateChanged = "AgentStateChanged", 1, Agent, "An agent went from one state to another.";
     AgentSignedOut = "AgentSignedOut", 1, Agent, "An agent left.";
+    PhoneRegistered = "PhoneRegistered", 1, Agent, "An agent's phone registered.";
+    PhoneUnregistered = "PhoneUnregistered", 1, Agent, "An agent's phone is not registered any more.";
     CarrierAdded = "CarrierAdded", 1, Carrier, "A carrier may be used, with its limits.";
     CarrierFailed = "CarrierFailed", 1, Carrier, "A carrier was taken out.";
     CarrierSuspended = "CarrierSuspended", 1, Carrier, "A carrier asked to be left alone for a while.";
@@ -212,6 +214,8 @@ catalog! {
     SimCardAdded = "SimCardAdded", 1, Carrier, "A SIM card of a carrier's gateway may be used, with its limits.";
     SimCardSampled = "SimCardSampled", 1, Carrier, "What is left on a SIM card, and its signal.";
     SimCardRested = "SimCardRested", 1, Carrier, "A SIM card gets no calls for a while.";
+    CarrierRegistered = "CarrierRegistered", 1, Carrier, "A carrier took our registration.";
+    CarrierRegistrationLost = "CarrierRegistrationLost", 1, Carrier, "A carrier has no registration of ours.";
     LineSampled = "LineSampled", 1, Carrier, "Channels in use on a carrier at a moment.";
     DoNotCallAdded = "DoNotCallAdded", 1, Compliance, "A number is never to be called again.";
     ReportMade = "ReportMade", 1, Report, "A report was made, true at a log position.";
@@ -283,6 +287,10 @@ impl Event {
             | Self::SimCardAdded(_)
             | Self::SimCardSampled(_)
             | Self::SimCardRested(_)
+            | Self::CarrierRegistered(_)
+            | Self::CarrierRegistrationLost(_)
+            | Self::PhoneRegistered(_)
+            | Self::PhoneUnregistered(_)
             | Self::LineSampled(_)
             | Self::ReportMade(_)
             | Self::ReportSending(_)

@@ -432,12 +432,26 @@ fn agents_and_carriers() -> Vec<Event> {
         }
         .into(),
         AgentSignedOut { agent_id: agent() }.into(),
+        PhoneRegistered {
+            agent_id: agent(),
+            phone: "127.0.0.1:5074".to_owned(),
+            expires_ms: Millis(60_000),
+        }
+        .into(),
+        PhoneUnregistered { agent_id: agent(), reason: "expired".to_owned() }.into(),
         CarrierAdded { carrier_id: carrier(), weight: 2, channels: 20, calls_per_second: Some(10) }
             .into(),
         CarrierFailed { carrier_id: carrier(), reason: "no_provisional".to_owned() }.into(),
         CarrierSuspended { carrier_id: carrier(), until: AT, reason: "retry_after".to_owned() }
             .into(),
         CarrierRecovered { carrier_id: carrier() }.into(),
+        CarrierRegistered { carrier_id: carrier(), expires_ms: Millis(3_600_000) }.into(),
+        CarrierRegistrationLost {
+            carrier_id: carrier(),
+            sip_status: Some(403),
+            reason: "refused".to_owned(),
+        }
+        .into(),
         LineSampled { carrier_id: carrier(), channels_in_use: 3, channels: 20 }.into(),
     ]
 }

@@ -5,6 +5,7 @@
 //! never print, also not where they are wrong. Facts share two of the tables here and stay
 //! tolerant of unknown fields; files do not. Deliberately absent: whether files exist.
 
+mod carrier;
 mod check;
 mod kurrentdb;
 mod log_address;
@@ -25,6 +26,7 @@ use crate::base::{AgentId, CampaignId, CarrierId, Millis, Ppm};
 use crate::dialing::{LinePrice, POST_DIAL_DELAY_MAX, Prices};
 use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
 
+pub use carrier::{DigestName, IdentityName};
 pub use kurrentdb::KurrentdbConfig;
 pub use log_address::{LogAddress, LogAddressError};
 pub use projections::{ProjectionsConfig, StorePlace};
@@ -170,6 +172,10 @@ pub struct SipConfig {
     pub wrap_up_ms: Millis,
     /// A leg that is up and takes in no RTP packet for so long is hung up; 0 never. Units: ms.
     pub media_timeout_ms: Millis,
+    /// The realm agents' phones register in.
+    pub phone_realm: String,
+    /// What phones may prove themselves with, best first.
+    pub phone_digests: Vec<DigestName>,
 }
 
 /// A carrier.
@@ -205,6 +211,27 @@ pub struct CarrierConfig {
     /// Password for digest authentication.
     #[serde(default)]
     pub password: Option<Secret>,
+    /// Whether it wants to be registered with: REGISTER goes to its address.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub register: bool,
+    /// How long a registration is asked for. Units: s.
+    #[serde(default = "carrier::default_register_expires")]
+    pub register_expires_s: u64,
+    /// The domain of our address of record there; its address where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// The number calls over it show, instead of `sip.caller`: E.164.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// Which header vouches for that number.
+    #[serde(default)]
+    pub identity: IdentityName,
+    /// Whether the called party is not to be shown it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub private: bool,
+    /// What the carrier wants before every number it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tech_prefix: Option<String>,
 }
 
 /// A human agent.
@@ -213,8 +240,15 @@ pub struct CarrierConfig {
 pub struct AgentConfig {
     /// The agent's name in the system.
     pub id: AgentId,
-    /// The SIP address of the agent's phone.
-    pub phone: SocketAddr,
+    /// The SIP address of the agent's phone, where it stays at one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<SocketAddr>,
+    /// What a phone that moves registers as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Password for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
     /// The agent's skill. Units: parts per million.
     #[serde(default = "default_skill")]
     pub skill_ppm: Ppm,
@@ -375,6 +409,8 @@ impl Default for SipConfig {
             agent_ring_ms: Millis(8_000),
             wrap_up_ms: Millis(4_000),
             media_timeout_ms: Millis(20_000),
+            phone_realm: "ledgerline".to_owned(),
+            phone_digests: vec![DigestName::Md5],
         }
     }
 }

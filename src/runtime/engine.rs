@@ -12,10 +12,11 @@ mod legs;
 mod lines;
 mod offers;
 mod probe;
+mod registrations;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
@@ -31,7 +32,9 @@ use super::intake::Offer;
 use super::journal::{Draft, Journal, JournalError};
 use super::scripts::Scripts;
 use super::wire::{DATAGRAM_MAX, MediaNews, Voice, until};
-use crate::base::{CallId, CampaignId, CarrierId, IdSequence, LegId, Millis, Rng, Timestamp};
+use crate::base::{
+    AgentId, CallId, CampaignId, CarrierId, IdSequence, LegId, Millis, Rng, Timestamp,
+};
 use crate::call::{CallCommand, CallInput, tone};
 use crate::conversation::{Input, PromptId, Script};
 use crate::dialing::Prices;
@@ -101,6 +104,8 @@ pub(crate) struct Engine {
     /// Facts of the engine itself that wait for the next append.
     drafts: Vec<Draft>,
     probes: Probes,
+    /// Where agents' phones registered from.
+    phones: BTreeMap<AgentId, SocketAddr>,
     /// Carriers that failed calls, each until when it is left alone.
     rests: BTreeMap<CarrierId, Timestamp>,
     outage: Outage,
@@ -125,7 +130,7 @@ pub(crate) struct Engine {
 
 /// Something that came in from outside.
 enum Arrival {
-    Sip(usize, std::net::SocketAddr),
+    Sip(usize, SocketAddr),
     Media(MediaNews),
     Offer(Offer),
     Stop,
@@ -139,8 +144,9 @@ impl Engine {
         let mut rng = parts.journal.fork("engine");
         let call_ids = IdSequence::with_room(&mut rng, LEGS);
         let carriers = parts.carriers.iter().map(|carrier| carrier.address);
-        let phones = parts.agents.iter().map(|agent| agent.phone);
+        let phones = parts.agents.iter().filter_map(|agent| agent.phone);
         let probes = Probes::new(carriers.chain(phones), parts.sip.probe_every_ms, started);
+        registrations::begin(&mut parts, started);
         Self {
             parts,
             address,
@@ -150,6 +156,7 @@ impl Engine {
             stirred: BTreeSet::new(),
             drafts: Vec::new(),
             probes,
+            phones: BTreeMap::new(),
             rests: BTreeMap::new(),
             outage: Outage::default(),
             scripts_due: started,
@@ -421,6 +428,7 @@ impl Engine {
 
     /// Everything is over: agents leave, the end is recorded.
     async fn say_goodbye(&mut self) -> Result<(), EngineError> {
+        self.end_registrations();
         self.drain_sip().await;
         self.sign_out_agents();
         let now = self.parts.journal.now();

@@ -23,7 +23,7 @@ use super::wire::{ListenError, bind_udp};
 use crate::base::{CampaignId, Clock, sha256_hex};
 use crate::event::{
     CampaignCreated, CampaignStarted, CampaignStateName, CarrierAdded, CarrierFailed,
-    ConfigurationLoaded,
+    CarrierRegistrationLost, ConfigurationLoaded,
 };
 use crate::event_log::EventLog;
 use crate::privacy::{Vault, VaultError};
@@ -300,6 +300,12 @@ async fn set_up(
         drafts.push(Draft::new(fact, now, "runtime"));
         let sims = carrier.sims.iter().map(|sim| sim.added(&carrier.id));
         drafts.extend(sims.map(|fact| Draft::new(fact, now, "runtime")));
+        if carrier.register {
+            let carrier_id = carrier.id.clone();
+            let reason = "starting".to_owned();
+            let fact = CarrierRegistrationLost { carrier_id, sip_status: None, reason };
+            drafts.push(Draft::new(fact, now, "runtime"));
+        }
     }
     for (carrier_id, carrier) in journal.live.dialing.carriers() {
         // Its address is not known any more: calls given to it would go nowhere.

@@ -9,11 +9,13 @@ use std::net::SocketAddr;
 
 use super::call::Call;
 use super::client::{ClientTransactions, Owner};
-use super::digest::{DigestChallenge, Doorkeeper};
-use super::event::{Credentials, FailureCause, Output, Timers, UaEvent, UserAgentConfig};
+use super::digest::{Doorkeeper, prove};
+use super::event::{FailureCause, Output, Timers, UaEvent, UserAgentConfig};
 use super::header::{self, COOKIE};
 use super::late::LateAnswers;
 use super::message::{Message, ReadError, StartLine};
+use super::register::Registrations;
+use super::registrar::Registrar;
 use super::reply::ALLOW;
 use super::server::ServerTransactions;
 use super::timers::{Timer, TimerQueue};
@@ -56,6 +58,9 @@ pub struct UserAgent {
     pub(super) tag_secret: u64,
     /// INVITEs that ended without a final answer.
     pub(super) late: LateAnswers,
+    pub(super) registrations: Registrations,
+    /// Where phones register with us; nothing where none may.
+    pub(super) registrar: Option<Registrar>,
     /// Legs to look at once the current input is dealt with.
     loose: Vec<LegId>,
 }
@@ -79,6 +84,8 @@ impl UserAgent {
             tag_secret,
             doorkeeper: Doorkeeper::new(secret),
             late: LateAnswers::default(),
+            registrations: Registrations::default(),
+            registrar: None,
             loose: Vec::new(),
         }
     }
@@ -119,6 +126,7 @@ impl UserAgent {
                 | Owner::Reinvite(_)
                 | Owner::Refresh(_)
                 | Owner::Prack(_) => {}
+                Owner::Register(one) => self.registration_failed(now, one, None, None),
             }
         }
         self.drop_loose();
@@ -164,10 +172,10 @@ impl UserAgent {
         self.clients.len() + self.servers.len()
     }
 
-    /// Whether an INVITE, CANCEL or BYE of ours has no final answer yet. Where it has not, the
-    /// peer may not know that a leg is over.
+    /// Whether an INVITE, CANCEL or BYE of ours, or the end of a registration, has no final answer
+    /// yet. Where it has not, the peer may not know that a leg is over.
     pub fn awaits_answer(&self) -> bool {
-        self.clients.awaits_answer()
+        self.clients.awaits_answer() || self.registrations.are_leaving()
     }
 
     /// Legs that are not over yet, or whose last messages are still on their way.
@@ -192,6 +200,7 @@ impl UserAgent {
                         self.dialog_gone(now, leg, id, None);
                     }
                     Owner::Late => {}
+                    Owner::Register(one) => self.registration_failed(now, one, None, None),
                 }
             }
             Timer::ClientLinger(id) => {
@@ -213,6 +222,9 @@ impl UserAgent {
             Timer::Reliable(leg) => self.ring_again(now, leg),
             Timer::Refresh(leg) => self.refresh_session(now, leg),
             Timer::SessionEnd(leg) => self.session_ended(now, leg),
+            Timer::Register(one) => self.refresh_registration(now, one),
+            Timer::RegistrationLapses(one) => self.registration_lapsed(one),
+            Timer::Bindings => self.expire_bindings(now),
         }
     }
 
@@ -246,6 +258,7 @@ impl UserAgent {
             Owner::Reinvite(leg) => self.hear_reanswer(now, leg, id, response),
             Owner::Refresh(leg) => self.hear_refreshed(now, leg, id, response),
             Owner::Late => {}
+            Owner::Register(one) => self.hear_registration(now, one, id, response),
         }
     }
 
@@ -265,8 +278,9 @@ impl UserAgent {
         let (since, owner) = (transaction.since, transaction.owner);
         let call = self.calls.get_mut(&leg)?;
         let credentials = call.outgoing().and_then(|out| out.invite.credentials.clone());
-        let credentials = credentials.filter(|_| !is_proven(&request))?;
-        let (request, _) = prove(&request, response, &credentials, via, &cnonce)?;
+        let is_early = since.plus(self.wire.spans.patience()) > now;
+        let credentials = credentials.filter(|_| is_early)?;
+        let request = prove(&request, response, &credentials, via, &cnonce)?;
         let again = self.clients.send(&mut self.wire, now, to, request, owner);
         self.clients.count_from(again, since);
         Some(again)
@@ -332,35 +346,6 @@ impl UserAgent {
         }
         request.with("User-Agent", self.config.product.as_str())
     }
-}
-
-/// Whether a request carries a proof already.
-pub(super) fn is_proven(request: &Message) -> bool {
-    request.header("Authorization").or(request.header("Proxy-Authorization")).is_some()
-}
-
-/// The request again with the next number, a new branch and the proof asked for; and whether
-/// the challenge only says that the nonce was old. Nothing where it cannot be answered.
-pub(super) fn prove(
-    request: &Message,
-    response: &Message,
-    credentials: &Credentials,
-    via: String,
-    cnonce: &str,
-) -> Option<(Message, bool)> {
-    let (asked, given) = match response.start {
-        StartLine::Response { status: 401, .. } => ("WWW-Authenticate", "Authorization"),
-        _ => ("Proxy-Authenticate", "Proxy-Authorization"),
-    };
-    let challenge = response.all(asked).find_map(DigestChallenge::read)?;
-    let (number, method) = request.header("CSeq").and_then(header::cseq)?;
-    let mut again = request.clone();
-    let proof = challenge.answer(credentials, method, request.uri(), cnonce);
-    again.replace("Via", via);
-    again.replace("CSeq", format!("{} {method}", number + 1));
-    again.remove(given);
-    again.push(given, proof);
-    Some((again, challenge.stale))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use super::agent::Wire;
 use super::header::{self, Via};
 use super::message::{Message, StartLine};
+use super::register::RegistrationId;
 use super::timers::Timer;
 use crate::base::{LegId, Millis, Timestamp};
 
@@ -33,6 +34,8 @@ pub(super) enum Owner {
     Options,
     /// The CANCEL or BYE for an answer that came after its leg was over.
     Late,
+    /// A REGISTER of ours.
+    Register(RegistrationId),
 }
 
 impl Owner {
@@ -45,7 +48,7 @@ impl Owner {
             | Self::Reinvite(leg)
             | Self::Refresh(leg)
             | Self::Prack(leg) => Some(leg),
-            Self::Options | Self::Late => None,
+            Self::Options | Self::Late | Self::Register(_) => None,
         }
     }
 }

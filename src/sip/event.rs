@@ -5,6 +5,9 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use super::identity::Identity;
+use super::register::RegistrationId;
+use super::registrar::PhoneGone;
 use crate::base::{LegId, Millis};
 
 /// How a user agent is set up.
@@ -91,8 +94,8 @@ pub struct Invite {
     pub to: SocketAddr,
     /// User part of the called address.
     pub called: String,
-    /// User part of our own address.
-    pub caller: String,
+    /// Who we say calls.
+    pub identity: Identity,
     /// Used when challenged.
     pub credentials: Option<Credentials>,
     /// The offer.
@@ -251,6 +254,36 @@ pub enum UaEvent {
         /// Who.
         to: SocketAddr,
     },
+    /// A registration of ours holds.
+    Registered {
+        /// Which.
+        id: RegistrationId,
+        /// Until it has to be refreshed, which is done here. Units: ms.
+        expires: Millis,
+    },
+    /// A registration of ours does not hold, or not any more; it is tried again after a pause.
+    RegistrationLost {
+        /// Which.
+        id: RegistrationId,
+        /// What the registrar says; nothing where no usable answer came.
+        status: Option<u16>,
+    },
+    /// A phone registered with us, or is now reached elsewhere.
+    PhoneRegistered {
+        /// Whose.
+        user: String,
+        /// Where it is.
+        from: SocketAddr,
+        /// Until it has to register again. Units: ms.
+        expires: Millis,
+    },
+    /// A phone is not registered any more.
+    PhoneUnregistered {
+        /// Whose.
+        user: String,
+        /// Why.
+        reason: PhoneGone,
+    },
     /// A datagram could not be used.
     Malformed {
         /// Who sent it.
@@ -278,6 +311,10 @@ impl UaEvent {
             | Self::Released { leg, .. } => Some(*leg),
             Self::OptionsAnswered { .. }
             | Self::OptionsTimedOut { .. }
+            | Self::Registered { .. }
+            | Self::RegistrationLost { .. }
+            | Self::PhoneRegistered { .. }
+            | Self::PhoneUnregistered { .. }
             | Self::Malformed { .. } => None,
         }
     }
@@ -324,6 +361,14 @@ impl fmt::Debug for UaEvent {
             }
             Self::OptionsAnswered { to, status } => write!(f, "OptionsAnswered({to}, {status})"),
             Self::OptionsTimedOut { to } => write!(f, "OptionsTimedOut({to})"),
+            Self::Registered { id, expires } => write!(f, "Registered({id:?}, {expires})"),
+            Self::RegistrationLost { id, status } => {
+                write!(f, "RegistrationLost({id:?}, {status:?})")
+            }
+            Self::PhoneRegistered { from, expires, .. } => {
+                write!(f, "PhoneRegistered({from}, {expires})")
+            }
+            Self::PhoneUnregistered { reason, .. } => write!(f, "PhoneUnregistered({reason:?})"),
             Self::Malformed { from, reason } => write!(f, "Malformed({from}, {reason})"),
         }
     }

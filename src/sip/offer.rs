@@ -138,7 +138,8 @@ impl UserAgent {
             return;
         }
         let Some(offer) = call.wanted_offer.take() else { return };
-        let user = call.outgoing().map(|out| out.invite.caller.clone()).unwrap_or_default();
+        let user = call.outgoing().map(|out| out.invite.identity.contact_user().to_owned());
+        let user = user.unwrap_or_default();
         let contact = self.contact(&user);
         let Some(dialog) = self.calls.get_mut(&leg).and_then(|call| call.dialog.as_mut()) else {
             return;

@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::agent::{UserAgent, prove};
+use super::agent::UserAgent;
 use super::call::{Call, Outgoing, Progress, Side};
 use super::client::Owner;
 use super::dialog::Dialog;
+use super::digest::prove;
 use super::early::{Forks, RELIABLE};
 use super::event::{FailureCause, Invite, Party, UaEvent};
 use super::header::{self, NameAddr};
@@ -20,6 +21,10 @@ use super::negotiation::Negotiation;
 use super::session_timer;
 use super::timers::Timer;
 use crate::base::{LegId, Timestamp};
+
+/// Challenges of one call that are answered: proxies on the way ask one after the other, and each
+/// may find a nonce old.
+const PROOFS_MAX: u8 = 6;
 
 impl UserAgent {
     /// Makes a call. A leg that exists already is left alone.
@@ -36,21 +41,21 @@ impl UserAgent {
         let (tag, call_id) = (self.token(), format!("{}{}", self.token(), self.token()));
         let (leg, to) = (invite.leg, invite.to);
         let called = format!("sip:{}@{to}", header::escape_user(&invite.called));
-        let caller = header::escape_user(&invite.caller);
-        let at = if caller.is_empty() { "" } else { "@" };
+        let identity = &invite.identity;
         let mut request = Message::request("INVITE", &called)
             .with("Via", self.via())
             .with("Max-Forwards", "70")
-            .with("From", format!("<sip:{caller}{at}{}>;tag={tag}", self.config.local))
+            .with("From", format!("{};tag={tag}", identity.from(self.config.local)))
             .with("To", format!("<{called}>"))
             .with("Call-ID", call_id)
             .with("CSeq", "1 INVITE")
-            .with("Contact", self.contact(&invite.caller));
+            .with("Contact", self.contact(identity.contact_user()));
         for (name, value) in headers {
             request.push(name, value.as_str());
         }
         let known = format!("{RELIABLE}, {}", session_timer::TIMER);
-        let request = self.sign(request).with("Supported", known);
+        let mut request = self.sign(request).with("Supported", known);
+        identity.vouch(&mut request, self.config.local);
         let request = session_timer::ask(request, &self.wire.spans);
         let request = request.with_sdp(&invite.sdp);
         let transaction =
@@ -199,8 +204,8 @@ impl UserAgent {
             return self.hear_refusal(leg, response);
         };
         let again = prove(&out.request, response, credentials, via, &cnonce)
-            .filter(|(_, stale)| out.proofs == 0 || *stale && out.proofs == 1);
-        let Some((request, _)) = again else {
+            .filter(|_| out.proofs < PROOFS_MAX);
+        let Some(request) = again else {
             self.stop_waiting(leg);
             let cause = FailureCause::AuthenticationRefused;
             return self.report(leg, UaEvent::Failed { leg, cause });

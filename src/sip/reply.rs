@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 
 use super::agent::UserAgent;
-use super::digest::Verdict;
+use super::digest::{Algorithm, Asked, Verdict};
 use super::early;
 use super::event::UaEvent;
 use super::header::{self, NameAddr, Uri, Via};
@@ -59,6 +59,9 @@ impl UserAgent {
         let key = server::key(&request, &via, request.method());
         if let Some(id) = self.servers.find(&key) {
             return self.servers.repeat(&mut self.wire, id);
+        }
+        if request.method() == "REGISTER" && self.is_registrar() {
+            return self.hear_register(now, key, (from, to), &request);
         }
         if request.method() == "CANCEL" {
             return self.hear_cancel(now, key, to, &via, &request);
@@ -142,15 +145,26 @@ impl UserAgent {
             return self.wire.transmit(to, response.write());
         }
         if let Some(challenge) = &self.config.challenge {
+            let asked = Asked {
+                realm: &challenge.realm,
+                algorithms: &[Algorithm::Sha256, Algorithm::Md5],
+                method: "INVITE",
+                uri: request.uri(),
+                peer: from,
+            };
+            let known = |user: &str| (user == challenge.user).then_some(&*challenge.password);
             let verdict = request
                 .all("Proxy-Authorization")
-                .map(|value| self.doorkeeper.verify(challenge, value, "INVITE", now, from))
+                .map(|value| self.doorkeeper.verify(value, asked, now, known))
                 .find(|verdict| *verdict != Verdict::Bad)
                 .unwrap_or(Verdict::Bad);
             if verdict != Verdict::Good {
                 let stale = verdict == Verdict::Stale;
-                let value = self.doorkeeper.challenge(challenge, now, from, stale);
-                let response = self.stateless(&request, 407).with("Proxy-Authenticate", value);
+                let values = self.doorkeeper.challenge(asked, now, stale);
+                let mut response = self.stateless(&request, 407);
+                for value in values {
+                    response.push("Proxy-Authenticate", value);
+                }
                 return self.wire.transmit(to, response.write());
             }
         }

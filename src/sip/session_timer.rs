@@ -229,7 +229,8 @@ impl UserAgent {
             call.wanted_offer.get_or_insert(sdp);
             return self.offer_wanted(now, leg);
         }
-        let user = call.outgoing().map(|out| out.invite.caller.clone()).unwrap_or_default();
+        let user = call.outgoing().map(|out| out.invite.identity.contact_user().to_owned());
+        let user = user.unwrap_or_default();
         let Some(dialog) = &mut call.dialog else { return };
         let (request, hop) = (dialog.request("UPDATE", via), dialog.next_hop());
         let request = self.ask_again(leg, request.with("Contact", self.contact(&user)));

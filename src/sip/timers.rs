@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Timers;
+use super::register::RegistrationId;
 use crate::base::{LegId, Millis, Timestamp};
 
 /// What is to happen. Setting a timer again moves it.
@@ -42,6 +43,12 @@ pub(super) enum Timer {
     Refresh(LegId),
     /// Nobody refreshed the session.
     SessionEnd(LegId),
+    /// Register again: a refresh, or another attempt after a pause.
+    Register(RegistrationId),
+    /// A registration of ours was not refreshed in time.
+    RegistrationLapses(RegistrationId),
+    /// A phone's registration here is over.
+    Bindings,
 }
 
 /// The timers that are running.

@@ -1,12 +1,16 @@
-//! The telephony of the real program judged by SIPp, a peer that others wrote.
+//! The telephony of the real program judged by SIPp, kamailio and baresip, which others wrote.
 //!
 //! SIPp plays the carrier (or the caller of our simulated one) on loopback; the verdict is its
-//! exit code on one side and the event log on the other. Needs the Debian package `sip-tester`.
+//! exit code on one side and the event log on the other. Needs the Debian packages `sip-tester`,
+//! `kamailio` and `baresip-core`.
 
+mod baresip;
 mod caller;
 mod gateway;
+mod kamailio;
 mod peer;
 mod platform;
+mod registered;
 mod simulated;
 
 use ledgerline::media::Direction;

@@ -13,7 +13,7 @@ use crate::base::{AgentId, CarrierId, Ppm};
 use crate::dialing::POST_DIAL_DELAY_MAX;
 use crate::runtime::Config;
 use crate::runtime::clock::system_random;
-use crate::runtime::config::{AgentConfig, CarrierConfig, Secret};
+use crate::runtime::config::{AgentConfig, CarrierConfig, IdentityName, Secret};
 
 /// The user the second carrier wants to see.
 const USER: &str = "ledgerline";
@@ -75,6 +75,13 @@ impl Cast {
                 post_dial_ms: POST_DIAL_DELAY_MAX,
                 user: carrier.credentials.as_ref().map(|_| USER.to_owned()),
                 password: carrier.credentials.clone().map(Secret::new),
+                register: false,
+                register_expires_s: 3_600,
+                domain: None,
+                caller: None,
+                identity: IdentityName::From,
+                private: false,
+                tech_prefix: None,
             })
         });
         config.carriers = carriers.collect();
@@ -84,7 +91,14 @@ impl Cast {
             // The first is the more skilled; the router shows why it prefers whom.
             let skill_ppm = Ppm(700_000 - 50_000 * u32::try_from(place.min(8)).unwrap_or(8));
             let id = AgentId::new(name).ok()?;
-            Some(AgentConfig { id, phone: *phone, skill_ppm, cost_per_hour_minor: Some(1_800) })
+            Some(AgentConfig {
+                id,
+                phone: Some(*phone),
+                user: None,
+                password: None,
+                skill_ppm,
+                cost_per_hour_minor: Some(1_800),
+            })
         });
         config.agents = agents.take(args.agents).collect();
     }

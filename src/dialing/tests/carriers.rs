@@ -300,3 +300,22 @@ fn the_first_policy_decides_as_it_did() {
     assert_eq!(CarrierPolicy::named("swrr-9"), CarrierPolicy::CURRENT);
     assert_eq!(DialPolicy::named("progressive-1"), DialPolicy::Progressive1);
 }
+
+#[test]
+fn a_carrier_without_its_registration_gets_no_calls() {
+    let lost = |id| -> Event {
+        let reason = "refused".to_owned();
+        CarrierRegistrationLost { carrier_id: carrier(id), sip_status: Some(403), reason }.into()
+    };
+    let mut state = world(1);
+    apply(&mut state, [lost("north")]);
+    let choice = choose(&state, 1, NOW);
+    assert_eq!(choice.chosen, Some(carrier("south")));
+    let vetoes: Vec<_> = choice.candidates.iter().map(|one| one.veto.clone()).collect();
+    assert_eq!(vetoes, [Some(Veto("unregistered".to_owned())), None]);
+    apply(&mut state, [lost("south")]);
+    assert_eq!(decide(&state, 1, NOW), DialDecision::Wait(Wait::NoLine));
+    let held = CarrierRegistered { carrier_id: carrier("south"), expires_ms: Millis(60_000) };
+    apply(&mut state, [held.into()]);
+    assert_eq!(dial(&mut state, 1), 1);
+}

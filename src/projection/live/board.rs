@@ -7,6 +7,8 @@ use crate::event::{
     CampaignStateName, CarrierFailed, Disposition, Event, Handler, IntentionLevel, LegKind,
 };
 
+/// Why a carrier that lacks its registration gets no calls.
+const UNREGISTERED: &str = "unregistered";
 /// Endings kept for the board.
 const RECENT_CALLS: usize = 30;
 /// Width of a bucket of the time series. Units: µs.
@@ -194,6 +196,14 @@ impl Board {
             Event::CarrierFailed(CarrierFailed { carrier_id, reason }) => {
                 let carrier = self.carriers.entry(carrier_id.clone()).or_default();
                 carrier.down_reason = Some(reason.clone());
+            }
+            Event::CarrierRegistrationLost(fact) => {
+                let carrier = self.carriers.entry(fact.carrier_id.clone()).or_default();
+                carrier.down_reason.get_or_insert_with(|| UNREGISTERED.to_owned());
+            }
+            Event::CarrierRegistered(fact) => {
+                let carrier = self.carriers.entry(fact.carrier_id.clone()).or_default();
+                carrier.down_reason.take_if(|reason| reason == UNREGISTERED);
             }
             Event::CarrierRecovered(fact) => {
                 self.carriers.entry(fact.carrier_id.clone()).or_default().down_reason = None;

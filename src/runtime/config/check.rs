@@ -117,9 +117,13 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
         check_carrier(carrier, &mut table);
     }
     let mut seen = BTreeSet::new();
+    let mut users = BTreeSet::new();
     for (number, agent) in config.agents.iter().enumerate() {
         let mut table = Table { name: "agents", number, faults: &mut faults };
         table.unique(agent.id.as_str(), &mut seen);
+        if let Some(user) = agent.user.as_deref().filter(|user| !users.insert(*user)) {
+            table.fault(&["user"], format!("{user} stands twice; users of phones must differ"));
+        }
         check_agent(agent, &mut table);
     }
     let mut seen = BTreeSet::new();
@@ -230,6 +234,18 @@ fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {
     table.range(&["agent_ring_ms"], sip.agent_ring_ms.0, 100, 180_000);
     table.range(&["wrap_up_ms"], sip.wrap_up_ms.0, 0, HOUR_MS);
     table.range(&["media_timeout_ms"], sip.media_timeout_ms.0, 0, HOUR_MS);
+    if sip.phone_realm.is_empty()
+        || sip.phone_realm.contains(['"', '\\'])
+        || has_control(&sip.phone_realm)
+    {
+        table.fault(
+            &["phone_realm"],
+            "wanted a text without quotation marks and control characters",
+        );
+    }
+    if sip.phone_digests.is_empty() {
+        table.fault(&["phone_digests"], "wanted md5, sha-256 or both");
+    }
 }
 
 fn check_smtp(smtp: &SmtpConfig, table: &mut Table<'_>) {
@@ -291,11 +307,54 @@ fn check_carrier(carrier: &CarrierConfig, table: &mut Table<'_>) {
     match (&carrier.user, &carrier.password) {
         (Some(_), None) => table.fault(&["user"], "wanted with a password, or neither"),
         (None, Some(_)) => table.fault(&["password"], "wanted with a user, or neither"),
+        (None, None) if carrier.register => {
+            table.fault(&["register"], "wanted with a user and a password");
+        }
         _ => {}
+    }
+    table.range(&["register_expires_s"], carrier.register_expires_s, 60, 86_400);
+    let is_host = |text: &String| {
+        let of_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
+        !text.is_empty() && text.bytes().all(of_host)
+    };
+    if carrier.domain.as_ref().is_some_and(|domain| !is_host(domain)) {
+        table.fault(&["domain"], "wanted a host such as sip.example.com, with or without a port");
+    }
+    if carrier.caller.as_ref().is_some_and(|number| number.parse::<PhoneNumber>().is_err()) {
+        table.fault(&["caller"], "wanted a number such as +12025550100");
+    }
+    let is_prefix = |text: &String| {
+        (1..=12).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_digit() || b"*#+".contains(&byte))
+    };
+    if carrier.tech_prefix.as_ref().is_some_and(|prefix| !is_prefix(prefix)) {
+        table.fault(&["tech_prefix"], "wanted 1 to 12 of 0-9, *, # and +");
     }
 }
 
+fn has_control(text: &str) -> bool {
+    text.chars().any(char::is_control)
+}
+
 fn check_agent(agent: &AgentConfig, table: &mut Table<'_>) {
+    match (&agent.phone, &agent.user, &agent.password) {
+        (Some(_), None, None) => {}
+        (None, Some(user), Some(_)) if user.is_empty() || has_control(user) => {
+            table.fault(&["user"], "wanted a name without control characters");
+        }
+        (None, Some(_), Some(_)) => {}
+        (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
+            table.fault(
+                &["phone"],
+                "wanted an address, or user and password of a phone that registers",
+            );
+        }
+        (None, Some(_), None) => table.fault(&["user"], "wanted with a password"),
+        (None, None, Some(_)) => table.fault(&["password"], "wanted with a user"),
+        (None, None, None) => {
+            table.fault(&[], "wanted a phone: its address, or user and password it registers with");
+        }
+    }
     table.range(&["skill_ppm"], agent.skill_ppm.0.into(), 0, 1_000_000);
     table.range(&["cost_per_hour_minor"], agent.cost_per_hour_minor.unwrap_or(0), 0, PRICE_MAX);
 }

@@ -121,6 +121,38 @@ fn a_number_out_of_range_names_its_line_and_what_is_allowed() {
 }
 
 #[test]
+fn a_phone_has_an_address_or_registers() {
+    let agent = |keys: &str| format!("[[agents]]\nid = \"alex\"\n{keys}\n");
+    check(&agent(""), "line 1, column 1: agents: wanted a phone: its address, or user and");
+    check(&agent("user = \"a\""), "agents.user: wanted with a password");
+    check(&agent("password = \"hunter2\""), "agents.password: wanted with a user");
+    let phone = "phone = \"127.0.0.1:5080\"";
+    let both = agent(&format!("{phone}\nuser = \"a\"\npassword = \"b\""));
+    check(&both, "line 3, column 9: agents.phone: wanted an address, or user and password");
+    let moving = agent("user = \"a\"\npassword = \"hunter2\"");
+    check(&format!("{moving}{}", moving.replace("alex", "kim")), "agents.user: a stands twice");
+    let config = Config::parse(Path::new("l.toml"), &moving).expect("a good file");
+    assert!(config.agents[0].credentials().is_some());
+    assert!(!format!("{config:?}").contains("hunter2"));
+    check("[sip]\nphone_digests = []\n", "sip.phone_digests: wanted md5, sha-256 or both");
+    check("[sip]\nphone_realm = \"a\\\"b\"\n", "sip.phone_realm: wanted a text without");
+}
+
+#[test]
+fn what_a_carrier_knows_us_by_is_checked() {
+    let carrier = |keys: &str| format!("{CARRIER}{keys}\n");
+    check(&carrier("register = true"), "carriers.register: wanted with a user and a password");
+    check(&carrier("domain = \"a b\""), "carriers.domain: wanted a host such as");
+    check(&carrier("caller = \"1\""), "carriers.caller: wanted a number such as");
+    check(&carrier("tech_prefix = \"9@\""), "carriers.tech_prefix: wanted 1 to 12 of");
+    check(&carrier("register_expires_s = 59"), "carriers.register_expires_s: 59; wanted 60 to");
+    check(&carrier("identity = \"rpid\""), "expected one of `from`, `asserted`, `preferred`");
+    let text = carrier("tech_prefix = \"77#\"");
+    let config = Config::parse(Path::new("l.toml"), &text).expect("a good file");
+    assert_eq!(config.carriers[0].called("+15555550123"), "77#15555550123");
+}
+
+#[test]
 fn the_inner_tables_of_a_campaign_are_strict_and_whole() {
     let text = format!("{CAMPAIGN}{RETRY}{WEIGHTS}");
     let config = Config::parse(Path::new("l.toml"), &text).expect("a good file");

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::Engine;
 use crate::base::{AgentId, Millis, Timestamp};
 use crate::event::{AgentSignedIn, AgentSignedOut, AgentState, AgentStateChanged};
+use crate::runtime::config::AgentConfig;
 use crate::runtime::journal::Draft;
 
 /// An agent whose phone did not take a call is left alone this long.
@@ -14,7 +15,9 @@ impl Engine {
     /// A phone answers: its agent is there.
     pub(super) fn phone_answered(&mut self, from: SocketAddr) {
         let now = self.parts.journal.now();
-        for agent in self.parts.agents.iter().filter(|agent| agent.phone == from) {
+        let is_there = |agent: &&AgentConfig| self.phone_of(agent) == Some(from);
+        let there: Vec<_> = self.parts.agents.iter().filter(is_there).cloned().collect();
+        for agent in &there {
             let known = self.parts.journal.live.routing.agents().get(&agent.id);
             let state = known.map_or(AgentState::SignedOut, |known| known.state);
             match (state, known) {
@@ -22,7 +25,7 @@ impl Engine {
                     let fact = AgentSignedIn {
                         agent_id: agent.id.clone(),
                         skill_ppm: agent.skill_ppm,
-                        phone: agent.phone.to_string(),
+                        phone: from.to_string(),
                     };
                     self.drafts.push(Draft::new(fact, now, "runtime"));
                 }
@@ -37,14 +40,21 @@ impl Engine {
 
     /// A phone does not answer: its agent gets no calls.
     pub(super) fn phone_gone(&mut self, to: SocketAddr) {
+        let is_there = |agent: &&AgentConfig| self.phone_of(agent) == Some(to);
+        let gone = self.parts.agents.iter().filter(is_there).map(|agent| agent.id.clone());
+        for agent_id in gone.collect::<Vec<_>>() {
+            self.agent_loses_phone(&agent_id);
+        }
+    }
+
+    /// An agent whose phone cannot be reached waits for no calls.
+    pub(super) fn agent_loses_phone(&mut self, agent_id: &AgentId) {
         let now = self.parts.journal.now();
-        for agent in self.parts.agents.iter().filter(|agent| agent.phone == to) {
-            let known = self.parts.journal.live.routing.agents().get(&agent.id);
-            if known.is_some_and(|known| known.state == AgentState::Available) {
-                let reason = Some("phone_unreachable");
-                let gone = moved(&agent.id, AgentState::Available, AgentState::Break, reason);
-                self.drafts.push(Draft::new(gone, now, "runtime"));
-            }
+        let known = self.parts.journal.live.routing.agents().get(agent_id);
+        if known.is_some_and(|known| known.state == AgentState::Available) {
+            let reason = Some("phone_unreachable");
+            let gone = moved(agent_id, AgentState::Available, AgentState::Break, reason);
+            self.drafts.push(Draft::new(gone, now, "runtime"));
         }
     }
 

@@ -9,7 +9,7 @@ use crate::media::MediaStatistics;
 use crate::runtime::config::SimConfig;
 use crate::runtime::journal::Draft;
 use crate::runtime::wire::Voice;
-use crate::sip::{Credentials, FailureCause};
+use crate::sip::{FailureCause, Identity};
 
 /// A call and what the runtime knows of it besides.
 pub(super) struct Slot {
@@ -75,15 +75,12 @@ impl Engine {
                 self.invite_customer(call_id, leg_id, &carrier_id, ring_timeout).await;
             }
             CallCommand::InviteAgent { leg_id, agent_id, ring_timeout } => {
-                let phone =
-                    self.parts.agents.iter().find(|agent| agent.id == agent_id).map(|a| a.phone);
-                let caller = self.parts.sip.caller.clone();
-                let called = agent_id.to_string();
-                match phone {
-                    Some(to) => {
+                let identity = Identity::of(self.parts.sip.caller.clone());
+                match self.phone_to_ring(&agent_id) {
+                    Some((to, called)) => {
                         let (credentials, headers) = (None, Vec::new());
                         let target =
-                            super::legs::Target { to, called, caller, credentials, headers };
+                            super::legs::Target { to, called, identity, credentials, headers };
                         self.invite(call_id, leg_id, target, ring_timeout).await;
                     }
                     None => self.never_left(call_id, leg_id),
@@ -188,16 +185,12 @@ impl Engine {
         let chosen = self.parts.journal.live.dialing.sim_of(leg_id);
         let sim = chosen.and_then(|id| carrier.sims.iter().find(|sim| sim.id == *id));
         let sim = SimSelector::of(sim);
-        let credentials =
-            carrier.user.clone().zip(carrier.password.as_ref()).map(|(user, password)| {
-                Credentials { user, password: password.reveal().to_owned() }
-            });
         let target = super::legs::Target {
             to: carrier.address,
-            called: format!("{}{}", sim.prefix, phone.reveal()),
+            called: format!("{}{}", sim.prefix, carrier.called(phone.reveal())),
             headers: sim.headers,
-            caller: self.parts.sip.caller.clone(),
-            credentials,
+            identity: carrier.identity(&self.parts.sip),
+            credentials: carrier.credentials(),
         };
         self.invite(call_id, leg_id, target, ring_timeout).await;
     }

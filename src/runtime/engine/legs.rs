@@ -11,7 +11,7 @@ use crate::event::LegReleased;
 use crate::media::{self, MediaSettings};
 use crate::runtime::journal::Draft;
 use crate::runtime::wire::{MediaLeg, Speaker};
-use crate::sip::{Credentials, Invite, Party, UaEvent};
+use crate::sip::{Credentials, Identity, Invite, Party, UaEvent};
 
 /// A leg on the wire.
 pub(super) struct Leg {
@@ -34,7 +34,7 @@ pub(super) struct Leg {
 pub(super) struct Target {
     pub(super) to: SocketAddr,
     pub(super) called: String,
-    pub(super) caller: String,
+    pub(super) identity: Identity,
     pub(super) credentials: Option<Credentials>,
     /// Header fields of the peer's own.
     pub(super) headers: Vec<(String, String)>,
@@ -71,7 +71,7 @@ impl Engine {
                 leg: leg_id,
                 to: target.to,
                 called: target.called,
-                caller: target.caller,
+                identity: target.identity,
                 credentials: target.credentials,
                 sdp: offer.clone(),
                 ring_timeout,
@@ -129,6 +129,10 @@ impl Engine {
             UaEvent::Offered { leg, sdp } => self.offered(leg, sdp.as_deref()),
             UaEvent::OfferAnswered { leg, offer, sdp } => self.offer_answered(leg, &offer, &sdp),
             UaEvent::Confirmed { .. } | UaEvent::OfferRefused { .. } => {}
+            registration @ (UaEvent::Registered { .. }
+            | UaEvent::RegistrationLost { .. }
+            | UaEvent::PhoneRegistered { .. }
+            | UaEvent::PhoneUnregistered { .. }) => self.registration(registration),
         }
     }
 

@@ -32,6 +32,16 @@ impl Probes {
         Self { every, addresses: addresses.map(|address| (address, probe)).collect() }
     }
 
+    /// Asks another address from now on.
+    pub(super) fn add(&mut self, address: SocketAddr, now: Timestamp) {
+        self.addresses.entry(address).or_insert(Probe { due: now, misses: 0 });
+    }
+
+    /// Asks an address no more.
+    pub(super) fn remove(&mut self, address: SocketAddr) {
+        self.addresses.remove(&address);
+    }
+
     /// The addresses to ask now; each is due again a period later.
     pub(super) fn due(&mut self, now: Timestamp) -> Vec<SocketAddr> {
         let every = self.every;

@@ -19,7 +19,7 @@ use crate::event::{
     Portrait, examples,
 };
 use crate::media::MediaStatistics;
-use crate::sip::{Invite, Output, Party, Timers, UaEvent, UserAgent, UserAgentConfig};
+use crate::sip::{Identity, Invite, Output, Party, Timers, UaEvent, UserAgent, UserAgentConfig};
 
 const PROBE_EVERY: Millis = Millis(2_000);
 const REST: Millis = Millis(10_000);
@@ -301,10 +301,10 @@ impl Platform {
                 let to = self.addresses[&carrier_id];
                 // Numbers set aside for fiction, with the lead in the last digits.
                 let called = format!("+1555{:07}", call_id.0.as_u128());
-                let caller = "+12025550100".to_owned();
+                let identity = Identity::of("+12025550100".to_owned());
                 let sdp = "v=0\r\n".to_owned();
                 let (leg, credentials) = (leg_id, None);
-                let invite = Invite { leg, to, called, caller, credentials, sdp, ring_timeout };
+                let invite = Invite { leg, to, called, identity, credentials, sdp, ring_timeout };
                 self.user_agent.invite(now, invite);
             }
             CallCommand::WantHandler { purpose } => {

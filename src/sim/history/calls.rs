@@ -12,7 +12,7 @@ use super::stage::{AGENT_RING, Due, RING, Stage, WRAP_UP};
 use super::talk::{self, Act, Mind, Reach};
 use crate::base::{AgentId, CallId, CarrierId, EventId, LegId, Millis, Ppm, Timestamp};
 use crate::call::{Call, CallCommand, CallInput, CallOutput, CallSetup, LegOver};
-use crate::conversation::{Input, Language, PromptId};
+use crate::conversation::{Language, PromptId};
 use crate::event::{
     AgentState, AgentStateChanged, AnswerClassified, AnswerReviewed, AnswerVerdict, AttemptStarted,
     CommitmentMade, Disposition, Event, Handler, LegReleased, Portrait, RoutePurpose,

@@ -12,7 +12,9 @@ mod strangers;
 
 use std::net::SocketAddr;
 
-use super::super::{Credentials, Invite, Output, Timers, UaEvent, UserAgent, UserAgentConfig};
+use super::super::{
+    Credentials, Identity, Invite, Output, Timers, UaEvent, UserAgent, UserAgentConfig,
+};
 use crate::base::{LegId, Millis, Rng, Timestamp};
 
 const LOCAL: &str = "192.0.2.10:5060";
@@ -110,7 +112,7 @@ impl Bench {
             leg,
             to: peer(),
             called: "15555550123".to_owned(),
-            caller: "+15555550100".to_owned(),
+            identity: Identity::of("+15555550100"),
             credentials,
             sdp: OFFER.to_owned(),
             ring_timeout: Millis(20_000),
@@ -119,6 +121,21 @@ impl Bench {
         let sent = self.sent();
         assert_eq!(sent.len(), 1);
         (leg, sent[0].clone())
+    }
+
+    /// The INVITE of a call that says so of its caller.
+    fn call_as(&mut self, identity: Identity) -> String {
+        let invite = Invite {
+            leg: LegId::generate(self.now, &mut Rng::from_seed(10 + self.ua.calls.len() as u64)),
+            to: peer(),
+            called: "15555550123".to_owned(),
+            identity,
+            credentials: None,
+            sdp: OFFER.to_owned(),
+            ring_timeout: Millis(20_000),
+        };
+        self.ua.invite(self.now, invite);
+        self.sent().remove(0)
     }
 
     fn assert_nothing_left(&mut self) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ledgerline::base::{Clock as _, LegId, Millis, Rng};
 use ledgerline::media::{self, Direction};
 use ledgerline::runtime::clock::SystemClock;
-use ledgerline::sip::{Invite, Output, Timers, UaEvent, UserAgent, UserAgentConfig};
+use ledgerline::sip::{Identity, Invite, Output, Timers, UaEvent, UserAgent, UserAgentConfig};
 
 /// How long it waits for a datagram at a time, and how often: 30 s.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -43,7 +43,7 @@ impl Caller {
             leg,
             to: peer,
             called: "12025550110".to_owned(),
-            caller: "+12025550100".to_owned(),
+            identity: Identity::of("+12025550100".to_owned()),
             credentials: None,
             sdp: offer(local, 0, Direction::SendRecv),
             ring_timeout: Millis(20_000),

@@ -16,6 +16,7 @@ pub(super) struct Stage {
     folder: TempDir,
     carriers: String,
     sip: String,
+    listen: SocketAddr,
 }
 
 /// The log of a campaign that ran.
@@ -30,7 +31,8 @@ impl Stage {
             writeln!(file, "+1202555{:04},Test Person,40", 110 + lead).expect("text");
         }
         fs::write(folder.path().join("leads.csv"), file).expect("the leads");
-        Self { folder, carriers: String::new(), sip: String::new() }
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { folder, carriers: String::new(), sip: String::new(), listen }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -56,6 +58,18 @@ impl Stage {
         self
     }
 
+    /// Agents as tables of TOML.
+    pub(super) fn agents(&mut self, tables: &str) -> &mut Self {
+        self.carriers.push_str(tables);
+        self
+    }
+
+    /// Where SIP is spoken; by default anywhere.
+    pub(super) const fn listen(&mut self, address: SocketAddr) -> &mut Self {
+        self.listen = address;
+        self
+    }
+
     /// Further lines of `[sip]`.
     pub(super) fn sip(&mut self, lines: &str) -> &mut Self {
         lines.clone_into(&mut self.sip);
@@ -65,10 +79,10 @@ impl Stage {
     /// Runs the campaign to its end.
     pub(super) fn run(&self) -> Log {
         let (folder, root) = (self.path(), env!("CARGO_MANIFEST_DIR"));
-        let (carriers, sip) = (&self.carriers, &self.sip);
+        let (carriers, sip, listen) = (&self.carriers, &self.sip, self.listen);
         let config = format!(
             "data_dir = \"data\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
-             [sip]\nlisten = \"127.0.0.1:0\"\n{sip}\n{carriers}\n\
+             [sip]\nlisten = \"{listen}\"\n{sip}\n{carriers}\n\
              [[campaigns]]\nid = \"peer\"\nname = \"Peer\"\n\
              script = \"{root}/scripts/business_loan_en.toml\"\nleads = \"leads.csv\"\n\
              robot_channels = 2\n[campaigns.retry]\nmax_attempts = 1\nbusy_after_ms = 1000\n\

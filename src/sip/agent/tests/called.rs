@@ -1,7 +1,7 @@
 //! Calls we get.
 
+use super::super::super::digest::DigestChallenge;
 use super::super::super::{Challenge, FailureCause, Party};
-use super::super::DigestChallenge;
 use super::*;
 
 const INVITE: &str = "INVITE sip:%2B15555550100@192.0.2.10 SIP/2.0
@@ -267,7 +267,7 @@ fn challenged_invite_must_prove_itself() {
     let asked = DigestChallenge::read(header(&refusal, "Proxy-Authenticate")).unwrap();
     let mut try_with = |password: &str, branch: &str| {
         let credentials = Credentials { user: "u".to_owned(), password: password.to_owned() };
-        let proof = asked.answer(&credentials, "INVITE", "sip:%2B15555550100@192.0.2.10", "c");
+        let proof = asked.answer(&credentials, "INVITE", "sip:%2B15555550100@192.0.2.10", "c", 1);
         let more = format!("Proxy-Authorization: {proof}\nMax-Forwards");
         bench.hear(&INVITE.replace("Max-Forwards", &more).replace("z9hG4bKi1", branch));
         (bench.lines(), bench.events().len())
@@ -277,4 +277,6 @@ fn challenged_invite_must_prove_itself() {
         (vec!["407 Proxy Authentication Required".to_owned()], 0)
     );
     assert_eq!(try_with("p", "z9hG4bKg"), (vec!["100 Trying".to_owned()], 1));
+    let refused = (vec!["407 Proxy Authentication Required".to_owned()], 0);
+    assert_eq!(try_with("p", "z9hG4bKagain"), refused, "a proof that somebody read on the way");
 }

@@ -1,6 +1,6 @@
 //! Calls we make.
 
-use super::super::super::{FailureCause, Party};
+use super::super::super::{Assertion, FailureCause, Party};
 use super::*;
 
 const CONTACT: &str = "Contact: <sip:x@203.0.113.5:5080>\n";
@@ -43,6 +43,35 @@ fn invite_is_sent_again_with_doubling_pauses() {
     bench.wait(8_000);
     assert_eq!(bench.sent().len(), 0);
     assert_eq!(bench.events(), [UaEvent::Progress { leg, status: 100 }]);
+}
+
+#[test]
+fn a_private_caller_stands_only_where_the_carrier_takes_it_out() {
+    let mut bench = Bench::new();
+    let identity = Identity {
+        caller: "+15555550100".to_owned(),
+        domain: Some("carrier.example".to_owned()),
+        assertion: Assertion::Asserted,
+        is_private: true,
+    };
+    assert!(!format!("{identity:?}").contains("5555550100"));
+    let shown = Identity {
+        assertion: Assertion::Preferred,
+        is_private: false,
+        domain: None,
+        ..identity.clone()
+    };
+    let invite = bench.call_as(identity);
+    assert!(
+        header(&invite, "From").starts_with("\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=")
+    );
+    assert_eq!(header(&invite, "P-Asserted-Identity"), "<sip:+15555550100@carrier.example>");
+    assert_eq!(header(&invite, "Privacy"), "id");
+    assert_eq!(invite.matches("5555550100").count(), 1, "{invite}");
+    let invite = bench.call_as(shown);
+    assert!(header(&invite, "From").starts_with("<sip:+15555550100@192.0.2.10:5060>;tag="));
+    assert_eq!(header(&invite, "P-Preferred-Identity"), "<sip:+15555550100@192.0.2.10:5060>");
+    assert!(!invite.contains("Privacy"));
 }
 
 #[test]
@@ -271,6 +300,23 @@ fn stale_nonce_is_tried_once_more_and_the_ack_carries_the_proof() {
     let ack = bench.sent().remove(0);
     assert_eq!(header(&ack, "CSeq"), "3 ACK");
     assert_eq!(header(&ack, "Authorization"), header(&third, "Authorization"));
+    assert_eq!(bench.events(), [UaEvent::Answered { leg, sdp: REPLY.to_owned() }]);
+}
+
+#[test]
+fn a_proxy_and_the_far_side_behind_it_both_get_a_proof() {
+    let mut bench = Bench::new();
+    let (leg, invite) = bench.call(credentials());
+    let asked = "Proxy-Authenticate: Digest realm=\"proxy\", nonce=\"n\", qop=\"auth\"\n";
+    bench.hear(&answer(&invite, "407 Proxy Authentication Required", asked, ""));
+    let second = bench.sent().remove(1);
+    let asked = "WWW-Authenticate: Digest realm=\"far\", nonce=\"m\", algorithm=MD5\n\
+        WWW-Authenticate: Digest realm=\"far\", nonce=\"o\", algorithm=SHA-256\n";
+    bench.hear(&answer(&second, "401 Unauthorized", asked, ""));
+    let third = bench.sent().remove(1);
+    assert_eq!(header(&third, "Proxy-Authorization"), header(&second, "Proxy-Authorization"));
+    assert!(header(&third, "Authorization").contains("nonce=\"o\""), "the stronger one");
+    bench.hear(&answer(&third, "200 OK", CONTACT, REPLY));
     assert_eq!(bench.events(), [UaEvent::Answered { leg, sdp: REPLY.to_owned() }]);
 }
 

@@ -120,7 +120,7 @@ impl World {
             leg,
             to: ADDRESSES[1].parse().unwrap(),
             called: "15555550123".to_owned(),
-            caller: "15555550100".to_owned(),
+            identity: Identity::of("15555550100"),
             credentials: Some(Credentials { user: "u".to_owned(), password: password.to_owned() }),
             sdp: OFFER.to_owned(),
             ring_timeout: Millis(self.rng.between(500, 15_000)),

@@ -1,0 +1,133 @@
+//! Registrations: ours with carriers, and those of agents' phones with us.
+//!
+//! The user agent keeps them up and takes them; here their changes become facts.
+
+use std::net::SocketAddr;
+
+use super::{Engine, Parts};
+use crate::base::{AgentId, CarrierId, Millis, Timestamp};
+use crate::event::{
+    CarrierRegistered, CarrierRegistrationLost, PhoneRegistered, PhoneUnregistered,
+};
+use crate::runtime::config::{AgentConfig, CarrierConfig};
+use crate::runtime::journal::Draft;
+use crate::sip::{PhoneGone, RegistrationId, UaEvent};
+
+/// Registers with the carriers that want it, and takes registrations of the phones that move.
+pub(super) fn begin(parts: &mut Parts, now: Timestamp) {
+    for (id, carrier) in numbered(&parts.carriers) {
+        if let Some(registration) = carrier.registration(id) {
+            parts.user_agent.register(now, registration);
+        }
+    }
+    let users: Vec<_> = parts.agents.iter().filter_map(AgentConfig::credentials).collect();
+    if !users.is_empty() {
+        let hashes = parts.sip.phone_hashes();
+        parts.user_agent.admit_phones(&parts.sip.phone_realm, &hashes, users);
+    }
+}
+
+/// Carriers by the name of their registration.
+fn numbered(carriers: &[CarrierConfig]) -> impl Iterator<Item = (RegistrationId, &CarrierConfig)> {
+    (0..=u16::MAX).map(RegistrationId).zip(carriers)
+}
+
+impl Engine {
+    /// Takes registrations back; answers are waited for with the last hang-ups.
+    pub(super) fn end_registrations(&mut self) {
+        let now = self.parts.journal.now();
+        for (id, _) in numbered(&self.parts.carriers) {
+            self.parts.user_agent.unregister(now, id);
+        }
+    }
+
+    /// A registration changed.
+    pub(super) fn registration(&mut self, event: UaEvent) {
+        match event {
+            UaEvent::Registered { id, expires } => self.carrier_registered(id, expires),
+            UaEvent::RegistrationLost { id, status } => self.registration_lost(id, status),
+            UaEvent::PhoneRegistered { user, from, expires } => {
+                self.phone_registered(&user, from, expires);
+            }
+            UaEvent::PhoneUnregistered { user, reason } => self.phone_unregistered(&user, reason),
+            _ => {}
+        }
+    }
+
+    fn carrier_registered(&mut self, id: RegistrationId, expires_ms: Millis) {
+        let Some(carrier_id) = self.registered_with(id) else { return };
+        tracing::info!(carrier = %carrier_id, "registered");
+        let now = self.parts.journal.now();
+        let fact = CarrierRegistered { carrier_id, expires_ms };
+        self.drafts.push(Draft::new(fact, now, "runtime"));
+    }
+
+    fn registration_lost(&mut self, id: RegistrationId, sip_status: Option<u16>) {
+        let Some(carrier_id) = self.registered_with(id) else { return };
+        let reason = if sip_status.is_some() { "refused" } else { "unanswered" };
+        tracing::warn!(carrier = %carrier_id, sip_status, reason, "not registered: gets no calls");
+        let now = self.parts.journal.now();
+        let reason = reason.to_owned();
+        let fact = CarrierRegistrationLost { carrier_id, sip_status, reason };
+        self.drafts.push(Draft::new(fact, now, "runtime"));
+    }
+
+    fn registered_with(&self, id: RegistrationId) -> Option<CarrierId> {
+        self.parts.carriers.get(usize::from(id.0)).map(|carrier| carrier.id.clone())
+    }
+
+    fn phone_registered(&mut self, user: &str, from: SocketAddr, expires_ms: Millis) {
+        let Some(agent_id) = self.agent_with(user) else { return };
+        let now = self.parts.journal.now();
+        self.forget_phone(&agent_id);
+        self.phones.insert(agent_id.clone(), from);
+        self.probes.add(from, now);
+        let fact = PhoneRegistered { agent_id, phone: from.to_string(), expires_ms };
+        self.drafts.push(Draft::new(fact, now, "runtime"));
+        self.phone_answered(from);
+    }
+
+    fn phone_unregistered(&mut self, user: &str, reason: PhoneGone) {
+        let Some(agent_id) = self.agent_with(user) else { return };
+        let now = self.parts.journal.now();
+        let reason = reason.as_str().to_owned();
+        let fact = PhoneUnregistered { agent_id: agent_id.clone(), reason };
+        self.drafts.push(Draft::new(fact, now, "runtime"));
+        self.agent_loses_phone(&agent_id);
+        self.forget_phone(&agent_id);
+    }
+
+    /// An address is asked no more, unless somebody else is there, too.
+    fn forget_phone(&mut self, agent_id: &AgentId) {
+        let Some(address) = self.phones.remove(agent_id) else { return };
+        let is_there = |agent: &AgentConfig| self.phone_of(agent) == Some(address);
+        let is_carrier = self.parts.carriers.iter().any(|carrier| carrier.address == address);
+        if !is_carrier && !self.parts.agents.iter().any(is_there) {
+            self.probes.remove(address);
+        }
+    }
+
+    fn agent_with(&self, user: &str) -> Option<AgentId> {
+        let has_it = |agent: &&AgentConfig| agent.user.as_deref() == Some(user);
+        self.parts.agents.iter().find(has_it).map(|agent| agent.id.clone())
+    }
+
+    /// Where an agent's phone is: where it was configured, or where it registered from.
+    pub(super) fn phone_of(&self, agent: &AgentConfig) -> Option<SocketAddr> {
+        agent.phone.or_else(|| self.phones.get(&agent.id).copied())
+    }
+
+    /// Address and user part an agent's phone is called at; nothing while it is not registered.
+    pub(super) fn phone_to_ring(&self, agent_id: &AgentId) -> Option<(SocketAddr, String)> {
+        let agent = self.parts.agents.iter().find(|agent| agent.id == *agent_id)?;
+        match (agent.phone, &agent.user) {
+            (Some(address), _) => Some((address, agent_id.to_string())),
+            (None, Some(user)) => {
+                let phone = self.parts.user_agent.reach(user)?;
+                let called = if phone.user.is_empty() { user.clone() } else { phone.user };
+                Some((phone.address, called))
+            }
+            (None, None) => None,
+        }
+    }
+}
