@@ -8,10 +8,10 @@
 //! after it; arbitrary bytes never panic; once all legs are over and 64·T1 has passed, no
 //! transaction and no dialog is left; no output carries a phone number in its `Debug`.
 //!
-//! Deliberately absent: TCP, TLS and WebSocket; registration; forwarding; names
-//! looked up in DNS (a host name falls back to the address the peer wrote from).
-//! Sources: RFC 3261, RFC 3262 (PRACK), RFC 6026 (accepted state), RFC 3264 and RFC 6337 (offers), RFC 3311
-//! (UPDATE), RFC 4028 (session timers), RFC 3581 (rport), RFC 3326 and RFC 6432
+//! Deliberately absent: TCP, TLS and WebSocket; registration; forwarding; names looked up in DNS
+//! (a host name falls back to the address the peer wrote from).
+//! Sources: RFC 3261, RFC 3262 (PRACK), RFC 3264 and RFC 6337 (offers), RFC 3311 (UPDATE),
+//! RFC 4028 (session timers), RFC 6026 (accepted state), RFC 3581 (rport), RFC 3326 and RFC 6432
 //! (Reason), RFC 2617 (digest).
 
 mod agent;
