@@ -40,6 +40,13 @@ pub enum LegOver {
     MediaTimeout,
 }
 
+impl LegOver {
+    /// A final answer that does not say when to ask again.
+    pub const fn refused(status: u16, q850: Option<u8>) -> Self {
+        Self::Refused { status, q850, retry_after: None }
+    }
+}
+
 /// What a call reacts to.
 #[derive(Clone, Debug)]
 pub enum CallInput {

@@ -66,11 +66,7 @@ fn what_the_network_says_of_the_number_is_final() {
 
 #[test]
 fn a_phone_that_rings_out_is_no_answer_and_not_tried_elsewhere() {
-    for over in [
-        LegOver::Cancelled,
-        NO_PROVISIONAL,
-        LegOver::Refused { status: 503, q850: None, retry_after: None },
-    ] {
+    for over in [LegOver::Cancelled, NO_PROVISIONAL, LegOver::refused(503, None)] {
         let mut stage = Stage::new();
         let leg_id = stage.dial("north");
         stage.give(CallInput::Progress { leg_id, status: 180 });

@@ -230,7 +230,7 @@ impl World {
                 self.call.handle(self.now, CallInput::Answered { leg_id, codec: "PCMA" });
             }
             (H::Refuse(_, status), Some(leg_id)) => {
-                self.over(leg_id, LegOver::Refused { status, q850: None, retry_after: None });
+                self.over(leg_id, LegOver::refused(status, None));
             }
             (H::Fail(_), Some(leg_id)) => {
                 self.over(leg_id, LegOver::Failed { cause: FailureCause::NoProvisional });

@@ -228,7 +228,7 @@ impl Stage {
     }
 
     pub(super) fn refuse(&mut self, leg_id: LegId, status: u16) {
-        self.over(leg_id, LegOver::Refused { status, q850: None, retry_after: None });
+        self.over(leg_id, LegOver::refused(status, None));
     }
 
     pub(super) fn bye(&mut self, leg_id: LegId, by: Party) {

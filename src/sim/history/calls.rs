@@ -343,8 +343,7 @@ impl Stage<'_> {
         let Some(talking) = self.calls.get(&serial) else { return Ok(()) };
         let (call_id, cause) = (talking.call.id(), talking.cause);
         let (now, position) = (self.now, self.journal.position());
-        let dialing = &self.journal.live.dialing;
-        let decision = dialing.choose_carrier(call_id, leg_id, now, position);
+        let decision = self.journal.live.dialing.choose_carrier(call_id, leg_id, now, position);
         let carrier_id = decision.chosen.clone();
         let draft = Draft::new(decision, now, "dialer").because_of(cause);
         let cause = self.journal.append(vec![draft], now).await?;
@@ -403,8 +402,7 @@ impl Stage<'_> {
             return;
         }
         let delay = line.post_dial_delay(rng);
-        let refused =
-            |status, q850| LegOver::Refused { status, q850: Some(q850), retry_after: None };
+        let refused = |status, q850| LegOver::refused(status, Some(q850));
         let (rings, over) = match reach {
             Reach::Busy => (None, Some((delay, refused(486, 17)))),
             Reach::Invalid => (None, Some((delay, refused(404, 1)))),

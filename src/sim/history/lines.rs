@@ -103,7 +103,7 @@ impl Line {
     pub(super) fn failure(trouble: Trouble, rng: &mut Rng) -> (LegOver, Millis) {
         match trouble {
             Trouble::Refuses => {
-                let over = LegOver::Refused { status: 503, q850: Some(41), retry_after: None };
+                let over = LegOver::refused(503, Some(41));
                 (over, Millis(rng.between(60, 400)))
             }
             Trouble::Silent => {
