@@ -50,7 +50,7 @@ fn a_carrier_that_wants_registration_is_registered_with_and_called() {
 
     assert_eq!(log.one("CarrierRegistrationLost")["reason"], "starting");
     let held = count(log.one("CarrierRegistered"), "expires_ms");
-    assert_eq!(held, 120_000, "it wants at least two minutes (423): {}", kamailio.log());
+    assert_eq!(held, 120_000, "it grants two minutes at least: {}", kamailio.log());
     assert_eq!(log.one("AttemptEnded")["disposition"], "answered_human");
     let invite = messages.lines().find(|line| line.starts_with("INVITE ")).expect("a call");
     assert!(invite.starts_with("INVITE sip:771202555011"), "after the prefix: {invite}");
