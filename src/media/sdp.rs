@@ -6,7 +6,8 @@
 //! Audio never goes to an address that is no host's.
 //! It deliberately knows one audio stream of PCMU or PCMA with telephone-events, over plain RTP:
 //! no SRTP, ICE or bundles, and no host names; other media are refused with port 0.
-//! Sources: RFC 3264 §5, §6 and §8.4 (offer, answer, hold; hold by 0.0.0.0 is left out), RFC 8866 (format), RFC 4733 §2.4.
+//! Sources: RFC 3264 §5, §6 and §8.4 (offer, answer, hold; hold by 0.0.0.0 is left out), RFC 8866
+//! (format), RFC 4733 §2.4.
 
 mod parse;
 

@@ -1,10 +1,10 @@
 //! Ring-back, busy and congestion: low tones that come and go in a rhythm.
 //!
 //! In: runs of low sound, and whether something else is heard. Out: what the rhythm says.
-//! Invariants: sounds that are not equally loud all through are no tone, and something else in
-//! a pause begins the rhythm anew, so that speech has none. Where a tone has sounded for longer than any
-//! busy tone does it is ring-back, said while it still rings: whoever waits must know early. After
-//! speech that may be a voicemail's beep, and one stroke says nothing.
+//! Invariants: sounds that are not equally loud all through are no tone, and something else in a
+//! pause begins the rhythm anew, so that speech has none. Where a tone has sounded for longer than
+//! any busy tone does it is ring-back, said while it still rings: whoever waits must know early.
+//! After speech that may be a voicemail's beep, and one stroke says nothing.
 //! It deliberately measures no pitch beyond "low": countries use 400 to 450 Hz and pairs from 350
 //! to 620, and tell tones apart by rhythm. A country whose busy tone is faster than 600 ms a turn
 //! (Spain) is heard as congestion: both mean that nobody is there.
