@@ -220,7 +220,7 @@ impl ClientTransactions {
         let unanswered = |one: &ClientTransaction| {
             one.to == to
                 && one.state == State::Calling
-                && matches!(one.owner, Owner::Invite(_) | Owner::Options)
+                && matches!(one.owner, Owner::Invite(_) | Owner::Options | Owner::Register(_))
         };
         self.all.iter().filter(|(_, one)| unanswered(one)).map(|(id, _)| *id).collect()
     }
