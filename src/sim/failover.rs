@@ -150,20 +150,14 @@ fn run(seed: u64, calls: u64, loss: Ppm) -> Outcome {
     outcome
 }
 
-/// The long run, asked for by `LEDGERLINE_FAILOVER_CALLS=10000`; without it nothing is checked
-/// here but what the short runs below show.
+/// Calls of the long run; `LEDGERLINE_FAILOVER_CALLS=10000` gives the figures.
+const CALLS: u64 = 2_000;
+
 #[test]
 fn calls_reach_nobody_twice_and_the_next_carrier_in_time() {
-    let Ok(wanted) = std::env::var("LEDGERLINE_FAILOVER_CALLS") else { return };
-    let calls = wanted.parse().expect("a number of calls");
+    let wanted = std::env::var("LEDGERLINE_FAILOVER_CALLS").ok();
+    let calls = wanted.map_or(CALLS, |calls| calls.parse().expect("a number of calls"));
     let outcome = run(7, calls, Ppm(0));
-    assert_eq!(outcome.attempts, calls, "every attempt ends");
-    assert_eq!(outcome.rang_twice(), 0);
-    assert_eq!(outcome.without_carrier, 0, "two of six work: {:?}", outcome.failures);
-    assert!(outcome.waits.len() >= 40, "{} attempts met a bad carrier", outcome.waits.len());
-    for failure in ["no_provisional", "sip_503"] {
-        assert!(outcome.failures[failure] >= 20, "{failure}: {:?}", outcome.failures);
-    }
     let (half, most) = (outcome.quantile(500), outcome.quantile(990));
     println!(
         "failover: {} of {} attempts, median {half} ms, p99 {most} ms, worst {} ms; {:?}; {} s",
@@ -173,6 +167,13 @@ fn calls_reach_nobody_twice_and_the_next_carrier_in_time() {
         outcome.failures,
         outcome.took.0 / 1_000,
     );
+    assert_eq!(outcome.attempts, calls, "every attempt ends");
+    assert_eq!(outcome.rang_twice(), 0);
+    assert_eq!(outcome.without_carrier, 0, "two of six work: {:?}", outcome.failures);
+    assert!(outcome.waits.len() >= 20, "{} attempts met a bad carrier", outcome.waits.len());
+    for failure in ["no_provisional", "sip_503"] {
+        assert!(outcome.failures[failure] >= 10, "{failure}: {:?}", outcome.failures);
+    }
     assert!(most < 3_000, "p99 {most} ms");
     assert_eq!(outcome.left_over, 0, "transactions and dialogs");
 }

@@ -197,7 +197,8 @@ impl Platform {
 
     fn dial(&mut self, now: Timestamp) -> bool {
         self.dial_due = None;
-        let call_id = CallId(Uuid::from_u128(self.serial + 1));
+        // Far apart: ids of legs count on from that of their call.
+        let call_id = CallId(Uuid::from_u128((self.serial + 1) << 16));
         let compliance = Compliance::default();
         let campaign_id = self.campaign_id.clone();
         let position = self.position;
@@ -297,10 +298,13 @@ impl Platform {
             CallCommand::InviteCustomer { leg_id, carrier_id, ring_timeout } => {
                 self.legs.insert(leg_id, call_id);
                 let seen = self.seen.entry(call_id).or_default();
-                seen.first_invite.get_or_insert(now);
+                // A number that one carrier does not know is asked of another: no failure.
+                if !seen.has_failed {
+                    seen.first_invite = Some(now);
+                }
                 let to = self.addresses[&carrier_id];
                 // Numbers set aside for fiction, with the lead in the last digits.
-                let called = format!("+1555{:07}", call_id.0.as_u128());
+                let called = format!("+1555{:07}", call_id.0.as_u128() >> 16);
                 let identity = Identity::of("+12025550100".to_owned());
                 let sdp = "v=0\r\n".to_owned();
                 let (leg, credentials) = (leg_id, None);
