@@ -133,7 +133,7 @@ impl Call {
     /// Withdraws a leg that has not rung in time: its carrier is there, but does not get through.
     pub(super) fn dial_timeout(&mut self, now: Timestamp) {
         let CustomerSide::Dialling(leg) = &mut self.customer else { return };
-        if !leg.rings_until.is_some_and(|until| until <= now) {
+        if leg.rings_until.is_none_or(|until| until > now) {
             return;
         }
         leg.rings_until = None;

@@ -69,15 +69,13 @@ impl LegEnding<'_> {
     /// Source: RFC 3261 §21; RFC 3398 §8.2.6.1 for the causes; RFC 8197 for 607, RFC 8688 for
     /// 608. Which of them another carrier may do better is practice.
     const fn class(&self) -> Class {
-        match self.failure {
-            Some(failure) => match failure.as_bytes() {
-                b"bad_session" | b"bad_response" | b"media_timeout" => {
-                    return Class::AnsweredInVain;
-                }
-                b"number_barred" => return Class::Barred,
-                _ => return if self.has_rung { Class::NoAnswer } else { Class::Carrier },
-            },
-            None => {}
+        if let Some(failure) = self.failure {
+            return match failure.as_bytes() {
+                b"bad_session" | b"bad_response" | b"media_timeout" => Class::AnsweredInVain,
+                b"number_barred" => Class::Barred,
+                _ if self.has_rung => Class::NoAnswer,
+                _ => Class::Carrier,
+            };
         }
         let status = match self.sip_status {
             Some(status) => status,

@@ -243,9 +243,7 @@ impl Platform {
 
     fn gather(&mut self, now: Timestamp, outcome: &mut Outcome) {
         while let Some(call_id) = self.stirred.pop_first() {
-            loop {
-                let Some(call) = self.calls.get_mut(&call_id) else { break };
-                let Some(output) = call.poll_output() else { break };
+            while let Some(output) = self.calls.get_mut(&call_id).and_then(Call::poll_output) {
                 match output {
                     CallOutput::Fact(event) => {
                         self.note(call_id, &event, outcome);
