@@ -54,7 +54,7 @@ async fn a_file_that_cannot_be_written_is_named() {
     let place = folder.path().join("fold");
     let mut fold = Fold::new(&place, Purpose::Tables, Pace { every: 1, hot: 0 });
     std::fs::write(place.join("facts"), "in the way").expect("a file");
-    let failed = fold.advance(&reader, None).await.err().expect("fails").to_string();
+    let failed = fold.advance(&reader, None).await.expect_err("fails").to_string();
     assert!(failed.contains("put the rows of a fold into"), "{failed}");
     assert!(failed.contains("facts"), "{failed}");
 }
