@@ -9,11 +9,12 @@
 
 const assert = require("node:assert/strict");
 const { randomUUID } = require("node:crypto");
+const { once } = require("node:events");
 
 const [PACKAGE, URI] = process.argv.slice(2);
 const db = require(PACKAGE);
 const Client = db.KurrentDBClient ?? db.EventStoreDBClient;
-const { START, FORWARDS, BACKWARDS } = db;
+const { START, END, FORWARDS, BACKWARDS } = db;
 const toStream = db.persistentSubscriptionToStreamSettingsFromDefaults;
 
 const client = Client.connectionString(URI);
@@ -183,8 +184,14 @@ check("nothing_changes_across_a_stop", async () => {
   const kind = category();
   await made(kind);
   const before = ids((await read(`$ce-${kind}`)).map((one) => one.event));
+  const following = client.subscribeToStream(`$ce-${kind}`, { fromRevision: END });
+  const confirmed = once(following, "confirmation");
+  const gone = take(following[Symbol.asyncIterator](), 1).catch((error) => error);
+  await confirmed;
   say({ ask: "stop" });
-  const deadline = Date.now() + 20_000;
+  // It ends when the server goes: what is read from here on comes from the new one.
+  assert.ok((await gone) instanceof Error, "the server goes, but an event comes");
+  const deadline = Date.now() + 40_000;
   for (;;) {
     const after = await read(`$ce-${kind}`).catch(() => undefined);
     if (after) {
