@@ -7,11 +7,15 @@
 //! Deliberately absent: freephone, shared-cost and mobile numbers, which bill nobody beyond a
 //! call; numbers that exist but are not in use, which carriers refuse by themselves.
 //!
-//! Sources: ITU-T E.164 and its list of assigned country codes (Operational Bulletin 1114, annex)
-//! for the codes and for +979; ITU-T E.161.1 for 112 and 911; the national plans named beside
-//! each row, as published by their regulators.
+//! Sources: Google's libphonenumber, which follows the plans that regulators publish, for premium
+//! numbers, emergency codes and lengths (`barred/README.md` has version and licence; the files are
+//! made by `tools/numbers/make.py`); ITU-T E.164 and its list of assigned country codes
+//! (Operational Bulletin 1114, annex) for the codes, +979 and satellites; the North American plan
+//! (NANPA) for N11 codes; beside each other row its regulator.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::LazyLock;
 
 /// Why a number is never dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,16 +49,69 @@ impl fmt::Display for Barred {
     }
 }
 
-/// Emergency codes of any country: dialled alone they reach a service wherever one is.
-///
-/// 112, 911: ITU-T E.161.1. 999: GB, IE, HK, SG. 000: AU. 111: NZ. 110, 119, 120, 122: CN, JP,
-/// KR, TW. 113, 115, 117, 118: IT, CH, NO, VN. 15, 17, 18: FR. 100 to 104, 108: IN, IL, RU.
-/// 190, 192, 193: BR. 10111, 10177: ZA.
-const EMERGENCY: &[&str] = &[
-    "000", "100", "101", "102", "103", "104", "108", "110", "111", "112", "113", "115", "117",
-    "118", "119", "120", "122", "15", "17", "18", "190", "192", "193", "911", "999", "10111",
-    "10177",
-];
+/// What the files beside this one say.
+struct Plans {
+    /// By country code: beginnings of national numbers, and the numbers of digits they hold for.
+    premium: BTreeMap<&'static str, Vec<(&'static str, Vec<usize>)>>,
+    /// Codes that reach a service somewhere, by country code.
+    emergency: BTreeMap<&'static str, BTreeSet<&'static str>>,
+    /// By country code: the fewest digits of a subscriber's number, and the most of any.
+    lengths: BTreeMap<&'static str, (usize, usize)>,
+}
+
+static PLANS: LazyLock<Plans> = LazyLock::new(|| {
+    let mut plans =
+        Plans { premium: BTreeMap::new(), emergency: BTreeMap::new(), lengths: BTreeMap::new() };
+    for [country, begins_with, digits] in rows(include_str!("barred/premium.csv")) {
+        let digits = digits.split(' ').filter_map(|one| one.parse().ok()).collect();
+        plans.premium.entry(country).or_default().push((begins_with, digits));
+    }
+    for [country, code] in rows(include_str!("barred/emergency.csv")) {
+        plans.emergency.entry(country).or_default().insert(code);
+    }
+    for [country, fewest, most] in rows(include_str!("barred/lengths.csv")) {
+        let span = fewest.parse().ok().zip(most.parse().ok());
+        plans.lengths.extend(span.map(|span| (country, span)));
+    }
+    plans
+});
+
+/// The rows of a file without quotes, its header left out.
+fn rows<const N: usize>(file: &'static str) -> impl Iterator<Item = [&'static str; N]> {
+    file.lines().skip(1).filter_map(|line| {
+        let fields: Vec<_> = line.split(',').collect();
+        fields.try_into().ok()
+    })
+}
+
+impl Plans {
+    fn is_premium(&self, country: &str, national: &str) -> bool {
+        // Networks drop digits that are too many: they change nothing about who is reached.
+        let most = self.lengths.get(country).map_or(national.len(), |(_, most)| *most);
+        let length = national.len().min(most);
+        let known = self.premium.get(country).into_iter().flatten();
+        known
+            .filter(|(begins_with, _)| national.starts_with(begins_with))
+            .any(|(_, digits)| digits.contains(&length))
+    }
+
+    /// Whether a code reaches an emergency service: one of the country, or one of three digits at
+    /// most that does so anywhere, as phones send 112 and 911 to whoever is there.
+    fn is_emergency(&self, country: Option<&str>, code: &str) -> bool {
+        let has = |codes: &BTreeSet<&str>| codes.contains(code);
+        let is_known_here = country.is_some_and(|one| self.emergency.get(one).is_some_and(has));
+        let is_known = || self.emergency.values().any(has);
+        is_known_here || (code.len() <= 3 || country.is_none()) && is_known()
+    }
+
+    fn shortest(&self, country: &str) -> usize {
+        let known = HOTLINES.iter().find(|(code, _)| *code == country);
+        known
+            .map(|(_, least)| *least)
+            .or_else(|| self.lengths.get(country).map(|(fewest, _)| *fewest))
+            .unwrap_or(SHORTEST_ANYWHERE)
+    }
+}
 
 /// One rule: numbers that begin with these digits, country code first.
 struct Row {
@@ -74,10 +131,11 @@ const fn emergency(prefix: &'static str) -> Row {
     Row { prefix, why: Barred::Emergency }
 }
 
-/// Numbers that are barred by how they begin.
+/// Numbers that are barred by how they begin, beside those of the plans: nobody to call stands
+/// behind them, or the price is above that of a call though no plan says premium.
 const ROWS: &[Row] = &[
-    // International: 979 is premium rate (ITU-T E.169.2); networks whose calls are billed like
-    // it and that fraud goes through: satellites, shared codes, personal numbers.
+    // International (ITU-T E.164): premium rate, personal numbers, satellites and networks whose
+    // calls are billed like them and that fraud goes through; codes that nobody answers.
     premium("979"),
     premium("878"),
     premium("870"),
@@ -87,11 +145,10 @@ const ROWS: &[Row] = &[
     short("888"),
     short("991"),
     short("999"),
-    // North America (NANPA): N11 codes are services and never area codes; 900 is premium; an
-    // area code begins with 2 to 9.
+    // North America (NANPA): N11 codes are services and never area codes; an area code begins
+    // with 2 to 9.
     emergency("1911"),
     emergency("1988"),
-    premium("1900"),
     short("1211"),
     short("1311"),
     short("1411"),
@@ -101,116 +158,31 @@ const ROWS: &[Row] = &[
     short("1811"),
     short("10"),
     short("11"),
-    // Great Britain (Ofcom, National Telephone Numbering Plan): 09 premium; 0871 to 0873 and
-    // 070 at higher rates; 118 enquiries.
-    premium("449"),
-    premium("44871"),
-    premium("44872"),
-    premium("44873"),
+    // Great Britain (Ofcom): personal numbers, enquiries. France (Arcep): enquiries.
     premium("4470"),
     premium("44118"),
-    // France (Arcep, plan national): 089 at a higher rate; 118 enquiries.
-    premium("3389"),
     premium("33118"),
-    // Germany (BNetzA): 0900, 0137 mass traffic, 0180 service, 118 enquiries; 032 is ordinary.
-    premium("49900"),
+    // Germany (BNetzA): mass traffic, service numbers, enquiries. Switzerland (BAKOM): enquiries.
     premium("49137"),
     premium("49180"),
     premium("49118"),
-    // Austria (RTR): 0900, 0901, 0930, 0931, 0939; 0810 to 0828 with a ceiling are ordinary.
-    premium("43900"),
-    premium("43901"),
-    premium("4393"),
-    // Switzerland (BAKOM): 0900, 0901, 0906; 18xx enquiries.
-    premium("4190"),
     short("4118"),
-    // Italy (AGCOM): 89x, 199, 166, 144, 178 personal.
-    premium("3989"),
+    // Italy (AGCOM): shared cost, personal numbers. Spain (CNMC): mass calls, data, enquiries.
     premium("39199"),
-    premium("39166"),
-    premium("39144"),
     premium("39178"),
-    // Spain (CNMC): 80x, 905, 907, 118.
-    premium("34803"),
-    premium("34806"),
-    premium("34807"),
     premium("34905"),
     premium("34907"),
     premium("34118"),
-    // Portugal (ANACOM): 60x, 646, 648, 76x.
-    premium("351601"),
-    premium("351607"),
-    premium("351608"),
-    premium("351646"),
-    premium("351648"),
-    premium("35176"),
-    // Netherlands (ACM): 0900, 0906, 0909.
-    premium("3190"),
-    // Belgium (BIPT): 0900 to 0909, 070 at a higher rate.
-    premium("3290"),
-    premium("3270"),
-    // Poland (UKE): 70x, 30x.
-    premium("4870"),
-    premium("4830"),
-    // Sweden, Norway, Denmark, Finland (PTS, Nkom, DBA, Traficom).
-    premium("46900"),
-    premium("46939"),
-    premium("46944"),
-    premium("4782"),
-    premium("4590"),
-    premium("358600"),
-    premium("358700"),
-    // Australia (ACMA): 190 premium; 1[1-2] services.
-    premium("61190"),
+    // Australia (ACMA): services.
     short("6112"),
-    // New Zealand (NAD): 0900.
-    premium("64900"),
-    // Japan (MIC): 0990, 0570 at a higher rate, 0180; 1xx services.
-    premium("81990"),
+    // Japan (MIC): a higher rate. Brazil (Anatel): a higher rate.
     premium("81570"),
     premium("81180"),
-    // China (MIIT): 160, 168 information services; 95xxx and 96xxx are short, see below.
-    premium("86160"),
-    premium("86168"),
-    // India (DoT): 186 at a higher rate.
-    premium("91186"),
-    // Brazil (Anatel): 0900, 0500, 0300.
-    premium("55900"),
-    premium("55500"),
     premium("55300"),
-    // Mexico (IFT): 900.
-    premium("52900"),
-    // South Africa (ICASA): 0862 to 0869.
-    premium("27862"),
-    premium("27866"),
-    premium("27867"),
-    premium("27868"),
-    premium("27869"),
-    // Russia, Kazakhstan: 809, 803.
-    premium("7809"),
-    premium("7803"),
 ];
 
-/// The fewest digits a subscriber's number has after the country code, where it is more than
-/// [`SHORTEST_ANYWHERE`]. What is shorter is a service code with a country code before it.
-const SHORTEST: &[(&str, usize)] = &[
-    ("1", 10),
-    ("7", 10),
-    ("33", 9),
-    ("34", 9),
-    ("44", 9),
-    ("48", 9),
-    ("52", 10),
-    ("55", 10),
-    ("61", 9),
-    ("81", 9),
-    ("82", 8),
-    ("86", 9),
-    ("91", 10),
-    ("351", 9),
-    ("353", 7),
-    ("852", 8),
-];
+/// Where the plan has shorter numbers than a subscriber's: hotlines behind an area code.
+const HOTLINES: &[(&str, usize)] = &[("82", 8), ("86", 9)];
 
 /// The shortest subscribers' numbers there are: Niue and Tokelau have four digits.
 const SHORTEST_ANYWHERE: usize = 4;
@@ -229,26 +201,30 @@ pub fn barred(number: &str) -> Option<Barred> {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     if !number.trim_start().starts_with('+') || digits.is_empty() || digits.starts_with('0') {
         // A code dialled as it is, or a country code that nobody has.
-        let is_emergency = EMERGENCY.contains(&digits.as_str());
+        let is_emergency = PLANS.is_emergency(None, &digits);
         return Some(if is_emergency { Barred::Emergency } else { Barred::ShortCode });
     }
     let (country, national) = digits.split_at(country_digits(&digits));
     // Plans but Italy's have no number that begins with the trunk zero: somebody left it in.
     let trimmed = national.trim_start_matches('0');
-    if EMERGENCY.contains(&national) || EMERGENCY.contains(&trimmed) {
+    if PLANS.is_emergency(Some(country), national) || PLANS.is_emergency(Some(country), trimmed) {
         return Some(Barred::Emergency);
     }
-    let is_in_plan =
-        |digits: &str| ROWS.iter().find(|row| digits.starts_with(row.prefix)).map(|row| row.why);
-    let without_zero = format!("{country}{trimmed}");
-    let as_dialled = is_in_plan(&digits);
     // An Italian number keeps its zero: 011 is Turin, and no emergency code.
-    let trunk = if country == "39" { None } else { is_in_plan(&without_zero) };
-    as_dialled.or(trunk).or_else(|| {
-        let known = SHORTEST.iter().find(|(code, _)| *code == country);
-        let least = known.map_or(SHORTEST_ANYWHERE, |(_, least)| *least);
-        (trimmed.len() < least).then_some(Barred::ShortCode)
-    })
+    let written = [national, if country == "39" { national } else { trimmed }];
+    written
+        .iter()
+        .find_map(|national| in_rows(country, national))
+        .or_else(|| {
+            let is_premium = |national: &&str| PLANS.is_premium(country, national);
+            written.iter().any(is_premium).then_some(Barred::Premium)
+        })
+        .or_else(|| (national.len() < PLANS.shortest(country)).then_some(Barred::ShortCode))
+}
+
+fn in_rows(country: &str, national: &str) -> Option<Barred> {
+    let digits = format!("{country}{national}");
+    ROWS.iter().find(|row| digits.starts_with(row.prefix)).map(|row| row.why)
 }
 
 fn country_digits(digits: &str) -> usize {

@@ -30,6 +30,11 @@ fn premium_numbers_are_barred() {
         ("49", "9001234567"),
         ("883", "510000000000"),
         ("882", "16123456"),
+        ("353", "1550123456"),
+        ("82", "601234567"),
+        ("852", "90012345"),
+        // One digit too many rings all the same.
+        ("44", "90612345678"),
     ] {
         check(country, rest, Some(Barred::Premium));
     }
@@ -45,6 +50,7 @@ fn codes_and_numbers_of_no_plan_are_barred() {
         ("1", "0115550100"),
         ("0", "112345678"),
         ("86", "1100000"),
+        ("82", "21588"),
         ("86", "95588"),
     ] {
         check(country, rest, Some(Barred::ShortCode));
@@ -69,8 +75,31 @@ fn subscribers_are_not() {
         ("82", "255500100"),
         ("31", "182555010"),
         ("683", "4001"),
+        // Benin, Congo and the Ivory Coast, where the zero is part of the number.
+        ("229", "0195550100"),
+        ("242", "065550100"),
+        ("225", "0155501000"),
     ] {
         check(country, rest, None);
+    }
+}
+
+#[test]
+fn the_files_of_plans_are_read_to_their_last_row() {
+    let whole = |file: &str| file.lines().count() - 1;
+    let premium: usize = PLANS.premium.values().map(Vec::len).sum();
+    let emergency: usize = PLANS.emergency.values().map(BTreeSet::len).sum();
+    assert_eq!(premium, whole(include_str!("premium.csv")));
+    assert_eq!(emergency, whole(include_str!("emergency.csv")));
+    assert_eq!(PLANS.lengths.len(), whole(include_str!("lengths.csv")));
+    for (country, known) in &PLANS.premium {
+        for (begins_with, digits) in known {
+            assert!(!digits.is_empty(), "+{country} {begins_with} has no length");
+            for length in digits {
+                let number = format!("+{country}{begins_with:0<length$}");
+                assert!(barred(&number).is_some(), "{number}");
+            }
+        }
     }
 }
 
