@@ -14,8 +14,15 @@
 //! later; after [`AnswerVerdict::Machine`], [`AnswerVerdict::Fax`] and [`AnswerVerdict::Sit`]
 //! there is no other. It deliberately knows no words and detects no tones itself.
 
+mod weights;
+
 use crate::base::{Millis, Ppm, Timestamp};
 
+use self::weights::{
+    BEEP_AFTER_GREETING, BEEP_GAP, CONNECT_BEEP, FAX_WINDOW, FIRST_WORD_AT_LAST, GREETING_PAUSE,
+    JOINED, SHORT_SPEECH, SHORTEST, STROKE, TALKS_ON_AFTER, TONE_WINDOW, pause_after,
+};
+pub(super) use self::weights::{LONG_SPEECH, NOBODY_SPEAKS, RINGS_ON};
 use super::hearing::MIN_SPEECH;
 use super::taxonomy::named;
 
@@ -63,31 +70,6 @@ pub enum Tone {
     FaxAnswer,
 }
 
-/// Without any speech for so long after the answer, the robot begins.  Units: ms.
-pub(super) const NOBODY_SPEAKS: Millis = Millis(2_000);
-/// Speech without a pause for longer than this is a machine's. Firms greet for up to some 4 s, and
-/// their pause is known 400 ms after it began; a machine that greets for less beeps soon
-/// after.  Units: ms.
-pub(super) const LONG_SPEECH: Millis = Millis(4_400);
-/// Speech up to this long is the usual "hello".  Units: ms.
-const SHORT_SPEECH: Millis = Millis(1_500);
-/// A pause of this length ends the greeting.  Units: ms.
-const GREETING_PAUSE: Millis = Millis(400);
-/// A tone later than this after the answer says nothing about who answered.  Units: ms.
-const TONE_WINDOW: Millis = Millis(8_000);
-/// A fax answers its tone some 2 s after the call, and may wait for a person first.  Units: ms.
-const FAX_WINDOW: Millis = Millis(20_000);
-/// A beep sooner than this with no speech before it is the exchange's, which says that it has
-/// connected, or that it records.  Units: ms.
-const CONNECT_BEEP: Millis = Millis(1_500);
-/// After what passed for a person's greeting, a beep later than this is the person's kettle or
-/// car: machines beep within some 2 s of their last word.  Units: ms.
-const BEEP_AFTER_GREETING: Millis = Millis(4_000);
-/// It may ring on for so long after the answer.  Units: ms.
-pub(super) const RINGS_ON: Millis = Millis(30_000);
-/// While it rings on, less than this is a stroke's beginning, not speech.  Units: ms.
-const STROKE: Millis = Millis(300);
-
 /// Who answered, how sure that is, and by which rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judgement {
@@ -107,16 +89,22 @@ pub struct Judgement {
 #[derive(Clone, Debug)]
 pub struct AnswerClassifier {
     answered: Timestamp,
-    /// When the run of speech began; short pauses do not end it.
+    /// Words are told, so that speech says nothing more.
+    has_words: bool,
+    /// When the greeting began; short pauses do not end it.
     began: Option<Timestamp>,
     /// When its last word began.
     word: Timestamp,
-    /// When it paused, unless it is going on.
+    /// When it was known to pause, unless it is going on.
     paused: Option<Timestamp>,
     /// When the last word before that pause was over.
     ended: Timestamp,
+    /// Speech before the word that is going on, short pauses included.
+    spoken: Millis,
     /// When it began to ring on, where it does.
     rings_since: Option<Timestamp>,
+    /// Words still belong to the greeting.
+    is_greeting: bool,
     verdict: Option<AnswerVerdict>,
 }
 
@@ -125,17 +113,23 @@ impl AnswerClassifier {
     pub fn new(answered: Timestamp) -> Self {
         Self {
             answered,
+            has_words: false,
             began: None,
             word: answered,
             paused: None,
             ended: answered,
+            spoken: Millis(0),
             rings_since: None,
+            is_greeting: true,
             verdict: None,
         }
     }
 
     /// The other side begins to speak.
     pub fn speech_started(&mut self, now: Timestamp) {
+        if self.has_words || self.verdict.is_some() {
+            return;
+        }
         self.began.get_or_insert(now);
         self.word = now;
         self.paused = None;
@@ -143,6 +137,9 @@ impl AnswerClassifier {
 
     /// The other side pauses, after so much speech. The pause is known later than it begins.
     pub fn speech_ended(&mut self, now: Timestamp, duration: Millis) {
+        if self.has_words || self.verdict.is_some() {
+            return;
+        }
         let Some(began) = self.began else { return };
         let is_stroke = self.rings_since.is_some() && duration < STROKE;
         if now.since(began) < MIN_SPEECH || is_stroke {
@@ -150,6 +147,41 @@ impl AnswerClassifier {
         } else {
             self.paused.get_or_insert(now);
             self.ended = self.word.plus(duration).min(now);
+            self.spoken = self.ended.since(began);
+        }
+    }
+
+    /// The other side began a word so long ago. Once words are told, speech says nothing more.
+    pub fn word_started(&mut self, now: Timestamp, ago: Millis) {
+        if !self.has_words && self.verdict.is_none() {
+            (self.began, self.paused, self.spoken) = (None, None, Millis(0));
+        }
+        self.has_words = true;
+        let word = self.back(now, ago);
+        let gap = word.since(self.ended);
+        if self.began.is_some() {
+            self.is_greeting &= self.verdict.is_none() || gap <= TALKS_ON_AFTER;
+            if gap <= JOINED {
+                self.spoken = Millis(self.spoken.0 + gap.0);
+            }
+        } else {
+            self.is_greeting &=
+                self.verdict.is_none() || word.since(self.answered) <= FIRST_WORD_AT_LAST;
+            (self.began, self.spoken) = (Some(word), Millis(0));
+        }
+        (self.word, self.paused) = (word, None);
+    }
+
+    /// The other side has said a word, and has been quiet for so long since.
+    pub fn word_ended(&mut self, now: Timestamp, duration: Millis, ago: Millis) {
+        if self.began.is_none() || self.paused.is_some() || !self.has_words {
+            return;
+        }
+        self.ended = self.back(now, ago).max(self.word);
+        self.spoken = Millis(self.spoken.0 + duration.0);
+        self.paused = Some(now);
+        if self.rings_since.is_some() && self.spoken < STROKE {
+            self.began = None;
         }
     }
 
@@ -168,7 +200,8 @@ impl AnswerClassifier {
             Some(_) => self.began.unwrap_or(now),
             None => self.answered,
         };
-        if now.since(answered) > window {
+        let talks_on = tone == Tone::Beep && self.has_words && self.is_greeting;
+        if now.since(answered) > window && !talks_on {
             return None;
         }
         let is_open = self.verdict.is_none();
@@ -190,6 +223,7 @@ impl AnswerClassifier {
 
     /// A key was pressed: machines press none.
     pub fn key_pressed(&mut self, now: Timestamp) -> Option<Judgement> {
+        self.is_greeting = false;
         self.verdict.is_none().then(|| self.judge(now, AnswerVerdict::Human, 990_000, "answer.key"))
     }
 
@@ -198,39 +232,75 @@ impl AnswerClassifier {
         if self.poll_timeout()? > now {
             return None;
         }
-        let Some(began) = self.began else {
+        if self.verdict.is_some() {
+            return Some(self.judge(now, AnswerVerdict::Machine, 800_000, "answer.talks_on"));
+        }
+        if self.began.is_none() {
             return Some(self.judge(now, AnswerVerdict::Silence, 400_000, "answer.silence"));
+        }
+        let spoken = match self.paused {
+            None => LONG_SPEECH,
+            Some(paused) if !self.has_words => {
+                Millis(self.began.map_or(0, |began| paused.since(began).0))
+            }
+            Some(_) => self.spoken,
         };
-        let Some(paused) = self.paused else {
-            return Some(self.judge(now, AnswerVerdict::Machine, 800_000, "answer.long_speech"));
-        };
-        Some(match paused.since(began) {
-            run if run > LONG_SPEECH => {
+        if self.has_words && spoken < SHORTEST {
+            self.began = None; // a click, a breath
+            return self.handle_timeout(now);
+        }
+        Some(match (self.paused, spoken) {
+            (None, _) => self.judge(now, AnswerVerdict::Machine, 800_000, "answer.long_speech"),
+            (_, spoken) if spoken > LONG_SPEECH => {
                 self.judge(now, AnswerVerdict::Machine, 800_000, "answer.long_speech")
             }
-            run if run > SHORT_SPEECH => {
+            (_, spoken) if spoken > SHORT_SPEECH => {
                 self.judge(now, AnswerVerdict::Human, 650_000, "answer.longer_greeting")
             }
             _ => self.judge(now, AnswerVerdict::Human, 900_000, "answer.short_greeting"),
         })
     }
 
-    /// When time alone will decide; nothing once it is decided.
+    /// When time alone will decide; nothing once it is decided and nobody talks on.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         if self.verdict.is_some() {
-            return None;
+            return self.talks_on_until();
         }
         Some(match (self.began, self.paused) {
             (None, _) => match self.rings_since {
                 Some(since) => since.plus(RINGS_ON),
                 None => self.answered.plus(NOBODY_SPEAKS),
             },
+            (Some(_), None) if self.has_words => self.is_long_at(),
             (Some(began), None) => began.plus(LONG_SPEECH),
+            (Some(_), Some(_)) if self.has_words => self.ended.plus(pause_after(self.spoken)),
             (Some(_), Some(paused)) => paused.plus(GREETING_PAUSE),
         })
     }
 
+    /// So long before now, but not before the answer.
+    fn back(&self, now: Timestamp, ago: Millis) -> Timestamp {
+        self.answered.plus(Millis(now.since(self.answered).0.saturating_sub(ago.0)))
+    }
+
+    /// When the word that is going on makes the greeting a machine's.
+    fn is_long_at(&self) -> Timestamp {
+        self.word.plus(Millis(LONG_SPEECH.0.saturating_sub(self.spoken.0)))
+    }
+
+    /// The same after it passed for a person's.
+    fn talks_on_until(&self) -> Option<Timestamp> {
+        let may_be_wrong =
+            matches!(self.verdict, Some(AnswerVerdict::Human | AnswerVerdict::Silence));
+        let talks = self.has_words && self.began.is_some() && self.paused.is_none();
+        (may_be_wrong && talks && self.is_greeting).then(|| self.is_long_at())
+    }
+
     fn is_beep_a_machines(&self, now: Timestamp) -> bool {
+        let pauses = self.paused.is_some() && now.since(self.ended) >= BEEP_GAP;
+        if self.has_words && self.began.is_some() && !pauses {
+            return false; // a vowel of the voice that speaks
+        }
         if self.verdict == Some(AnswerVerdict::Human) {
             return now.since(self.ended) <= BEEP_AFTER_GREETING;
         }
@@ -241,7 +311,7 @@ impl AnswerClassifier {
     fn rings_on(&mut self, now: Timestamp) -> Judgement {
         let judgement = self.judge(now, AnswerVerdict::Ringback, 900_000, "answer.ringback");
         (self.verdict, self.rings_since) = (None, self.rings_since.or(Some(now)));
-        (self.began, self.paused) = (None, None);
+        (self.began, self.paused, self.spoken) = (None, None, Millis(0));
         judgement
     }
 

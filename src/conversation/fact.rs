@@ -67,6 +67,13 @@ pub enum ConversationFact {
         /// Who says so.
         source: TagSource,
     },
+    /// A message was said to a mailbox after its beep, or begun.
+    VoicemailLeft {
+        /// How much of it was said.
+        played: Millis,
+        /// Whether it was said to its end.
+        completed: bool,
+    },
     /// The person wants never to be called again. At most one per conversation.
     OptOutRequested {
         /// The heard turn that asked for it.

@@ -4,6 +4,7 @@
 //! script. See the module above for the drain contract and the invariants.
 
 mod moves;
+mod voicemail;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -56,6 +57,19 @@ pub enum Input {
         /// How long they spoke since [`Input::SpeechStarted`].
         duration: Millis,
     },
+    /// The person begins a word, in the first seconds after the answer. Where words are told,
+    /// they and not speech say who answered.
+    WordStarted {
+        /// How long ago.
+        ago: Millis,
+    },
+    /// The person has said a word, in the first seconds after the answer.
+    WordEnded {
+        /// From its first sound to its last.
+        duration: Millis,
+        /// How long ago it was over.
+        ago: Millis,
+    },
     /// A tone.
     ToneHeard {
         /// Which.
@@ -102,6 +116,10 @@ enum Phase {
     Transferring,
     /// A person has taken over.
     HandedOver,
+    /// A machine talks; the message waits for its beep.
+    AwaitingBeep,
+    /// The message is said to a machine.
+    LeavingMessage,
     /// [`Output::End`] was given.
     Ended,
 }
@@ -129,6 +147,8 @@ pub struct Conversation {
     asked: u64,
     prompts: BTreeMap<PromptId, Prompt>,
     playing: Option<PromptId>,
+    /// The prompt that is the message for a mailbox, until it is over.
+    message: Option<PromptId>,
     classifier: Option<AnswerClassifier>,
     hearing: Hearing,
     timers: Timers,
@@ -162,6 +182,7 @@ impl Conversation {
             asked: 0,
             prompts: BTreeMap::new(),
             playing: None,
+            message: None,
             classifier: None,
             hearing: Hearing::default(),
             timers: Timers::default(),
@@ -196,6 +217,22 @@ impl Conversation {
             (_, Input::SpeechStarted) => self.speech_started(now),
             (_, Input::SpeechEnded { duration }) => self.speech_ended(now, duration),
             (Phase::HandedOver, _) => {}
+            (Phase::AwaitingBeep, Input::ToneHeard { tone: Tone::Beep }) => {
+                self.leave_message(now);
+            }
+            (Phase::AwaitingBeep | Phase::LeavingMessage, _) => {}
+            (_, Input::WordStarted { ago }) => {
+                if let Some(classifier) = &mut self.classifier {
+                    classifier.word_started(now, ago);
+                }
+                self.look_at_answer(now);
+            }
+            (_, Input::WordEnded { duration, ago }) => {
+                if let Some(classifier) = &mut self.classifier {
+                    classifier.word_ended(now, duration, ago);
+                }
+                self.look_at_answer(now);
+            }
             (_, Input::ToneHeard { tone }) => {
                 let judged = self.classifier.as_mut().and_then(|it| it.tone_heard(now, tone));
                 self.judged(now, judged);
@@ -215,10 +252,14 @@ impl Conversation {
                 Timer::TurnEnd => self.turn_over(now),
                 Timer::Silence => self.silence(now),
                 Timer::Transfer => self.transfer_failed(now),
+                Timer::Beep => self.end(now, EndReason::Machine),
                 Timer::TimeLimit => {
                     if !self.is_closing() {
                         self.close_at_limit(now, EndReason::TimeLimit);
                     }
+                }
+                Timer::Grace if self.phase == Phase::LeavingMessage => {
+                    self.end(now, EndReason::Machine);
                 }
                 Timer::Grace => self.end(now, self.closing_reason(EndReason::TimeLimit)),
             }
@@ -263,19 +304,19 @@ impl Conversation {
     }
 
     fn judged(&mut self, now: Timestamp, judgement: Option<Judgement>) {
-        let Some(Judgement { verdict, confidence, reason, after, greeting_ended }) = judgement
-        else {
-            return;
-        };
+        let Some(judgement) = judgement else { return };
+        let Judgement { verdict, confidence, reason, after, greeting_ended } = judgement;
         self.timers.cancel(Timer::Answer);
         let judged =
             ConversationFact::AnswerJudged { verdict, confidence, reason, after, greeting_ended };
         self.fact(judged);
         if verdict.is_final() {
-            self.end(now, EndReason::Machine);
+            self.machine(now, &judgement);
         } else if verdict == AnswerVerdict::Ringback {
             self.look_at_answer(now);
         } else if self.phase == Phase::Judging {
+            // It goes on listening: who then talks on is a machine after all.
+            self.look_at_answer(now);
             self.begin(now);
         }
     }
@@ -350,6 +391,7 @@ impl Conversation {
     fn hung_up(&mut self, now: Timestamp) {
         let reason = match self.phase {
             Phase::HandedOver => EndReason::Transferred,
+            Phase::AwaitingBeep | Phase::LeavingMessage => EndReason::Machine,
             _ => self.closing_reason(EndReason::HungUp),
         };
         self.end(now, reason);

@@ -111,7 +111,8 @@ impl Seen {
                 self.tagged(*turn, *intent, *objection);
             }
             ConversationFact::OptOutRequested { .. } => self.opted_out = true,
-            ConversationFact::TransferRequested { .. } => {}
+            ConversationFact::TransferRequested { .. } | ConversationFact::VoicemailLeft { .. } => {
+            }
         }
     }
 

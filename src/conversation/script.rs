@@ -209,6 +209,8 @@ pub(super) struct Globals {
     pub(super) max_time: Millis,
     /// Where it goes at either limit.
     pub(super) at_limit: NodeId,
+    /// What is said to a mailbox after its beep; nothing where machines are hung up on.
+    pub(super) voicemail: Option<String>,
 }
 
 /// What a `{placeholder}` may become.
@@ -304,7 +306,13 @@ impl Script {
     /// made ahead of the calls. [`Self::fill`] turns one into the words for one person.
     pub fn texts(&self) -> BTreeSet<&str> {
         let globals = [&self.globals.silence_reprompt, &self.globals.unknown.say];
-        self.nodes.values().flat_map(Node::texts).chain(globals).map(String::as_str).collect()
+        self.nodes
+            .values()
+            .flat_map(Node::texts)
+            .chain(globals)
+            .chain(&self.globals.voicemail)
+            .map(String::as_str)
+            .collect()
     }
 
     /// Fills placeholders: the portrait's value (by the script's word for it, if it has any),

@@ -2,6 +2,7 @@
 
 mod line;
 mod properties;
+mod voicemail;
 
 use super::Tone;
 use line::{Does, Language, Line};

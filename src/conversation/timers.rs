@@ -18,6 +18,8 @@ pub(super) enum Timer {
     Silence,
     /// Nobody answered the wish for a person.
     Transfer,
+    /// No beep came.
+    Beep,
     /// The conversation may not go on.
     TimeLimit,
     /// Not even the farewell may go on.

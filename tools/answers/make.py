@@ -3,89 +3,30 @@
 
     tools/answers/make.py DIR [SEED]
 
-Needs espeak-ng and sox. Writes DIR/LABEL-NUMBER.wav, 8 kHz, mono, 16 bit. The label is what
-answered: human, machine, fax, sit, ringback or silence. Words are spoken by espeak-ng in eight
-languages and ten voices each; levels, noise, waits and beeps are drawn. The same seed gives the
-same set (with the same espeak-ng). Chinese is left out: without a dictionary of its own espeak-ng
-spells it.
+Needs espeak-ng and sox. Writes DIR/LABEL-NUMBER-SOURCE-LANGUAGE-VOICE-KIND.wav, 8 kHz, mono, 16
+bit. The label is what answered: human, machine, fax, sit, ringback or silence. Half of those who
+speak do so in English or Chinese.
+
+LEDGERLINE=PROGRAM adds the neural voices of `ledgerline speech` (31 of them, in English and
+Chinese; DIR is the folder it is run in, with data/speech). SOUNDS=DIR adds what is recorded:
+Asterisk's packages asterisk-core-sounds-{en,es,fr,it,ru}-gsm, by default where they are installed.
+The same seed gives the same set (with the same voices).
 """
 
 import array
 import math
+import os
 import random
 import subprocess
 import sys
 import wave
 from pathlib import Path
 
-RATE = 8000
-VOICES = ["", "+m1", "+m3", "+m5", "+m7", "+f1", "+f2", "+f3", "+f4", "+f5"]
-# Short greetings, greetings with a name or a firm, and what machines say.
-WORDS = {
-    "en": (
-        ["Hello?", "Yes?", "Hi, who is this?", "Hello, hello?"],
-        ["Hello, this is Mary speaking.", "Good morning, city garage, how can I help you?"],
-        ["You have reached the voice mail of the front office. Nobody can take your call right now. "
-         "Please leave your name and number after the tone.",
-         "Hi, we are not at home. Leave a message after the beep.",
-         "The person you are calling is not available. At the tone, please record your message."],
-    ),
-    "de": (
-        ["Hallo?", "Ja bitte?", "Hallo, wer ist da?"],
-        ["Guten Tag, Müller am Apparat.", "Praxis Sommer, guten Morgen, was kann ich für Sie tun?"],
-        ["Guten Tag. Dies ist der Anrufbeantworter der Familie Sommer. Wir sind gerade nicht da. "
-         "Bitte hinterlassen Sie eine Nachricht nach dem Ton."],
-    ),
-    "fr-fr": (
-        ["Allô?", "Oui?", "Allô, qui est à l'appareil?"],
-        ["Bonjour, cabinet du docteur Blanc, je vous écoute."],
-        ["Bonjour, vous êtes bien sur le répondeur de Marie. Je ne suis pas disponible. "
-         "Laissez-moi un message après le bip."],
-    ),
-    "es": (
-        ["¿Diga?", "¿Sí?", "Hola, ¿quién es?"],
-        ["Buenos días, oficina central, ¿en qué puedo ayudarle?"],
-        ["Hola, ha llamado a la familia López. En este momento no podemos atenderle. "
-         "Deje su mensaje después de la señal."],
-    ),
-    "it": (
-        ["Pronto?", "Sì, pronto, chi parla?"],
-        ["Buongiorno, studio Rossi, mi dica."],
-        ["Salve, in questo momento non posso rispondere. Lasciate un messaggio dopo il segnale acustico."],
-    ),
-    "pt-br": (
-        ["Alô?", "Oi, quem fala?"],
-        ["Bom dia, padaria central, em que posso ajudar?"],
-        ["Oi, você ligou para a casa da Ana. No momento não posso atender. Deixe o seu recado após o sinal."],
-    ),
-    "ru": (
-        ["Алло?", "Да, слушаю."],
-        ["Добрый день, компания Север, слушаю вас."],
-        ["Здравствуйте. К сожалению, сейчас никто не может ответить на ваш звонок. "
-         "Оставьте сообщение после сигнала."],
-    ),
-    "pl": (
-        ["Halo?", "Tak, słucham?"],
-        ["Dzień dobry, biuro, w czym mogę pomóc?"],
-        ["Dzień dobry, nie możemy teraz odebrać. Proszę zostawić wiadomość po sygnale."],
-    ),
-}
+from voices import RATE, voices
 
-
-def speak(rng, text, voice):
-    """Samples of a sentence, at full level."""
-    speed, pitch = rng.choice([140, 160, 175, 190]), rng.choice([30, 45, 55, 70])
-    spoken = subprocess.run(
-        ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "--stdout", text],
-        check=True, capture_output=True).stdout
-    raw = subprocess.run(
-        ["sox", "-t", "wav", "-", "-r", str(RATE), "-b", "16", "-e", "signed", "-c", "1", "-t", "raw", "-",
-         "highpass", "300", "lowpass", "3400", "norm", "-1"],
-        input=spoken, check=True, capture_output=True).stdout
-    samples = array.array("h")
-    samples.frombytes(raw)
-    loud = [at for at, sample in enumerate(samples) if abs(sample) > 400]
-    return list(samples[loud[0]:loud[-1]])
+COUNTS = {"human": 220, "machine": 220, "fax": 24, "sit": 24, "ringback": 24, "silence": 16}
+# Share of voices from each source, where it is there; the rest is espeak-ng's.
+SHARES = {"kokoro": 0.45, "recorded": 0.1}
 
 
 def tone(pitches, millis, level=0.5):
@@ -98,11 +39,63 @@ def pause(millis):
     return [0.0] * (millis * RATE // 1000)
 
 
-def line(rng, samples):
-    """The same as a telephone line carries it: some level, some noise."""
+def noises(rng):
+    """Ten seconds of noise at level 1 each: hiss of a line, and the deeper one of a room."""
+    hiss = [rng.gauss(0, 1) for _ in range(10 * RATE)]
+    room, last = [], 0.0
+    for sample in hiss:
+        last = 0.9 * last + 0.436 * sample
+        room.append(last)
+    return {"hiss": hiss, "room": room}
+
+
+NOISES = noises(random.Random(7))
+
+
+def noise(rng, kind, level_db, count):
+    source, amplitude = NOISES[kind], 32767 * 10 ** (level_db / 20)
+    start = rng.randrange(len(source))
+    return [amplitude * source[(start + at) % len(source)] for at in range(count)]
+
+
+def added(*parts):
+    return [sum(samples) for samples in zip(*parts)]
+
+
+def gsm(samples):
+    """The same, as a mobile telephone's codec leaves it."""
+    raw = array.array("h", [max(-32768, min(32767, round(sample))) for sample in samples]).tobytes()
+    form = ["-t", "raw", "-r", str(RATE), "-b", "16", "-e", "signed", "-c", "1"]
+    coded = subprocess.run(["sox", *form, "-", "-t", "gsm", "-"], input=raw, check=True, capture_output=True).stdout
+    raw = subprocess.run(["sox", "-t", "gsm", "-", *form, "-"], input=coded, check=True, capture_output=True).stdout
+    heard = array.array("h")
+    heard.frombytes(raw)
+    return list(heard)
+
+
+def lossy(rng, samples, share):
+    """Packets of 20 ms are lost; the one before is heard again, once."""
+    heard, frame = list(samples), RATE // 50
+    for start in range(frame, len(heard) - frame, frame):
+        if rng.random() < share:
+            heard[start:start + frame] = heard[start - frame:start]
+    return heard
+
+
+def line(rng, samples, is_mobile):
+    """The same as a telephone line carries it: level, codec, loss, clicks, noise."""
     level = 10 ** (rng.uniform(-20, -4) / 20)
-    noise = 32767 * 10 ** (rng.uniform(-65, -42) / 20)
-    return [max(-32768, min(32767, round(sample * level + rng.gauss(0, noise)))) for sample in samples]
+    carried = [sample * level for sample in samples]
+    if is_mobile:
+        carried = gsm(carried)
+    if rng.random() < 0.3:
+        carried = lossy(rng, carried, rng.uniform(0.01, 0.05))
+    if rng.random() < 0.15:
+        at = rng.randrange(0, RATE)
+        for step in range(24):
+            carried[at + step] += rng.choice([-1, 1]) * 8000 * 0.8 ** step
+    carried = added(carried, noise(rng, "hiss", rng.uniform(-65, -42), len(carried)))
+    return [max(-32768, min(32767, round(sample))) for sample in carried]
 
 
 def write(path, samples):
@@ -118,26 +111,45 @@ def wait(rng):
     return pause(round(min(1_700, rng.lognormvariate(math.log(450), 0.6))))
 
 
-def human(rng, voice, words):
-    kind = rng.random()
-    text = rng.choice(words[0] if kind < 0.75 else words[1])
-    first = speak(rng, text, voice)
-    again = speak(rng, words[0][0], voice) if rng.random() < 0.3 else []
-    return wait(rng) + first + pause(rng.randint(2_200, 3_500)) + again + pause(3_000)
+def breath(rng):
+    if rng.random() > 0.15:
+        return []
+    count = rng.randint(150, 350) * RATE // 1000
+    return [sample * math.sin(math.pi * at / count) for at, sample in
+            enumerate(noise(rng, "hiss", rng.uniform(-40, -30), count))] + pause(rng.randint(50, 200))
 
 
-def machine(rng, voice, words):
-    beep = tone([rng.choice([425, 440, 800, 950, 1000, 1000, 1100, 1250, 1400, 2000])], rng.choice([200, 400, 500, 1000]))
-    return wait(rng) + speak(rng, rng.choice(words[2]), voice) + pause(rng.randint(300, 1_500)) + beep + pause(2_000)
+def human(rng, voice):
+    """A room that is heard from the answer on, or a telephone that lets words through alone."""
+    kind = "short" if rng.random() < 0.75 else "long"
+    first = voice.say(rng, rng.choice(voice.words[0 if kind == "short" else 1]))
+    again = voice.say(rng, voice.words[0][0]) if rng.random() < 0.3 else []
+    sound = [*wait(rng), *breath(rng), *first, *pause(rng.randint(2_200, 3_500)), *again, *pause(3_000)]
+    if rng.random() < 0.7:
+        sound = added(sound, noise(rng, "room", rng.uniform(-62, -38), len(sound)))
+    return sound, kind
 
 
-def fax(rng):
+def machine(rng, voice):
+    """A greeting that was recorded in a room or a studio, and its beep."""
+    words = voice.say(rng, rng.choice(voice.words[2]))
+    if rng.random() < 0.6:
+        words = [*pause(rng.randint(0, 400)), *words, *pause(rng.randint(0, 400))]
+        words = added(words, noise(rng, "room", rng.uniform(-62, -38), len(words)))
+    if rng.random() < 0.3:
+        words = gsm([0.5 * sample for sample in words])
+    pitch = rng.choice([425, 440, 800, 950, 1000, 1000, 1100, 1250, 1400, 2000])
+    beep = tone([pitch], rng.choice([200, 400, 500, 1000]))
+    return [*wait(rng), *words, *pause(rng.randint(300, 1_500)), *beep, *pause(2_000)], "greeting"
+
+
+def fax(rng, _):
     if rng.random() < 0.5:
-        return pause(rng.randint(200, 2_500)) + tone([2100], rng.randint(2_700, 3_900)) + pause(1_000)
-    return pause(rng.randint(200, 1_500)) + 3 * (tone([1100], 500) + pause(3_000))
+        return pause(rng.randint(200, 2_500)) + tone([2100], rng.randint(2_700, 3_900)) + pause(1_000), "answers"
+    return pause(rng.randint(200, 1_500)) + 3 * (tone([1100], 500) + pause(3_000)), "calls"
 
 
-def sit(rng, voice, words):
+def sit(rng, voice):
     kinds = [[(913.8, 274), (1370.6, 274)], [(985.2, 380), (1370.6, 274)], [(913.8, 274), (1428.5, 380)],
              [(985.2, 380), (1428.5, 380)], [(950, 330), (1400, 330)]]
     first, second = rng.choice(kinds)
@@ -145,10 +157,10 @@ def sit(rng, voice, words):
     sound = pause(rng.randint(50, 900))
     for hz, millis in tones:
         sound += tone([hz], millis)
-    return sound + pause(200) + speak(rng, words[2][0], voice)
+    return [*sound, *pause(200), *voice.say(rng, voice.words[2][0])], "tones"
 
 
-def ringback(rng):
+def ringback(rng, _):
     pitches, strokes = rng.choice([
         ([440, 480], [2000, 4000]), ([425], [1000, 4000]), ([450], [1000, 4000]), ([425], [1000, 3000]),
         ([440], [1500, 3500]), ([400, 450], [400, 200, 400, 2000]), ([400], [1000, 2000])])
@@ -156,22 +168,54 @@ def ringback(rng):
     for _ in range(3):
         for number, millis in enumerate(strokes):
             sound += tone(pitches, millis, 0.3) if number % 2 == 0 else pause(millis)
-    return sound
+    return sound, "rings"
+
+
+def silence(rng, _):
+    sound = pause(6_000)
+    if rng.random() < 0.5:
+        return added(sound, noise(rng, "room", rng.uniform(-62, -38), len(sound))), "room"
+    return sound, "line"
+
+
+def drawn_voice(rng, found, label):
+    """A source by its share, then half the time English or Chinese, then any of its voices."""
+    draw, source = rng.random(), "espeak"
+    for name, share in SHARES.items():
+        if name not in found:
+            continue
+        if draw < share:
+            source = name
+            break
+        draw -= share
+    there = found[source]
+    if source == "espeak":
+        wanted = rng.choice(["en", "zh"]) if rng.random() < 0.4 else None
+        there = [voice for voice in there if wanted in (None, voice.language)]
+    elif source == "kokoro":
+        wanted = rng.choice(["en", "zh"])
+        there = [voice for voice in there if voice.language == wanted]
+    if label == "human":
+        there = [voice for voice in there if voice.words[0] and voice.words[1]]
+    return source, rng.choice(there)
 
 
 def main():
     folder, seed = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     folder.mkdir(parents=True, exist_ok=True)
-    rng = random.Random(seed)
-    wanted = {"human": 180, "machine": 180, "fax": 24, "sit": 24, "ringback": 24, "silence": 8}
-    makers = {"human": human, "machine": machine, "fax": fax, "sit": sit, "ringback": ringback,
-              "silence": lambda rng: pause(6_000)}
-    spoken = {"human", "machine", "sit"}
-    for label, count in wanted.items():
+    found = voices(Path(os.environ.get("SPOKEN", folder / "spoken")))
+    makers = {"human": human, "machine": machine, "fax": fax, "sit": sit, "ringback": ringback, "silence": silence}
+    for label, count in COUNTS.items():
         for number in range(count):
-            language = rng.choice(sorted(WORDS))
-            args = (language + rng.choice(VOICES), WORDS[language]) if label in spoken else ()
-            write(folder / f"{label}-{number:03}.wav", line(rng, makers[label](rng, *args)))
+            # Each has its own draws, so that a source more or less changes no other.
+            rng = random.Random(f"{seed} {label} {number}")
+            source, voice = drawn_voice(rng, found, label)
+            sound, kind = makers[label](rng, voice)
+            speaks = label in ("human", "machine", "sit")
+            said = f"{source}-{voice.id()}" if speaks else "none-none-none"
+            # Faxes and the network's tones do not come from a mobile telephone.
+            is_mobile = label in ("human", "machine") and rng.random() < 0.4
+            write(folder / f"{label}-{number:03}-{said}-{kind}.wav", line(rng, sound, is_mobile))
 
 
 if __name__ == "__main__":

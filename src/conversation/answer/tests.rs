@@ -174,3 +174,68 @@ fn nobody_who_says_nothing_has_greeted() {
     talking.speech_started(ms(300));
     assert_eq!(talking.key_pressed(ms(900)).expect("a key").greeting_ended, None);
 }
+
+/// Words from..to, each known 60 ms after it began and 120 ms after its end, for as long as no
+/// final verdict comes; every verdict with its rule and its time.
+fn words(words: &[(u64, u64)]) -> Vec<(AnswerVerdict, &'static str, u64)> {
+    let mut classifier = answered();
+    let mut found = Vec::new();
+    let last = words.last().map_or(0, |(_, to)| *to);
+    for now in (0..last + 3_000).step_by(20) {
+        for (from, to) in words {
+            if now == from + 60 {
+                classifier.word_started(ms(now), Millis(60));
+            }
+            if now == to + 120 {
+                classifier.word_ended(ms(now), Millis(to - from), Millis(120));
+            }
+        }
+        // Speech says nothing where words do.
+        if now == 400 && words.iter().any(|(from, _)| *from < 400) {
+            classifier.speech_started(ms(now));
+        }
+        let judged = classifier.handle_timeout(ms(now));
+        found.extend(judged.map(|it| (it.verdict, it.reason, it.after.0)));
+    }
+    found
+}
+
+#[test]
+fn a_short_word_is_answered_a_third_of_a_second_after_it() {
+    use AnswerVerdict::{Human, Machine, Silence};
+    assert_eq!(words(&[(300, 800)]), [(Human, "answer.short_greeting", 1_140)]);
+    assert_eq!(words(&[(300, 500), (700, 1_400)]), [(Human, "answer.short_greeting", 1_800)]);
+    assert_eq!(words(&[(300, 2_300)]), [(Human, "answer.longer_greeting", 2_860)]);
+    assert_eq!(words(&[(300, 9_000)]), [(Machine, "answer.long_speech", 4_700)]);
+    // A click is nothing, and what is said late is waited for.
+    assert_eq!(words(&[(300, 360)]), [(Silence, "answer.silence", 2_000)]);
+    assert_eq!(words(&[(1_900, 2_500)]), [(Human, "answer.short_greeting", 2_840)]);
+}
+
+#[test]
+fn who_talks_on_after_a_short_greeting_is_a_machine_after_all() {
+    use AnswerVerdict::{Human, Machine, Silence};
+    let hi = words(&[(300, 700), (1_300, 4_000), (4_300, 9_000)]);
+    assert_eq!(
+        hi,
+        [(Human, "answer.short_greeting", 1_040), (Machine, "answer.talks_on", 5_300)],
+        "0.4 s, then 2.7 s and 0.3 s, then the rest of 4.4 s"
+    );
+    // A person who asks again later, or answers the robot, is none.
+    let again = words(&[(300, 700), (3_000, 9_000)]);
+    assert_eq!(again, [(Human, "answer.short_greeting", 1_040)]);
+    let asks = words(&[(300, 700), (1_400, 4_000)]);
+    assert_eq!(asks, [(Human, "answer.short_greeting", 1_040)]);
+    let late = words(&[(4_100, 9_500)]);
+    assert_eq!(late, [(Silence, "answer.silence", 2_000)]);
+}
+
+#[test]
+fn a_beep_in_the_middle_of_a_word_is_a_voice() {
+    let mut classifier = answered();
+    classifier.word_started(ms(400), Millis(60));
+    assert_eq!(classifier.tone_heard(ms(900), Tone::Beep), None);
+    classifier.word_ended(ms(1_000), Millis(540), Millis(120));
+    assert_eq!(classifier.tone_heard(ms(1_100), Tone::Beep), None, "too soon after it");
+    assert!(classifier.tone_heard(ms(1_200), Tone::Beep).is_some());
+}

@@ -90,6 +90,7 @@ impl Conversation {
     ) {
         let Some(prompt) = self.prompts.remove(&id) else { return };
         self.spoken(prompt, played, completed);
+        self.message_over(id, played, completed);
         if self.playing == Some(id) {
             self.playing = None;
             self.said(now);
@@ -106,7 +107,9 @@ impl Conversation {
         let script = Arc::clone(&self.script);
         let Some(node) = script.node(&self.node) else { return };
         self.timers.cancel(Timer::BargeIn);
-        if node.ends.is_some() {
+        if self.phase == Phase::LeavingMessage {
+            self.end(now, EndReason::Machine);
+        } else if node.ends.is_some() {
             self.end(now, self.closing_reason(EndReason::NotUnderstood));
         } else if self.phase == Phase::Transferring {
             if self.has_transfer_failed {
@@ -271,7 +274,7 @@ impl Conversation {
         self.fact(ConversationFact::IntentTagged { turn, intent, objection, confidence, source });
     }
 
-    fn next_turn(&mut self) -> u32 {
+    pub(super) fn next_turn(&mut self) -> u32 {
         let turn = self.turns;
         self.turns += 1;
         turn
@@ -293,9 +296,10 @@ impl Conversation {
     /// Ends, with every prompt accounted for as far as is known.
     pub(super) fn end(&mut self, now: Timestamp, reason: EndReason) {
         self.stop_saying();
-        for (_, prompt) in std::mem::take(&mut self.prompts) {
+        for (id, prompt) in std::mem::take(&mut self.prompts) {
             let played = prompt.started.map_or(Millis(0), |started| now.since(started));
             self.spoken(prompt, played, false);
+            self.message_over(id, played, false);
         }
         self.timers.clear();
         self.phase = Phase::Ended;

@@ -133,7 +133,16 @@ impl<'t> Reader<'t> {
     fn globals(&mut self, at: &At<'t>, words: &Words) -> Option<Globals> {
         self.allow(
             at,
-            &["key", "silence", "unknown", "max_turns", "max_seconds", "at_limit", "voicemail"],
+            &[
+                "key",
+                "silence",
+                "unknown",
+                "max_turns",
+                "max_seconds",
+                "at_limit",
+                "voicemail",
+                "voicemail_say",
+            ],
         );
         let keys = self.table(at, "key").map(|table| self.keys(&table));
         let silence = self.table(at, "silence").map(|table| {
@@ -149,7 +158,7 @@ impl<'t> Reader<'t> {
         let max_turns = self.number(at, "max_turns", 2, 1_000);
         let max_seconds = self.number(at, "max_seconds", 10, 3_600);
         let at_limit = self.go(at, "at_limit");
-        self.named(at, "voicemail", &["hang_up"], |name| name)?;
+        let voicemail = self.voicemail(at, words);
         let (wait, reprompt, alternative, close) = silence?;
         Some(Globals {
             keys: keys?,
@@ -161,6 +170,7 @@ impl<'t> Reader<'t> {
             max_turns: u32::try_from(max_turns?).ok()?,
             max_time: Millis::from_secs(max_seconds?),
             at_limit: at_limit?,
+            voicemail: voicemail?,
         })
     }
 
@@ -342,6 +352,20 @@ impl<'t> Reader<'t> {
     }
 
     /// A text that is spoken: its placeholders must be declared.
+    /// What is said to a mailbox, which has to be there where one is left.
+    fn voicemail(&mut self, at: &At<'t>, words: &Words) -> Option<Option<String>> {
+        let rules = ["hang_up", "leave_message"];
+        if self.named(at, "voicemail", &rules, |name| name)? == "leave_message" {
+            return self.speech(at, "voicemail_say", words).map(Some);
+        }
+        if at.table.get("voicemail_say").is_some() {
+            let message = "stands with voicemail = \"leave_message\" alone";
+            self.wrong(at, "voicemail_say", message.to_owned());
+            return None;
+        }
+        Some(None)
+    }
+
     fn speech(&mut self, at: &At<'t>, key: &str, words: &Words) -> Option<String> {
         let text = self.text(at, key)?;
         self.placeholders_known(at, key, &text, words);

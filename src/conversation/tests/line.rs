@@ -209,6 +209,9 @@ fn describe(fact: &ConversationFact) -> String {
             format!("heard {kind}{what}{after}")
         }
         ConversationFact::IntentTagged { intent, .. } => format!("tag {intent}"),
+        ConversationFact::VoicemailLeft { played, completed } => {
+            format!("voicemail {played} {}", if *completed { "whole" } else { "cut" })
+        }
         ConversationFact::OptOutRequested { turn } => format!("opt-out of turn {turn}"),
         ConversationFact::TransferRequested { reason } => format!("transfer {reason}"),
     }

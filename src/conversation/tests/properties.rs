@@ -24,6 +24,11 @@ fn inputs() -> impl Strategy<Value = Vec<(u64, Input)>> {
         8 => prop::sample::select(vec!['0', '1', '2', '3', '4', '7', '*', '#']).prop_map(Input::Key),
         4 => Just(Input::SpeechStarted),
         4 => (0u64..20_000).prop_map(|it| Input::SpeechEnded { duration: Millis(it) }),
+        4 => (0u64..200).prop_map(|it| Input::WordStarted { ago: Millis(it) }),
+        4 => (0u64..5_000, 0u64..400).prop_map(|(duration, ago)| Input::WordEnded {
+            duration: Millis(duration),
+            ago: Millis(ago),
+        }),
         1 => prop::sample::select(vec![Tone::Beep, Tone::Ringback, Tone::Busy, Tone::FaxAnswer])
             .prop_map(|tone| Input::ToneHeard { tone }),
         2 => Just(Input::TransferFailed),
