@@ -7,7 +7,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Codec, SAMPLE_RATE, SAMPLES_PER_MILLI, wav};
+use super::g711::Law;
+use super::{SAMPLE_RATE, SAMPLES_PER_MILLI, wav};
 use crate::base::Millis;
 
 /// Audio at 8 kHz, mono.
@@ -63,12 +64,12 @@ impl Clip {
 
     /// Reads raw µ-law at 8 kHz (`.ulaw`); every run of bytes is one.
     pub fn from_ulaw(bytes: &[u8]) -> Self {
-        Self(Codec::Pcmu.decode(bytes).collect())
+        Self(Law::Mu.decode(bytes).collect())
     }
 
     /// These samples as raw µ-law.
     pub fn to_ulaw(&self) -> Vec<u8> {
-        Codec::Pcmu.encode(&self.0)
+        Law::Mu.encode(&self.0)
     }
 }
 

@@ -13,12 +13,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FRAME_MILLIS, FRAME_SAMPLES, SAMPLES_PER_MILLI};
+use super::FRAME_MILLIS;
 use crate::base::{Millis, Timestamp};
 
 /// Shortest digit sent: three packets before the end, so that one always gets through.
 const HELD_MIN: Millis = Millis(60);
-/// Longest digit sent in one event: what 16 bits of duration can say. Source: RFC 4733 §2.3.5.
+/// Longest digit sent, where 16 bits of duration can say as much: at 8,000 steps a second, not at
+/// 48,000. Source: RFC 4733 §2.3.5.
 const HELD_MAX: Millis = Millis(8_000);
 /// How often the end is said. Source: RFC 4733 §2.5.1.4.
 const ENDS: u8 = 3;
@@ -28,8 +29,8 @@ const GAP: u8 = 2;
 const VOLUME: u8 = 10;
 /// Silence after which a digit without an end counts as ended: five lost packets and jitter.
 const END_LOST_AFTER: Millis = Millis(160);
-/// An older timestamp than the last digit's, by no more than this, is a late packet: ten seconds.
-const LATE_SPAN: u32 = 80_000;
+/// An older timestamp than the last digit's, by no more than this, is a late packet. Units: s.
+const LATE_SPAN: u32 = 10;
 
 const KEYS: [char; 16] =
     ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
@@ -143,8 +144,9 @@ impl DigitSender {
         self.waiting.push_back((digit, held.clamp(HELD_MIN, HELD_MAX)));
     }
 
-    /// The packet for this 20 ms step, where a digit is under way.
-    pub(super) fn step(&mut self, timestamp: u32) -> Option<DigitPacket> {
+    /// The packet for this 20 ms step, where a digit is under way. Durations are said in steps of
+    /// so many a second.
+    pub(super) fn step(&mut self, timestamp: u32, clock_rate: u32) -> Option<DigitPacket> {
         if self.current.is_none() {
             if self.gap > 0 {
                 self.gap -= 1;
@@ -155,14 +157,16 @@ impl DigitSender {
                 Some(Sending { digit, held, started: timestamp, elapsed: Millis(0), ends: 0 });
         }
         let sending = self.current.as_mut()?;
+        let per_milli = u64::from(clock_rate / 1_000).max(1);
+        let held = sending.held.min(Millis(u64::from(u16::MAX) / per_milli));
         let marker = sending.elapsed.0 == 0;
         // The packet goes out at the end of the 20 ms it reports.
-        sending.elapsed = Millis((sending.elapsed.0 + FRAME_MILLIS).min(sending.held.0));
-        let end = sending.elapsed >= sending.held;
+        sending.elapsed = Millis((sending.elapsed.0 + FRAME_MILLIS).min(held.0));
+        let end = sending.elapsed >= held;
         let packet = DigitPacket {
             marker,
             timestamp: sending.started,
-            payload: payload(sending.digit, end, sending.elapsed),
+            payload: payload(sending.digit, end, sending.elapsed.0 * per_milli),
         };
         if end {
             sending.ends += 1;
@@ -188,8 +192,8 @@ impl DigitSender {
     }
 }
 
-fn payload(digit: Digit, end: bool, elapsed: Millis) -> [u8; 4] {
-    let duration = u16::try_from(elapsed.0 * SAMPLES_PER_MILLI).unwrap_or(u16::MAX);
+fn payload(digit: Digit, end: bool, elapsed: u64) -> [u8; 4] {
+    let duration = u16::try_from(elapsed).unwrap_or(u16::MAX);
     let [high, low] = duration.to_be_bytes();
     [digit.code(), if end { 0x80 | VOLUME } else { VOLUME }, high, low]
 }
@@ -204,6 +208,8 @@ pub(super) struct DigitReceiver {
     current: Option<Receiving>,
     /// Timestamp of the last digit that was reported.
     done: Option<u32>,
+    /// Steps of the timestamp, and of durations, per second.
+    clock_rate: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -211,20 +217,30 @@ struct Receiving {
     digit: Digit,
     /// Timestamp of the segment under way; a long digit has several.
     segment: u32,
-    /// Duration of the segments before this one, in samples.
+    /// Duration of the segments before this one, in steps.
     before: u64,
-    /// Duration of this segment so far, in samples.
+    /// Duration of this segment so far, in steps.
     duration: u16,
     last_at: Timestamp,
 }
 
 impl Receiving {
-    fn report(self) -> (Digit, Millis) {
-        (self.digit, Millis((self.before + u64::from(self.duration)) / SAMPLES_PER_MILLI))
+    fn report(self, clock_rate: u32) -> (Digit, Millis) {
+        let steps = self.before + u64::from(self.duration);
+        (self.digit, Millis(steps * 1_000 / u64::from(clock_rate)))
     }
 }
 
 impl DigitReceiver {
+    /// Takes the clock of the digits that follow, in steps per second.
+    pub(super) fn set_clock_rate(&mut self, clock_rate: u32) {
+        self.clock_rate = Some(clock_rate.max(1));
+    }
+
+    fn clock_rate(&self) -> u32 {
+        self.clock_rate.unwrap_or(8_000)
+    }
+
     /// Takes one payload; digits that are complete go to `heard`.
     pub(super) fn receive(
         &mut self,
@@ -244,12 +260,13 @@ impl DigitReceiver {
         if self.is_late(timestamp) {
             return Ok(());
         }
+        let frame = self.clock_rate() / 50;
         match &mut self.current {
             Some(current) if current.segment == timestamp => {
                 current.duration = current.duration.max(duration);
                 current.last_at = now;
             }
-            Some(current) if continues(current, digit, timestamp) => {
+            Some(current) if continues(current, digit, timestamp, frame) => {
                 current.before += u64::from(current.duration);
                 current.segment = timestamp;
                 current.duration = duration;
@@ -298,14 +315,15 @@ impl DigitReceiver {
     fn finish(&mut self, heard: &mut Vec<(Digit, Millis)>) {
         if let Some(current) = self.current.take() {
             self.done = Some(current.segment);
-            heard.push(current.report());
+            heard.push(current.report(self.clock_rate()));
         }
     }
 
     /// True where the timestamp belongs to a digit already reported, or to one before the
     /// one under way.
     fn is_late(&self, timestamp: u32) -> bool {
-        let behind = |mark: u32| mark.wrapping_sub(timestamp) <= LATE_SPAN;
+        let span = self.clock_rate().saturating_mul(LATE_SPAN);
+        let behind = |mark: u32| mark.wrapping_sub(timestamp) <= span;
         match self.current {
             Some(current) => current.segment != timestamp && behind(current.segment),
             None => self.done.is_some_and(behind),
@@ -314,13 +332,15 @@ impl DigitReceiver {
 }
 
 /// Source: RFC 4733 §2.5.1.3: the next segment begins where a full one ends, give or take a step.
-fn continues(current: &Receiving, digit: Digit, timestamp: u32) -> bool {
-    let slack = FRAME_SAMPLES as u32;
+fn continues(current: &Receiving, digit: Digit, timestamp: u32, frame: u32) -> bool {
+    let slack = frame;
     let from_end = timestamp
         .wrapping_sub(current.segment)
         .wrapping_sub(u32::from(u16::MAX))
         .wrapping_add(slack);
-    current.digit == digit && current.duration >= u16::MAX - 4 * 160 && from_end <= 2 * slack
+    current.digit == digit
+        && u32::from(current.duration) + 4 * frame >= u32::from(u16::MAX)
+        && from_end <= 2 * slack
 }
 
 #[cfg(test)]

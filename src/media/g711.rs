@@ -1,11 +1,7 @@
 //! The two telephone codecs: µ-law (PCMU) and A-law (PCMA), one byte a sample at 8 kHz.
 //!
 //! In: 16-bit samples or bytes. Out: the other. Every byte decodes; encoding what was decoded
-//! gives the same sound again. Source: ITU-T G.711; payload types from RFC 3551 §6.
-
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
+//! gives the same sound again. Source: ITU-T G.711.
 
 /// Bias that makes every µ-law segment a power of two. Source: ITU-T G.711, table 2a.
 const MU_BIAS: i32 = 0x84;
@@ -15,80 +11,40 @@ const MU_CLIP: i32 = 32_635;
 const MU_DECODED: [i16; 256] = mu_table();
 const A_DECODED: [i16; 256] = a_table();
 
-/// How audio is written into packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Codec {
+/// One of the two laws by which a sample becomes a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
     /// µ-law: North America and Japan.
-    Pcmu,
+    Mu,
     /// A-law: everywhere else.
-    Pcma,
+    A,
 }
 
-impl Codec {
-    /// The RTP payload type. Source: RFC 3551 §6.
-    pub const fn payload_type(self) -> u8 {
-        match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
-        }
-    }
-
-    /// The codec of an RTP payload type.
-    pub const fn from_payload_type(payload_type: u8) -> Option<Self> {
-        match payload_type {
-            0 => Some(Self::Pcmu),
-            8 => Some(Self::Pcma),
-            _ => None,
-        }
-    }
-
-    /// The name SDP uses.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pcmu => "PCMU",
-            Self::Pcma => "PCMA",
-        }
-    }
-
+impl Law {
     /// One sample as a byte.
     pub const fn encode_sample(self, sample: i16) -> u8 {
         match self {
-            Self::Pcmu => mu_encode(sample),
-            Self::Pcma => a_encode(sample),
+            Self::Mu => mu_encode(sample),
+            Self::A => a_encode(sample),
         }
     }
 
     /// One byte as a sample.
     pub const fn decode_sample(self, byte: u8) -> i16 {
         match self {
-            Self::Pcmu => MU_DECODED[byte as usize],
-            Self::Pcma => A_DECODED[byte as usize],
+            Self::Mu => MU_DECODED[byte as usize],
+            Self::A => A_DECODED[byte as usize],
         }
     }
 
     /// Samples as bytes, one each.
-    pub fn encode(self, samples: &[i16]) -> Vec<u8> {
+    pub(super) fn encode(self, samples: &[i16]) -> Vec<u8> {
         samples.iter().map(|sample| self.encode_sample(*sample)).collect()
     }
 
     /// Bytes as samples, one each.
-    pub fn decode(self, bytes: &[u8]) -> impl Iterator<Item = i16> + '_ {
+    pub(super) fn decode(self, bytes: &[u8]) -> impl Iterator<Item = i16> + '_ {
         bytes.iter().map(move |byte| self.decode_sample(*byte))
-    }
-
-    /// 20 ms of nothing, encoded.
-    pub(super) const fn silence(self) -> &'static [u8] {
-        match self {
-            Self::Pcmu => &[0xFF; super::FRAME_SAMPLES],
-            Self::Pcma => &[0xD5; super::FRAME_SAMPLES],
-        }
-    }
-}
-
-impl fmt::Display for Codec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

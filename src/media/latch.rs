@@ -10,7 +10,7 @@
 //! Sources: RFC 4961 (symmetric RTP), RFC 7362 §4 (latching and who may misuse it), RFC 3550
 //! A.1 (probation).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::base::{Millis, Network, Timestamp};
 
@@ -87,6 +87,19 @@ impl Latch {
     /// Packets of strangers since the beginning.
     pub(super) fn strangers(&self) -> u64 {
         self.strangers
+    }
+
+    /// True where packets from this address may be the peer's.
+    pub(super) fn allows(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let sources = [self.negotiated, self.source()];
+        sources.into_iter().flatten().any(|source| source.ip().to_canonical() == address)
+            || self.allowed.iter().any(|network| network.contains(address))
+    }
+
+    /// Counts a packet of a stranger that was not read.
+    pub(super) fn refuse(&mut self) {
+        self.strangers += 1;
     }
 
     /// Decides about one packet.

@@ -1,19 +1,20 @@
 //! The strict front of the `rtp` crate.
 //!
-//! In: a datagram. Out: a packet whose every length was checked, or what is wrong with it.
+//! In: a datagram. Out: its header and its payload where it lies, or what is wrong with it; and
+//! headers written in place. No packet costs an allocation.
 //! `rtp` 0.17 trusts the lengths inside header extensions and panics where they lie, lets an
 //! element reach past its extension into the audio, and leaves the rest of an extension in the
-//! payload after element 15; so all of it is walked here before the crate sees a byte.
+//! payload after element 15; so all of it is walked here, and the crate sees the fixed part alone.
 //! Invariant: [`read`] never panics, whatever the bytes.
 //! Sources: RFC 3550 §5.1 and §5.3.1 (header, extension), RFC 8285 §4.2 and §4.3 (elements).
 
-use bytes::Bytes;
 use rtp::header::Header;
-use rtp::packet::Packet;
-use webrtc_util::marshal::{Marshal, MarshalSize, Unmarshal};
+use webrtc_util::marshal::{Marshal as _, Unmarshal as _};
 
 /// The fixed part of the header, in bytes.
-const FIXED: usize = 12;
+pub(super) const FIXED: usize = 12;
+/// The bits of the version, in the first byte.
+const VERSION_BITS: u8 = 0xC0;
 /// The bit that announces an extension, in the first byte.
 const EXTENSION_BIT: u8 = 0x10;
 /// The bit that announces padding, in the first byte.
@@ -54,10 +55,19 @@ pub enum PacketError {
     Refused,
 }
 
+/// One RTP packet, read where it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// The fixed part of its header: contributing sources and extensions are left out.
+    pub header: Header,
+    /// What it carries, without padding.
+    pub payload: &'a [u8],
+}
+
 /// Reads one RTP packet.
 ///
 /// # Errors  What is wrong with the first field that does not fit.
-pub fn read(datagram: &[u8]) -> Result<Packet, PacketError> {
+pub fn read(datagram: &[u8]) -> Result<Packet<'_>, PacketError> {
     let Some((&first, _)) = datagram.split_first() else {
         return Err(PacketError::Short { length: 0, wanted: FIXED });
     };
@@ -66,31 +76,26 @@ pub fn read(datagram: &[u8]) -> Result<Packet, PacketError> {
     }
     let sources_end = FIXED + usize::from(first & 0x0F) * 4;
     need(datagram, sources_end)?;
-    let extension = read_extension(datagram, first, sources_end)?;
-    check_padding(datagram, first, extension.end)?;
-    let unmarshalled = if extension.stopped_early {
-        // The crate would read the skipped elements as payload: hand it the packet without them.
-        let mut plain = Vec::with_capacity(datagram.len());
-        plain.push(first & !EXTENSION_BIT);
-        plain.extend_from_slice(datagram.get(1..sources_end).unwrap_or_default());
-        plain.extend_from_slice(datagram.get(extension.end..).unwrap_or_default());
-        Packet::unmarshal(&mut plain.as_slice())
-    } else {
-        let mut rest = datagram;
-        Packet::unmarshal(&mut rest)
-    };
-    unmarshalled.map_err(|_| PacketError::Refused)
+    let start = extension_end(datagram, first, sources_end)?;
+    let padding = padding(datagram, first, start)?;
+    let payload = datagram.get(start..datagram.len() - padding).unwrap_or_default();
+    // The crate keeps sources and extensions in memory of their own; nobody here asks for them.
+    let mut fixed = [0; FIXED];
+    fixed.iter_mut().zip(datagram).for_each(|(slot, byte)| *slot = *byte);
+    fixed[0] = first & VERSION_BITS;
+    let header = Header::unmarshal(&mut fixed.as_slice()).map_err(|_| PacketError::Refused)?;
+    Ok(Packet { header, payload })
 }
 
-/// The bytes of a packet without sources, extension or padding.
-pub(super) fn write(
+/// Writes the header of a packet without sources, extension or padding.
+pub(super) fn write_header(
+    packet: &mut [u8],
     payload_type: u8,
     marker: bool,
     sequence_number: u16,
     timestamp: u32,
     ssrc: u32,
-    payload: Bytes,
-) -> Vec<u8> {
+) {
     let header = Header {
         version: 2,
         marker,
@@ -100,34 +105,42 @@ pub(super) fn write(
         ssrc,
         ..Header::default()
     };
-    let packet = Packet { header, payload };
-    let mut bytes = vec![0; packet.marshal_size()];
-    let written = packet.marshal_to(&mut bytes);
-    debug_assert!(written.is_ok(), "a packet without extension fits the size it states");
+    let written = packet.get_mut(..FIXED).map(|fixed| header.marshal_to(fixed));
+    debug_assert!(matches!(written, Some(Ok(FIXED))), "a header needs {FIXED} bytes");
+}
+
+/// The bytes of a packet without sources, extension or padding.
+#[cfg(test)]
+pub(super) fn write(
+    payload_type: u8,
+    marker: bool,
+    sequence_number: u16,
+    timestamp: u32,
+    ssrc: u32,
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut bytes = vec![0; FIXED];
+    write_header(&mut bytes, payload_type, marker, sequence_number, timestamp, ssrc);
+    bytes.extend_from_slice(payload);
     bytes
 }
 
-/// Where the header ends, and whether an element told readers to stop before that.
-struct ExtensionEnd {
-    end: usize,
-    stopped_early: bool,
-}
-
-fn read_extension(datagram: &[u8], first: u8, start: usize) -> Result<ExtensionEnd, PacketError> {
+/// Where the extension ends, or the sources where there is none.
+fn extension_end(datagram: &[u8], first: u8, start: usize) -> Result<usize, PacketError> {
     if first & EXTENSION_BIT == 0 {
-        return Ok(ExtensionEnd { end: start, stopped_early: false });
+        return Ok(start);
     }
     let body = start + 4;
     need(datagram, body)?;
     let profile = u16_at(datagram, start);
     let end = body + usize::from(u16_at(datagram, start + 2)) * 4;
     need(datagram, end)?;
-    let stopped_early = match profile {
+    match profile {
         0xBEDE => walk_elements(datagram, body, end, one_byte_element)?,
         0x1000 => walk_elements(datagram, body, end, two_byte_element)?,
-        _ => false,
-    };
-    Ok(ExtensionEnd { end, stopped_early })
+        _ => {}
+    }
+    Ok(end)
 }
 
 /// What one element says about its length.
@@ -143,7 +156,7 @@ fn walk_elements(
     start: usize,
     end: usize,
     element: fn(u8, Option<u8>) -> Element,
-) -> Result<bool, PacketError> {
+) -> Result<(), PacketError> {
     let extension = datagram.get(..end).unwrap_or_default();
     let mut offset = start;
     while let Some(&head) = extension.get(offset) {
@@ -152,14 +165,14 @@ fn walk_elements(
             continue;
         }
         match element(head, extension.get(offset + 1).copied()) {
-            Element::Stop => return Ok(true),
+            Element::Stop => return Ok(()),
             Element::Length(length) if offset + length > end => {
                 return Err(PacketError::Element { offset, end });
             }
             Element::Length(length) => offset += length,
         }
     }
-    Ok(false)
+    Ok(())
 }
 
 fn one_byte_element(head: u8, _next: Option<u8>) -> Element {
@@ -174,9 +187,10 @@ fn two_byte_element(_head: u8, next: Option<u8>) -> Element {
     Element::Length(2 + usize::from(next.unwrap_or(0)))
 }
 
-fn check_padding(datagram: &[u8], first: u8, payload_start: usize) -> Result<(), PacketError> {
+/// Bytes of padding behind the payload.
+fn padding(datagram: &[u8], first: u8, payload_start: usize) -> Result<usize, PacketError> {
     if first & PADDING_BIT == 0 {
-        return Ok(());
+        return Ok(0);
     }
     let payload = datagram.len() - payload_start;
     let padding = match datagram.last() {
@@ -184,7 +198,7 @@ fn check_padding(datagram: &[u8], first: u8, payload_start: usize) -> Result<(),
         _ => 0,
     };
     if (1..=payload).contains(&padding) {
-        Ok(())
+        Ok(padding)
     } else {
         Err(PacketError::Padding { padding, payload })
     }

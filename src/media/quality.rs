@@ -1,15 +1,20 @@
 //! How good a leg sounded: the E-model's rating R and the mean opinion score it stands for.
 //!
-//! In: packets that came and did not, jitter, the round trip where it is known, the codec. Out:
-//! [`Quality`], in thousandths. Invariants: the same figures give the same rating; more loss,
+//! In: packets that came and did not, how they were lost in runs, jitter, the round trip where it
+//! is known, the codec. Out: [`Quality`], in thousandths, of a whole leg or of five seconds
+//! ([`QualityInterval`]). Invariants: the same figures give the same rating; more loss,
 //! jitter or delay never gives a better one. Everything about phones and rooms has the values
 //! that G.107 takes where nothing is known, so a rating compares lines, not loudspeakers.
 //! Deliberately absent: listening to the sound; what the network does beyond the round trip. A
 //! leg without a known round trip is rated as if the network took no time.
 //! Source: ITU-T G.107 (06/2015), clauses 7.1 to 7.7 and annex B.
 
+mod interval;
+
 use super::{Codec, FRAME_MILLIS, MediaStatistics};
-use crate::base::Millis;
+
+pub use interval::QualityInterval;
+pub(super) use interval::QualityMeter;
 
 /// Loudness of the sending side. Units: dB. G.107, table 3, as all that follow.
 const SLR: f64 = 8.0;
@@ -44,6 +49,15 @@ struct Impairment {
     robustness: f64,
 }
 
+/// What was lost.
+#[derive(Clone, Copy, Debug)]
+struct Loss {
+    /// Ppl. Units: percent.
+    percent: f64,
+    /// BurstR: how much longer the runs of lost packets are than with losses at random.
+    burst_ratio: f64,
+}
+
 /// How good a leg sounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quality {
@@ -60,28 +74,31 @@ impl Quality {
             return None;
         }
         let expected = heard.packets_received.saturating_add(heard.packets_lost);
-        let loss_percent = heard.packets_lost as f64 * 100.0 / expected as f64;
-        Some(Self::rate(one_way_ms(heard.round_trip_ms, heard.jitter_us), loss_percent, codec))
+        let share = heard.packets_lost as f64 / expected as f64;
+        let loss = Loss { percent: share * 100.0, burst_ratio: burst_ratio(heard, share) };
+        Some(Self::rate(one_way_ms(heard), loss, codec))
     }
 
-    /// Rates a one-way delay from mouth to ear and a share of lost packets.
-    fn rate(delay_ms: f64, loss_percent: f64, codec: Codec) -> Self {
+    /// Rates a one-way delay from mouth to ear and the packets lost.
+    fn rate(delay_ms: f64, loss: Loss, codec: Codec) -> Self {
         let noise = noise();
         let signal = 15.0 - 1.5 * (SLR + noise);
         let r = signal
             - simultaneous(signal, noise, delay_ms)
             - delay(signal, noise, delay_ms)
-            - equipment(codec, loss_percent);
+            - equipment(codec, loss);
         let r = r.clamp(0.0, 100.0);
         Self { r_milli: thousandths(r), mos_milli: thousandths(opinion(r)) }
     }
 }
 
-/// From mouth to ear: one packet is filled, half the round trip passes, and a buffer that takes
-/// up twice the jitter plays it. Units: ms.
-fn one_way_ms(round_trip: Option<Millis>, jitter_us: u64) -> f64 {
-    let network = round_trip.map_or(0.0, |round_trip| round_trip.0 as f64 / 2.0);
-    FRAME_MILLIS as f64 + network + jitter_us as f64 / 500.0
+/// From mouth to ear: one packet is filled, half the round trip passes, and a buffer plays it:
+/// the one there is, or one that takes up twice the jitter. Units: ms.
+fn one_way_ms(heard: &MediaStatistics) -> f64 {
+    let network = heard.round_trip_ms.map_or(0.0, |round_trip| round_trip.0 as f64 / 2.0);
+    let jitter = heard.jitter_us as f64 / 500.0;
+    let buffer = heard.playout_ms.map_or(jitter, |delay| delay.0 as f64);
+    FRAME_MILLIS as f64 + network + buffer
 }
 
 /// No: all noise together, at the point the formulas refer to. Clause 7.2. Units: dBm0p.
@@ -139,14 +156,34 @@ fn collision(delay_ms: f64) -> f64 {
     25.0 * (root(1.0 + x.powi(6), 6.0) - 3.0 * third + 2.0)
 }
 
-/// Ie,eff: the codec, and packets lost one by one. Clause 7.5 with `BurstR` 1.
-fn equipment(codec: Codec, loss_percent: f64) -> f64 {
-    let Impairment { equipment, robustness } = match codec {
-        // G.113, table I.1 and I.3: no impairment, and 4.3 where lost packets are not concealed.
-        // They are not here: a bridge passes on what really came.
-        Codec::Pcmu | Codec::Pcma => Impairment { equipment: 0.0, robustness: 4.3 },
-    };
-    equipment + (95.0 - equipment) * loss_percent / (loss_percent + robustness)
+/// BurstR: the average run of lost packets over that of losses at random, 1 ÷ (1 − share).
+/// Clause 7.5. Less than 1 would be losses that keep apart, which the model does not have.
+fn burst_ratio(heard: &MediaStatistics, share: f64) -> f64 {
+    if heard.loss_runs == 0 {
+        return 1.0;
+    }
+    let average = heard.packets_lost as f64 / heard.loss_runs as f64;
+    (average * (1.0 - share)).max(1.0)
+}
+
+/// Ie,eff: the codec, and packets lost. Clause 7.5.
+fn equipment(codec: Codec, loss: Loss) -> f64 {
+    let Impairment { equipment, robustness } = impairment(codec);
+    equipment + (95.0 - equipment) * loss.percent / (loss.percent / loss.burst_ratio + robustness)
+}
+
+const fn impairment(codec: Codec) -> Impairment {
+    match codec {
+        // G.113, tables I.1 and I.3: no impairment, and 25.1 where losses are hidden, as the
+        // jitter buffer does for bridges and recordings.
+        Codec::Pcmu | Codec::Pcma => Impairment { equipment: 0.0, robustness: 25.1 },
+        // Of G.722 only the lower half of its band is heard here, in which it has no more
+        // quantisation than G.711; G.113 has values for it on the scale of wide-band alone.
+        Codec::G722 => Impairment { equipment: 0.0, robustness: 25.1 },
+        // G.113 has none for Opus: those of GSM-EFR, the codec of its table that is nearest in
+        // bit rate and hides losses as well.
+        Codec::Opus => Impairment { equipment: 5.0, robustness: 10.0 },
+    }
 }
 
 /// The opinion that goes with a rating. Annex B.

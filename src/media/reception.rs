@@ -6,6 +6,7 @@
 //! Source: RFC 3550, appendix A.1 (sequence), A.3 (loss), A.8 (jitter).
 
 use super::SAMPLES_PER_MILLI;
+use super::rtcp::Heard;
 use crate::base::Timestamp;
 
 /// Largest gap that is loss and not a restart. Source: RFC 3550 A.1, MAX_DROPOUT.
@@ -32,6 +33,8 @@ pub(super) struct Reception {
     stream: Option<Stream>,
     /// Packets expected from sources before this one.
     expected_before: u64,
+    /// Packets that came from them.
+    received_before: u64,
     received: u64,
     transit: Option<i64>,
     /// In timestamp units times 16.
@@ -84,6 +87,7 @@ impl Reception {
 
     fn start(&mut self, source: u32, number: u16) -> Place {
         self.expected_before += self.stream.map_or(0, |stream| stream.expected());
+        self.received_before = self.received;
         let stream = Stream::starting(source, number);
         self.stream = Some(stream);
         self.transit = None;
@@ -99,6 +103,19 @@ impl Reception {
             let change = i64::from((transit.wrapping_sub(before)) as i32).abs();
             self.jitter += change - ((self.jitter + 8) >> 4);
         }
+    }
+
+    /// What a report says of the source heard now.
+    pub(super) fn report(&self) -> Option<Heard> {
+        let stream = self.stream?;
+        Some(Heard {
+            ssrc: stream.source,
+            expected: stream.expected(),
+            received: self.received - self.received_before,
+            // The first turn here is the one ahead of the first packet.
+            highest: stream.highest.wrapping_sub(TURN) as u32,
+            jitter: u32::try_from(self.jitter >> 4).unwrap_or(0),
+        })
     }
 
     /// Packets that came, each copy counted.

@@ -1,17 +1,13 @@
 //! Puts packets back in order: a thin jitter buffer.
 //!
 //! In: packets with sequence numbers that do not wrap. Out: the same packets in order, each once,
-//! with how many are missing before it.
+//! with how many are missing before it. One that is in order is not copied.
 //! Invariants: a packet that arrives in order waits for nothing; none waits longer than
 //! [`WAIT`]; memory is bounded by [`HELD_MAX`].
-//! It deliberately does not pace playout: detectors and the bridge take audio as it comes, and
-//! the phone at the far end has its own buffer.
+//! It deliberately does not pace playout: detectors take audio as it comes; the jitter buffer
+//! ([`super::playout`]) spaces it for bridges.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
-
-use rtp::packet::Packet;
-
+use super::PACKET_MAX;
 use crate::base::{Millis, Timestamp};
 
 /// How long a packet waits for one before it: three frames.
@@ -19,10 +15,20 @@ pub(super) const WAIT: Millis = Millis(60);
 /// Most packets that wait at a time.
 pub(super) const HELD_MAX: usize = 6;
 
+/// What of a packet matters once it has its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Piece<'a> {
+    pub(super) payload_type: u8,
+    pub(super) timestamp: u32,
+    pub(super) payload: &'a [u8],
+}
+
 /// A packet in its turn.
 #[derive(Debug)]
-pub(super) struct Ready {
-    pub(super) packet: Packet,
+pub(super) struct Ready<'a> {
+    pub(super) piece: Piece<'a>,
+    /// Its sequence number.
+    pub(super) number: u64,
     /// Packets between the last one and this that never came, or came too late.
     pub(super) missing: u64,
 }
@@ -31,57 +37,89 @@ pub(super) struct Ready {
 #[derive(Debug, Default)]
 pub(super) struct Reorder {
     next: Option<u64>,
-    held: BTreeMap<u64, (Timestamp, Packet)>,
-    ready: VecDeque<Ready>,
+    /// Places for packets that wait. They are kept, so that a bad line costs their memory once.
+    slots: Vec<Slot>,
+    /// Numbers up to here wait for nothing any more.
+    released: u64,
     duplicates: u64,
     late: u64,
 }
 
+#[derive(Debug)]
+struct Slot {
+    /// Nothing while the place is free.
+    number: Option<u64>,
+    arrived: Timestamp,
+    payload_type: u8,
+    timestamp: u32,
+    payload: Vec<u8>,
+}
+
 impl Reorder {
-    /// Takes a packet.
-    pub(super) fn push(&mut self, now: Timestamp, number: u64, packet: Packet) {
+    /// Takes a packet. One whose turn it is comes back at once; take it, and then all that
+    /// [`Self::pop`] gives.
+    pub(super) fn push<'a>(
+        &mut self,
+        now: Timestamp,
+        number: u64,
+        piece: Piece<'a>,
+    ) -> Option<Ready<'a>> {
         let next = *self.next.get_or_insert(number);
         if number < next {
             self.late += 1;
-        } else if number == next {
-            self.deliver(number, packet);
-            self.follow();
-        } else {
-            match self.held.entry(number) {
-                Entry::Occupied(_) => self.duplicates += 1,
-                Entry::Vacant(slot) => {
-                    slot.insert((now, packet));
-                }
-            }
-            if self.held.len() > HELD_MAX {
-                self.skip();
-            }
+            return None;
         }
+        if number == next {
+            self.next = Some(number + 1);
+            return Some(Ready { piece, number, missing: 0 });
+        }
+        if self.held().any(|(_, held)| held == number) {
+            self.duplicates += 1;
+            return None;
+        }
+        self.hold(now, number, piece);
+        if self.held().count() > HELD_MAX {
+            self.released = self.held().map(|(_, held)| held).min().unwrap_or(0);
+        }
+        None
     }
 
     /// Gives up on packets that were waited for long enough.
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
-        while self.held.values().any(|(arrived, _)| now.since(*arrived) >= WAIT) {
-            self.skip();
+        let overdue = self.held().filter(|(slot, _)| now.since(slot.arrived) >= WAIT);
+        if let Some(last) = overdue.map(|(_, number)| number).max() {
+            self.released = self.released.max(last);
         }
     }
 
     /// When a packet has waited long enough.
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        self.held.values().map(|(arrived, _)| arrived.plus(WAIT)).min()
+        self.held().map(|(slot, _)| slot.arrived.plus(WAIT)).min()
     }
 
-    /// Lets everything go and begins anew with the next packet.
+    /// Lets everything go. Take all that [`Self::pop`] gives: it begins anew with the next packet.
     pub(super) fn restart(&mut self) {
-        while !self.held.is_empty() {
-            self.skip();
-        }
-        self.next = None;
+        self.released = u64::MAX;
     }
 
-    /// The next packet in order.
-    pub(super) fn pop(&mut self) -> Option<Ready> {
-        self.ready.pop_front()
+    /// The next packet in order that waits for nothing.
+    pub(super) fn pop(&mut self) -> Option<Ready<'_>> {
+        let waiting = self.slots.iter_mut().filter(|slot| slot.number.is_some());
+        let Some(slot) = waiting.min_by_key(|slot| slot.number) else {
+            if self.released == u64::MAX {
+                (self.next, self.released) = (None, 0);
+            }
+            return None;
+        };
+        let (number, next) = (slot.number?, self.next?);
+        if number > next && number > self.released {
+            return None;
+        }
+        slot.number = None;
+        self.next = Some(number + 1);
+        let Slot { payload_type, timestamp, ref payload, .. } = *slot;
+        let piece = Piece { payload_type, timestamp, payload };
+        Some(Ready { piece, number, missing: number.saturating_sub(next) })
     }
 
     /// Packets dropped because their turn was over (late, or copies of one delivered) or
@@ -91,28 +129,29 @@ impl Reorder {
         self.late + self.duplicates
     }
 
-    fn skip(&mut self) {
-        if let Some((number, (_, packet))) = self.held.pop_first() {
-            self.deliver(number, packet);
-            self.follow();
-        }
+    fn held(&self) -> impl Iterator<Item = (&Slot, u64)> {
+        self.slots.iter().filter_map(|slot| slot.number.map(|number| (slot, number)))
     }
 
-    /// Delivers what waited for the packet just delivered.
-    fn follow(&mut self) {
-        while let Some(first) = self.held.first_entry() {
-            if Some(*first.key()) != self.next {
-                return;
-            }
-            let (number, (_, packet)) = first.remove_entry();
-            self.deliver(number, packet);
+    fn hold(&mut self, arrived: Timestamp, number: u64, piece: Piece<'_>) {
+        let Piece { payload_type, timestamp, payload } = piece;
+        // What is longer than any packet of ours is no audio that would be heard.
+        let payload = payload.get(..PACKET_MAX).unwrap_or(payload);
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.number.is_none()) {
+            slot.payload.clear();
+            slot.payload.extend_from_slice(payload);
+            (slot.number, slot.arrived) = (Some(number), arrived);
+            (slot.payload_type, slot.timestamp) = (payload_type, timestamp);
+        } else {
+            let payload = payload.to_vec();
+            self.slots.push(Slot {
+                number: Some(number),
+                arrived,
+                payload_type,
+                timestamp,
+                payload,
+            });
         }
-    }
-
-    fn deliver(&mut self, number: u64, packet: Packet) {
-        let missing = self.next.map_or(0, |next| number.saturating_sub(next));
-        self.next = Some(number + 1);
-        self.ready.push_back(Ready { packet, missing });
     }
 }
 

@@ -1,35 +1,47 @@
 //! One leg's audio: paces what is sent, follows what is heard.
 //!
 //! In: what SDP agreed, datagrams with where they came from, clips, digits, frames from a bridge,
-//! and the time. Out: [`MediaOutput`].
-//! Contract: make one change (any `&mut self` call), then take [`MediaSession::poll_output`] until
-//! it is empty, then sleep until [`MediaSession::poll_timeout`] and call
-//! [`MediaSession::handle_timeout`].
-//! Invariants: the RTP timestamp runs with the clock, at 8000 a second from the first
-//! [`MediaSession::set_remote`], whether or not anything is sent; every clip given to
+//! and the time. Out: calls of a [`MediaSink`].
+//! Contract: make one change (any `&mut self` call), then sleep until
+//! [`MediaSession::poll_timeout`] and call [`MediaSession::handle_timeout`].
+//! Invariants: the RTP timestamp runs with the clock, at the rate of the codec agreed, from the
+//! first [`MediaSession::set_remote`], whether or not anything is sent; every clip given to
 //! [`MediaSession::play`] starts once and ends once, and what it `played` was sent; a key press is
 //! one event; nothing is sent, or heard, where the agreed direction says no; nobody but the agreed
-//! peer is heard or sent to.
-//! It deliberately keeps no playout buffer (packets are put in order, not spaced), sends no RTCP,
-//! and makes no in-band digits: toward a side that takes no telephone-events they are dropped.
+//! peer is heard or sent to; a packet that comes in order costs no memory; where keys are agreed,
+//! nothing is sent in the open and nothing heard that is not genuine.
+//! Detectors hear packets as soon as they are in order; what goes on to a bridge is spaced by the
+//! jitter buffer.
+//! It deliberately makes no in-band digits: toward a side that takes no telephone-events they are
+//! dropped.
 //! Sources: RFC 3550 §5.1 (numbering), RFC 3551 §4.1 (marker), RFC 4733 §2.5 (digits),
-//! RFC 4961 (symmetric RTP).
+//! RFC 4961 (symmetric RTP), RFC 3711 (SRTP).
 
+mod clock;
+mod control;
+mod packing;
 mod player;
 mod receiver;
+mod secure;
 mod sender;
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::latch::{Admission, Latch, Seen};
-use super::{ActivitySettings, Clip, Codec, Digit, Frame, Negotiated, Progress, packet};
+use super::playout::Playout;
+use super::quality::QualityInterval;
+use super::rtcp::{Heard, Sent, is_rtcp};
+use super::sink::{MediaPort, MediaSink, PACKET_MAX};
+use super::srtp::{SrtpError, SrtpSender};
+use super::tap::Pairing;
+use super::{
+    ActivitySettings, Clip, Codec, Digit, Frame, Negotiated, Progress, SAMPLE_RATE, packet,
+};
 use crate::base::{Millis, Network, Rng, Timestamp};
+use control::Control;
 use receiver::Receiver;
+use secure::Secure;
 use sender::Sender;
-
-/// Payload types that are RTCP on the same port. Source: RFC 5761 §4.
-const RTCP_TYPES: std::ops::RangeInclusive<u8> = 64..=95;
 
 /// How a session behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,26 +67,6 @@ impl Default for MediaSettings {
             peer_networks: Vec::new(),
         }
     }
-}
-
-/// What a session wants done, or has noticed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "frames are the most frequent output when there are any: a box each would cost more"
-)]
-pub enum MediaOutput {
-    /// Send this datagram from the session's socket.
-    Transmit {
-        /// Where to.
-        to: SocketAddr,
-        /// One RTP packet.
-        bytes: Vec<u8>,
-    },
-    /// Something happened.
-    Event(MediaEvent),
-    /// Audio that was heard, while forwarding.
-    Frame(Frame),
 }
 
 /// What happened on the line.
@@ -103,6 +95,22 @@ pub enum MediaEvent {
         /// From the first sound to the last.
         duration: Millis,
     },
+    /// The other side begins a word, in the first seconds.
+    WordStarted {
+        /// When that was certain.
+        at: Timestamp,
+        /// How long ago it began.
+        ago: Millis,
+    },
+    /// The other side has said a word, in the first seconds. What follows it at once is the next.
+    WordEnded {
+        /// When that was certain.
+        at: Timestamp,
+        /// From its first sound to its last.
+        duration: Millis,
+        /// How long ago it was over.
+        ago: Millis,
+    },
     /// A tone of a network, a fax or a voicemail was heard.
     ProgressHeard {
         /// What it says.
@@ -110,6 +118,10 @@ pub enum MediaEvent {
         /// When that was certain.
         at: Timestamp,
     },
+    /// How the leg sounded in the last five seconds; where packets came.
+    QualityInterval(QualityInterval),
+    /// How it sounded in the last half minute, for the record.
+    QualitySampled(QualityInterval),
     /// A clip's first frame goes out.
     PlayStarted {
         /// The clip's id, as given.
@@ -148,14 +160,23 @@ pub struct MediaStatistics {
     pub packets_received: u64,
     /// Packets that never came, as RFC 3550 A.3 counts them.
     pub packets_lost: u64,
+    /// Runs of packets that never came or came too late, however long each.
+    pub loss_runs: u64,
     /// Interarrival jitter (RFC 3550 A.8), in microseconds.
     pub jitter_us: u64,
-    /// Datagrams that are no RTP, and telephone-events cut short.
+    /// Datagrams that are no RTP or RTCP, and telephone-events cut short.
     pub malformed: u64,
+    /// Encrypted packets that were not genuine, or were taken before (RFC 3711 §3.3).
+    pub unauthentic: u64,
     /// RTP packets that came from somebody else once a peer was agreed: not heard.
     pub strangers: u64,
-    /// Round trip (RFC 3550 §6.4.1). A session here neither sends nor reads RTCP, so it knows
-    /// none.
+    /// Frames that a bridge got in place of lost or late ones.
+    pub concealed: u64,
+    /// How long the jitter buffer holds frames back, while there is a bridge.
+    pub playout_ms: Option<Millis>,
+    /// Packets of ours that the other side says never came (RFC 3550 §6.4.1).
+    pub peer_lost: Option<i32>,
+    /// Round trip (RFC 3550 §6.4.1), once the other side answered a report of ours.
     pub round_trip_ms: Option<Millis>,
 }
 
@@ -166,7 +187,58 @@ pub struct MediaSession {
     receiver: Receiver,
     latch: Latch,
     malformed: u64,
-    outputs: VecDeque<MediaOutput>,
+    unauthentic: u64,
+    /// What is recorded, while it is.
+    pairing: Option<Box<Pairing>>,
+    /// RTCP and quality, from the first remote on.
+    control: Option<Box<Control>>,
+    /// Keys, where any are agreed.
+    secure: Option<Box<Secure>>,
+    rng: Rng,
+}
+
+/// What parts of a session work with: the time, and where their work goes.
+struct Out<'a> {
+    now: Timestamp,
+    sink: &'a mut dyn MediaSink,
+    pairing: Option<&'a mut Pairing>,
+    srtp: Option<&'a mut SrtpSender>,
+}
+
+impl Out<'_> {
+    /// Sends the RTP packet in the first `length` bytes.
+    fn transmit(&mut self, to: SocketAddr, packet: &mut [u8; PACKET_MAX], length: usize) {
+        let length = match &mut self.srtp {
+            None => Ok(length),
+            Some(srtp) => srtp.protect(packet, length),
+        };
+        // A key that is used up sends nothing any more.
+        if let Some(packet) = length.ok().and_then(|length| packet.get(..length)) {
+            self.sink.transmit(MediaPort::Rtp, to, packet);
+        }
+    }
+
+    /// A frame was heard. Its place is that of its first sample on the other side's clock, in
+    /// samples at 8 kHz.
+    fn heard(&mut self, place: u32, frame: &Frame) {
+        if let Some(pairing) = &mut self.pairing {
+            pairing.heard(place, frame);
+        }
+    }
+
+    /// What is heard from now on is on another clock.
+    fn restarted(&mut self) {
+        if let Some(pairing) = &mut self.pairing {
+            pairing.restarted();
+        }
+    }
+
+    /// A step of 20 ms is done.
+    fn sent(&mut self, at: Timestamp, frame: Option<&Frame>) {
+        if let Some(pairing) = &mut self.pairing {
+            pairing.sent(at, frame, self.sink);
+        }
+    }
 }
 
 impl MediaSession {
@@ -178,31 +250,62 @@ impl MediaSession {
             receiver: Receiver::new(settings.activity, settings.detect_progress),
             latch: Latch::new(settings.peer_networks),
             malformed: 0,
-            outputs: VecDeque::new(),
+            unauthentic: 0,
+            pairing: None,
+            control: None,
+            secure: None,
+            rng,
         }
     }
 
     /// Takes what SDP agreed, at first or again: sending starts, moves, pauses or goes on.
     pub fn set_remote(&mut self, now: Timestamp, negotiated: &Negotiated) {
         self.latch.set_remote(negotiated.remote);
+        self.secure = Secure::agree(self.secure.take(), negotiated.crypto);
+        match &mut self.control {
+            Some(control) => control.set_agreed(negotiated),
+            None => {
+                let control = Control::new(now, negotiated, self.rng.fork("rtcp"));
+                self.control = Some(Box::new(control));
+            }
+        }
         self.receiver.set_agreed(negotiated);
         self.sender.set_remote(now, negotiated);
     }
 
-    /// Takes one datagram.
+    /// Takes one datagram that came to a port. Its bytes are worked on where they lie.
     ///
     /// Only the agreed peer is heard: the address of its SDP at any port, and the networks in
     /// [`MediaSettings::peer_networks`]. Packets go where it is heard. Those of others are
     /// counted and dropped.
-    pub fn receive(&mut self, now: Timestamp, from: SocketAddr, datagram: &[u8]) {
+    pub fn receive(
+        &mut self,
+        now: Timestamp,
+        port: MediaPort,
+        from: SocketAddr,
+        datagram: &mut [u8],
+        sink: &mut dyn MediaSink,
+    ) {
+        if port == MediaPort::Rtcp || is_rtcp(datagram) {
+            self.receive_control(now, port, from, datagram);
+            return;
+        }
+        // Strangers are not worth the work of a cipher.
+        let length = if self.latch.allows(from.ip()) {
+            let secure = self.secure.as_deref_mut();
+            let opened = secure.map(|secure| secure.receiver.unprotect(datagram));
+            self.opened(opened.unwrap_or(Ok(datagram.len())))
+        } else {
+            Some(datagram.len())
+        };
+        let Some(datagram) = length.and_then(|length| datagram.get(..length)) else {
+            return;
+        };
         let Ok(packet) = packet::read(datagram) else {
             self.malformed += 1;
             return;
         };
         let number = packet.header.payload_type;
-        if RTCP_TYPES.contains(&number) {
-            return;
-        }
         let seen = Seen {
             source: from,
             ssrc: packet.header.ssrc,
@@ -211,18 +314,55 @@ impl MediaSession {
             is_good: self.receiver.kind_of(number) != Kind::Other,
         };
         if self.latch.admit(now, seen) == Admission::Peer {
-            self.malformed += self.receiver.receive(now, packet, &mut self.outputs);
+            let pairing = self.pairing.as_deref_mut();
+            let mut out = Out { now, sink, pairing, srtp: None };
+            self.malformed += self.receiver.receive(&packet, &mut out);
         }
     }
 
+    /// Takes RTCP. On the port of RTP it is taken where that was agreed.
+    fn receive_control(
+        &mut self,
+        now: Timestamp,
+        port: MediaPort,
+        from: SocketAddr,
+        datagram: &mut [u8],
+    ) {
+        let Some(control) = &mut self.control else { return };
+        if port == MediaPort::Rtp && !control.is_muxed() {
+            return;
+        }
+        if !self.latch.allows(from.ip()) && !control.is_peer(from.ip()) {
+            self.latch.refuse();
+            return;
+        }
+        let secure = self.secure.as_deref_mut();
+        let opened = secure.map(|secure| secure.receiver.unprotect_rtcp(datagram));
+        let Some(length) = self.opened(opened.unwrap_or(Ok(datagram.len()))) else { return };
+        let (ssrc, datagram) = (self.sender.ssrc(), datagram.get(..length).unwrap_or_default());
+        let is_read =
+            self.control.as_mut().is_some_and(|control| control.receive(now, from, ssrc, datagram));
+        self.malformed += u64::from(!is_read);
+    }
+
+    /// Counts what could not be opened.
+    fn opened(&mut self, opened: Result<usize, SrtpError>) -> Option<usize> {
+        match &opened {
+            Ok(_) => {}
+            Err(SrtpError::Short { .. }) => self.malformed += 1,
+            Err(_) => self.unauthentic += 1,
+        }
+        opened.ok()
+    }
+
     /// Plays a clip from its start, in place of what plays.
-    pub fn play(&mut self, now: Timestamp, id: u64, clip: Clip) {
-        self.sender.player.play(now, id, clip, &mut self.outputs);
+    pub fn play(&mut self, now: Timestamp, id: u64, clip: Clip, sink: &mut dyn MediaSink) {
+        self.sender.player.play(id, clip, &mut Out { now, sink, pairing: None, srtp: None });
     }
 
     /// Stops the clip that plays, where there is one.
-    pub fn stop_playing(&mut self, now: Timestamp) {
-        self.sender.player.stop(now, &mut self.outputs);
+    pub fn stop_playing(&mut self, now: Timestamp, sink: &mut dyn MediaSink) {
+        self.sender.player.stop(&mut Out { now, sink, pairing: None, srtp: None });
     }
 
     /// Sends a digit after those still waiting, held 60 ms to 8 s. Audio waits meanwhile.
@@ -235,29 +375,78 @@ impl MediaSession {
     /// Takes a frame from a bridge, to be sent after those waiting; beyond 100 ms of them the
     /// oldest is dropped.
     pub fn feed(&mut self, frame: Frame) {
-        self.sender.feed(frame);
+        self.feed_from(0, &frame);
     }
 
-    /// Turns [`MediaOutput::Frame`] on or off.
+    /// The same from one of several bridges, each at a port of its own below
+    /// [`PORTS`](crate::media::PORTS): what they say is mixed.
+    pub fn feed_from(&mut self, port: usize, frame: &Frame) {
+        self.sender.feed(port, frame);
+    }
+
+    /// Turns [`MediaSink::frame`] on or off.
     pub fn set_forwarding(&mut self, on: bool) {
         self.receiver.set_forwarding(on);
     }
 
+    /// Turns [`MediaSink::pair`] on or off. Off, it gives what is still open.
+    pub fn set_recording(&mut self, on: bool, sink: &mut dyn MediaSink) {
+        if on {
+            self.pairing.get_or_insert_default();
+        } else if let Some(mut pairing) = self.pairing.take() {
+            pairing.finish(sink);
+        }
+    }
+
     /// Does what is due. Frames missed by up to 100 ms are sent at once; beyond that they are
     /// skipped: clips wait for it, the RTP timestamp does not.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.malformed += self.receiver.handle_timeout(now, &mut self.outputs);
-        self.sender.handle_timeout(now, self.latch.source(), &mut self.outputs);
+    pub fn handle_timeout(&mut self, now: Timestamp, sink: &mut dyn MediaSink) {
+        let srtp = self.secure.as_mut().map(|secure| &mut secure.sender);
+        let mut out = Out { now, sink, pairing: self.pairing.as_deref_mut(), srtp };
+        self.malformed += self.receiver.handle_timeout(&mut out);
+        let steps = self.sender.handle_timeout(self.latch.source(), &mut out);
+        self.receiver.play(steps, &mut out);
+        self.handle_control(now, sink);
+    }
+
+    /// Sends the report and tells the quality that are due.
+    fn handle_control(&mut self, now: Timestamp, sink: &mut dyn MediaSink) {
+        if self.control.as_ref().is_none_or(|control| control.poll_timeout() > now) {
+            return;
+        }
+        let (figures, latched) = (self.figures(now), self.latch.source());
+        let statistics = self.statistics();
+        let Some(control) = &mut self.control else { return };
+        let srtp = self.secure.as_mut().map(|secure| &mut secure.sender);
+        control.report(now, figures, latched, srtp, sink);
+        control.tell(now, &statistics, false, sink);
+    }
+
+    /// Ends the leg: the peer is told by RTCP, and the quality of the last seconds is given. Call
+    /// it once, as the last.
+    pub fn finish(&mut self, now: Timestamp, sink: &mut dyn MediaSink) {
+        let (figures, latched) = (self.figures(now), self.latch.source());
+        let statistics = self.statistics();
+        let Some(control) = &mut self.control else { return };
+        let srtp = self.secure.as_mut().map(|secure| &mut secure.sender);
+        control.finish(now, figures, latched, srtp, sink);
+        control.tell(now, &statistics, true, sink);
+    }
+
+    /// What a report says of both streams.
+    fn figures(&self, now: Timestamp) -> (Sent, Option<Heard>) {
+        // Inside, all audio counts 8,000 a second; a report counts as the codec does.
+        let rate = self.sender.clock_rate() / SAMPLE_RATE;
+        let heard = self.receiver.reception().report();
+        let heard = heard.map(|heard| Heard { jitter: heard.jitter.saturating_mul(rate), ..heard });
+        (self.sender.report(now), heard)
     }
 
     /// When to call [`Self::handle_timeout`]: every 20 ms once there is a remote.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        [self.sender.poll_timeout(), self.receiver.poll_timeout()].into_iter().flatten().min()
-    }
-
-    /// The next thing to do or to know, oldest first.
-    pub fn poll_output(&mut self) -> Option<MediaOutput> {
-        self.outputs.pop_front()
+        let control = self.control.as_ref().map(|control| control.poll_timeout());
+        let due = [self.sender.poll_timeout(), self.receiver.poll_timeout(), control];
+        due.into_iter().flatten().min()
     }
 
     /// Counts so far.
@@ -267,10 +456,15 @@ impl MediaSession {
             packets_sent: self.sender.packets_sent(),
             packets_received: reception.received(),
             packets_lost: u64::try_from(reception.lost()).unwrap_or(0),
+            loss_runs: self.receiver.loss_runs(),
             jitter_us: reception.jitter_micros(),
             malformed: self.malformed,
+            unauthentic: self.unauthentic,
             strangers: self.latch.strangers(),
-            round_trip_ms: None,
+            concealed: self.receiver.playout().map_or(0, |playout| playout.counts().concealed),
+            playout_ms: self.receiver.playout().map(Playout::delay),
+            peer_lost: self.control.as_ref().and_then(|control| control.peer_lost()),
+            round_trip_ms: self.control.as_ref().and_then(|control| control.round_trip()),
         }
     }
 }
@@ -279,7 +473,10 @@ impl MediaSession {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Audio(Codec),
-    Digit,
-    /// Comfort noise and the like: counted, so that it is no loss, and not heard.
+    /// Digits, whose durations count so many steps a second.
+    Digit(u32),
+    /// Comfort noise: counted, so that it is no loss, and nobody speaking.
+    Noise,
+    /// Nothing that was agreed: counted, and not heard.
     Other,
 }

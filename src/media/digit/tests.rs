@@ -15,7 +15,7 @@ fn packets(keys: &str, held: Millis) -> Vec<DigitPacket> {
     let mut sent = Vec::new();
     let mut timestamp = u32::MAX - 500; // the clock wraps on the way
     while !sender.is_idle() {
-        sent.extend(sender.step(timestamp));
+        sent.extend(sender.step(timestamp, 8_000));
         timestamp = timestamp.wrapping_add(160);
     }
     sent

@@ -1,7 +1,8 @@
 use super::*;
+use crate::base::Millis;
 
-fn rated(delay_ms: f64, loss_percent: f64) -> Quality {
-    Quality::rate(delay_ms, loss_percent, Codec::Pcmu)
+fn rated(delay_ms: f64, percent: f64) -> Quality {
+    Quality::rate(delay_ms, Loss { percent, burst_ratio: 1.0 }, Codec::Pcmu)
 }
 
 /// Within so many thousandths.
@@ -19,9 +20,9 @@ fn a_line_without_fault_has_the_rating_that_the_recommendation_states() {
 
 #[test]
 fn loss_costs_what_the_formula_for_random_loss_says() {
-    // 95 · Ppl ÷ (Ppl + 4.3), off the rating without loss: 17.92, 30.16, 51.08.
+    // 95 · Ppl ÷ (Ppl + 25.1), off the rating without loss: 3.64, 7.01, 15.78.
     let best = rated(0.0, 0.0).r_milli;
-    for (percent, cost) in [(1.0, 17_925), (2.0, 30_159), (5.0, 51_075)] {
+    for (percent, cost) in [(1.0, 3_640), (2.0, 7_011), (5.0, 15_781)] {
         check(best - rated(0.0, percent).r_milli, cost, 1);
     }
 }
@@ -88,4 +89,33 @@ fn a_leg_is_rated_by_what_it_counted() {
         ..MediaStatistics::default()
     };
     assert_eq!(Quality::of(&heard, Codec::Pcmu), Some(rated(80.0, 1.0)));
+}
+
+#[test]
+fn losses_in_runs_cost_more_than_the_same_at_random() {
+    let leg = |loss_runs| MediaStatistics {
+        packets_received: 900,
+        packets_lost: 100,
+        loss_runs,
+        ..MediaStatistics::default()
+    };
+    // One run of 100 of 1,000: BurstR is 100 · 0.9.
+    assert!((burst_ratio(&leg(1), 0.1) - 90.0).abs() < 1e-9);
+    // Runs of 10 ÷ 9 are what chance gives; and where runs were not counted, chance is taken.
+    assert!((burst_ratio(&leg(90), 0.1) - 1.0).abs() < 1e-9);
+    assert!((burst_ratio(&leg(0), 0.1) - 1.0).abs() < 1e-9);
+    let of = |loss_runs| Quality::of(&leg(loss_runs), Codec::Pcmu).expect("packets came").r_milli;
+    assert!(of(1) < of(10) && of(10) < of(90));
+    // 95 · 10 ÷ (10 ÷ 9 + 25.1): 36.24, after runs of 10 with BurstR 9.
+    let whole = |burst_ratio| Loss { percent: 10.0, burst_ratio };
+    assert!((equipment(Codec::Pcmu, whole(9.0)) - 36.244).abs() < 0.001);
+    assert!((equipment(Codec::Pcmu, whole(1.0)) - 27.066).abs() < 0.001);
+}
+
+#[test]
+fn codecs_differ() {
+    let lossless = Loss { percent: 0.0, burst_ratio: 1.0 };
+    let of = |codec| Quality::rate(0.0, lossless, codec).r_milli;
+    assert_eq!(of(Codec::G722), of(Codec::Pcma));
+    assert_eq!(of(Codec::Pcma) - of(Codec::Opus), 5_000);
 }

@@ -6,13 +6,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Codec, Direction, SdpError};
+use super::{Direction, SdpError};
 use crate::base::Millis;
+use crate::media::srtp::{CryptoLine, read_crypto};
+use crate::media::{Codec, Payload};
 
 /// Longest description read; a SIP message over UDP is shorter.
 const LENGTH_MAX: usize = 65_536;
 /// Longest piece of a line put into an error.
 const FOUND_MAX: usize = 80;
+
+/// The protocol of audio in the open, and that of encrypted audio. Source: RFC 3711 §12.
+pub(super) const RTP: &str = "RTP/AVP";
+pub(super) const SRTP: &str = "RTP/SAVP";
 
 /// A description: what holds for the session, and its media in order.
 #[derive(Debug, Default)]
@@ -36,33 +42,54 @@ pub(super) struct Media<'a> {
     pub(super) connection: Option<IpAddr>,
     pub(super) direction: Option<Direction>,
     pub(super) ptime: Option<Millis>,
+    /// Most audio in a packet (RFC 8866 §6.4).
+    pub(super) maxptime: Option<Millis>,
+    /// Where RTCP goes, where that is said: a port, and an address where it is another one.
+    pub(super) rtcp: Option<(u16, Option<IpAddr>)>,
+    /// RTCP on the port of RTP (RFC 5761).
+    pub(super) rtcp_mux: bool,
+    /// Keys of SRTP that are understood, as they prefer them (RFC 4568).
+    pub(super) crypto: Vec<CryptoLine>,
     /// Payload type and encoding, as in `a=rtpmap:101 telephone-event/8000`.
     maps: Vec<(u8, &'a str)>,
+    /// Payload type and parameters, as in `a=fmtp:101 0-15`.
+    parameters: Vec<(u8, &'a str)>,
 }
 
 impl Media<'_> {
-    /// True for audio over unencrypted RTP.
-    pub(super) fn is_plain_audio(&self) -> bool {
-        self.kind == "audio" && self.protocol == "RTP/AVP"
+    /// True for audio over RTP or SRTP.
+    pub(super) fn is_audio(&self) -> bool {
+        self.kind == "audio" && [RTP, SRTP].contains(&self.protocol)
+    }
+
+    /// True where nothing but SRTP will do. Over RTP, keys are a wish (RFC 8643).
+    pub(super) fn wants_srtp(&self) -> bool {
+        self.protocol == SRTP
+    }
+
+    /// What each of its numbers stands for, where we know that, as they prefer them.
+    pub(super) fn payloads(&self) -> impl Iterator<Item = (u8, Payload)> + '_ {
+        self.payload_types().filter_map(|number| {
+            // The map may be left out for static numbers; where it is there, it counts.
+            let payload = match self.encoding(number) {
+                Some(encoding) => Payload::of_encoding(encoding),
+                None => Payload::of_static_type(number),
+            };
+            Some((number, payload?))
+        })
     }
 
     /// The codecs we know, as they prefer them.
-    pub(super) fn codecs(&self) -> impl Iterator<Item = Codec> + '_ {
-        self.payload_types().filter_map(|number| {
-            let codec = Codec::from_payload_type(number)?;
-            // The map may be left out for these two; where it is there it must agree.
-            match self.encoding(number) {
-                Some(encoding) if !is_encoding(encoding, codec.name()) => None,
-                _ => Some(codec),
-            }
+    pub(super) fn codecs(&self) -> impl Iterator<Item = (u8, Codec)> + '_ {
+        self.payloads().filter_map(|(number, payload)| match payload {
+            Payload::Audio(codec) => Some((number, codec)),
+            _ => None,
         })
     }
 
-    /// The payload type of telephone-events.
-    pub(super) fn telephone_event(&self) -> Option<u8> {
-        self.payload_types().find(|number| {
-            self.encoding(*number).is_some_and(|text| is_encoding(text, "telephone-event"))
-        })
+    /// The parameters of a number, as its `a=fmtp` has them.
+    pub(super) fn parameters(&self, number: u8) -> Option<&str> {
+        self.parameters.iter().find(|(known, _)| *known == number).map(|(_, text)| *text)
     }
 
     fn payload_types(&self) -> impl Iterator<Item = u8> + '_ {
@@ -183,7 +210,12 @@ impl<'a> Line<'a> {
             connection: None,
             direction: None,
             ptime: None,
+            maxptime: None,
+            rtcp: None,
+            rtcp_mux: false,
+            crypto: Vec::new(),
             maps: Vec::new(),
+            parameters: Vec::new(),
         })
     }
 
@@ -212,17 +244,47 @@ impl<'a> Line<'a> {
                 *into.ptime_mut() = Some(self.ptime(rest)?);
                 return Ok(());
             }
-            "rtpmap" => {
-                let map = self.rtpmap(rest)?;
-                if let Some(media) = into.media.last_mut() {
-                    media.maps.push(map);
-                }
-                return Ok(());
+            _ => {
+                return into
+                    .media
+                    .last_mut()
+                    .map_or(Ok(()), |media| self.of_media(name, rest, media));
             }
-            _ => return Ok(()),
         };
         *into.direction_mut() = Some(direction);
         Ok(())
+    }
+
+    /// An attribute that only means something below a media line.
+    fn of_media(self, name: &str, rest: &'a str, media: &mut Media<'a>) -> Result<(), SdpError> {
+        match name {
+            "rtpmap" => media.maps.push(self.rtpmap(rest)?),
+            "maxptime" => media.maxptime = Some(self.ptime(rest)?),
+            "rtcp-mux" => media.rtcp_mux = true,
+            // A line badly written is one that is not spoken here; no error may show its key.
+            "crypto" => media.crypto.extend(read_crypto(rest).ok().flatten()),
+            "rtcp" => media.rtcp = Some(self.rtcp(rest)?),
+            "fmtp" => {
+                // Parameters of what we do not know may look like anything.
+                let (number, text) = rest.trim().split_once(' ').unwrap_or((rest, ""));
+                media.parameters.extend(number.parse().ok().map(|number| (number, text.trim())));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Source: RFC 3605 §2.1.
+    fn rtcp(self, value: &str) -> Result<(u16, Option<IpAddr>), SdpError> {
+        let value = value.trim();
+        let (port, address) = value.split_once(' ').unwrap_or((value, ""));
+        let Ok(port) = port.parse() else {
+            return Err(self.wanted("a port, such as a=rtcp:5001"));
+        };
+        if address.is_empty() {
+            return Ok((port, None));
+        }
+        Ok((port, Some(self.connection(address)?)))
     }
 
     fn ptime(self, value: &str) -> Result<Millis, SdpError> {
@@ -254,12 +316,4 @@ fn without_ttl(address: &str) -> &str {
 
 fn is_type(kind: &str) -> bool {
     matches!(kind.as_bytes(), [b'a'..=b'z'])
-}
-
-/// True for the name at 8 kHz with one channel, in any case of letters.
-fn is_encoding(text: &str, name: &str) -> bool {
-    let mut parts = text.split('/');
-    parts.next().is_some_and(|found| found.eq_ignore_ascii_case(name))
-        && parts.next() == Some("8000")
-        && matches!(parts.next(), None | Some("1"))
 }

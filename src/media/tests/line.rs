@@ -1,15 +1,96 @@
 //! Two sessions and the network between them, on a clock of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::{Deref, DerefMut};
 
-use rtp::packet::Packet;
+use rtp::header::Header;
 
 use crate::base::{Millis, Ppm, Rng, Timestamp};
 use crate::media::{
-    Codec, Direction, Frame, MediaEvent, MediaOutput, MediaSession, MediaSettings, Negotiated,
-    read_packet,
+    Clip, Codec, Direction, Frame, MediaEvent, MediaOutput, MediaPort, MediaSession, MediaSettings,
+    Negotiated, Pair, TelephoneEvent, read_packet,
 };
+
+/// A session whose outputs wait in a queue.
+#[derive(Debug)]
+pub(super) struct Probe {
+    session: MediaSession,
+    outputs: VecDeque<MediaOutput>,
+}
+
+/// A packet that was sent.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) header: Header,
+    pub(super) payload: Vec<u8>,
+}
+
+impl Sent {
+    pub(super) fn read(bytes: &[u8]) -> Self {
+        let packet = read_packet(bytes).expect("what is sent is RTP");
+        Self { header: packet.header.clone(), payload: packet.payload.to_vec() }
+    }
+}
+
+impl Probe {
+    pub(super) fn new(settings: MediaSettings, rng: Rng) -> Self {
+        Self { session: MediaSession::new(settings, rng), outputs: VecDeque::new() }
+    }
+
+    pub(super) fn receive(&mut self, now: Timestamp, from: SocketAddr, datagram: &[u8]) {
+        self.receive_at(MediaPort::Rtp, now, from, datagram);
+    }
+
+    pub(super) fn receive_at(
+        &mut self,
+        port: MediaPort,
+        now: Timestamp,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) {
+        let mut datagram = datagram.to_vec();
+        self.session.receive(now, port, from, &mut datagram, &mut self.outputs);
+    }
+
+    pub(super) fn finish(&mut self, now: Timestamp) {
+        self.session.finish(now, &mut self.outputs);
+    }
+
+    pub(super) fn play(&mut self, now: Timestamp, id: u64, clip: Clip) {
+        self.session.play(now, id, clip, &mut self.outputs);
+    }
+
+    pub(super) fn stop_playing(&mut self, now: Timestamp) {
+        self.session.stop_playing(now, &mut self.outputs);
+    }
+
+    pub(super) fn set_recording(&mut self, on: bool) {
+        self.session.set_recording(on, &mut self.outputs);
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
+        self.session.handle_timeout(now, &mut self.outputs);
+    }
+
+    pub(super) fn poll_output(&mut self) -> Option<MediaOutput> {
+        self.outputs.pop_front()
+    }
+}
+
+impl Deref for Probe {
+    type Target = MediaSession;
+
+    fn deref(&self) -> &MediaSession {
+        &self.session
+    }
+}
+
+impl DerefMut for Probe {
+    fn deref_mut(&mut self) -> &mut MediaSession {
+        &mut self.session
+    }
+}
 
 /// What the network does to packets.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,11 +104,14 @@ pub(super) struct Weather {
 /// One end, and what came out of it.
 #[derive(Debug)]
 pub(super) struct End {
-    pub(super) session: MediaSession,
+    pub(super) session: Probe,
     pub(super) events: Vec<MediaEvent>,
     pub(super) frames: Vec<Frame>,
+    pub(super) pairs: Vec<Pair>,
     /// What it sent, before the network.
-    pub(super) sent: Vec<(Timestamp, Packet)>,
+    pub(super) sent: Vec<(Timestamp, Sent)>,
+    /// RTCP it sent, as it went out.
+    pub(super) reports: Vec<(Timestamp, Vec<u8>)>,
     /// Datagrams that reached it.
     pub(super) reached: u64,
 }
@@ -39,7 +123,7 @@ pub(super) struct Line {
     weather: Weather,
     rng: Rng,
     /// By arrival, in microseconds, and order of sending.
-    flying: BTreeMap<(i64, u64), (usize, Vec<u8>)>,
+    flying: BTreeMap<(i64, u64), (usize, MediaPort, Vec<u8>)>,
     count: u64,
 }
 
@@ -47,15 +131,14 @@ pub(super) fn address(number: u16) -> SocketAddr {
     (Ipv4Addr::new(192, 0, 2, 1), 4_000 + 2 * number).into()
 }
 
+fn at_port(rtp: SocketAddr, port: MediaPort) -> SocketAddr {
+    SocketAddr::new(rtp.ip(), rtp.port() + u16::from(port == MediaPort::Rtcp))
+}
+
 /// What is agreed with the other side at an address.
 pub(super) fn agreed(remote: SocketAddr, direction: Direction) -> Negotiated {
-    Negotiated {
-        remote,
-        codec: Codec::Pcmu,
-        telephone_event: Some(101),
-        direction,
-        ptime: Millis(20),
-    }
+    let telephone_event = Some(TelephoneEvent { payload_type: 101, clock_rate: 8_000 });
+    Negotiated { telephone_event, direction, ..Negotiated::plain(remote, Codec::Pcmu) }
 }
 
 impl Line {
@@ -65,9 +148,17 @@ impl Line {
         let now = Timestamp::from_micros(1_000_000_000);
         let ends = [0, 1].map(|number: u16| {
             let rng = rng.fork(&format!("end {number}"));
-            let mut session = MediaSession::new(MediaSettings::default(), rng);
+            let mut session = Probe::new(MediaSettings::default(), rng);
             session.set_remote(now, &agreed(address(1 - number), Direction::SendRecv));
-            End { session, events: vec![], frames: vec![], sent: vec![], reached: 0 }
+            End {
+                session,
+                events: vec![],
+                frames: vec![],
+                pairs: vec![],
+                sent: vec![],
+                reports: vec![],
+                reached: 0,
+            }
         });
         Self { now, ends, weather, rng, flying: BTreeMap::new(), count: 0 }
     }
@@ -99,10 +190,11 @@ impl Line {
             if first.key().0 > self.now.as_micros() {
                 return;
             }
-            let (to, bytes) = first.remove();
+            let (to, port, bytes) = first.remove();
             let end = &mut self.ends[to];
-            end.reached += 1;
-            end.session.receive(self.now, address(1 - to as u16), &bytes);
+            end.reached += u64::from(port == MediaPort::Rtp);
+            let from = at_port(address(1 - to as u16), port);
+            end.session.receive_at(port, self.now, from, &bytes);
         }
     }
 
@@ -112,18 +204,22 @@ impl Line {
                 match output {
                     MediaOutput::Event(event) => self.ends[number].events.push(event),
                     MediaOutput::Frame(frame) => self.ends[number].frames.push(frame),
-                    MediaOutput::Transmit { to, bytes } => {
-                        assert_eq!(to, address(1 - number as u16));
-                        let packet = read_packet(&bytes).expect("what is sent is RTP");
-                        self.ends[number].sent.push((self.now, packet));
-                        self.fly(1 - number, bytes);
+                    MediaOutput::Pair(pair) => self.ends[number].pairs.push(pair),
+                    MediaOutput::Transmit { port, to, bytes } => {
+                        assert_eq!(to, at_port(address(1 - number as u16), port));
+                        if port == MediaPort::Rtcp {
+                            self.ends[number].reports.push((self.now, bytes.clone()));
+                        } else {
+                            self.ends[number].sent.push((self.now, Sent::read(&bytes)));
+                        }
+                        self.fly(1 - number, port, bytes);
                     }
                 }
             }
         }
     }
 
-    fn fly(&mut self, to: usize, bytes: Vec<u8>) {
+    fn fly(&mut self, to: usize, port: MediaPort, bytes: Vec<u8>) {
         if self.rng.chance(self.weather.loss) {
             return;
         }
@@ -132,7 +228,7 @@ impl Line {
             let delay = 5_000 + self.rng.below(self.weather.jitter.0 * 1_000);
             self.count += 1;
             let at = self.now.as_micros() + delay as i64;
-            self.flying.insert((at, self.count), (to, bytes.clone()));
+            self.flying.insert((at, self.count), (to, port, bytes.clone()));
         }
     }
 }
