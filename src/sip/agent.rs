@@ -12,11 +12,13 @@ use super::client::{ClientTransactions, Owner};
 use super::digest::{Doorkeeper, prove};
 use super::event::{FailureCause, Output, Timers, UaEvent, UserAgentConfig};
 use super::header::{self, COOKIE};
+use super::hop::{Hop, Locals, LongRequests};
 use super::late::LateAnswers;
 use super::message::{Message, ReadError, StartLine};
 use super::register::Registrations;
 use super::registrar::Registrar;
 use super::reply::ALLOW;
+use super::screen::Screen;
 use super::server::ServerTransactions;
 use super::timers::{Timer, TimerQueue};
 use crate::base::{LegId, Millis, Rng, Timestamp};
@@ -29,11 +31,13 @@ pub(super) struct Wire {
     outputs: VecDeque<Output>,
     pub(super) timers: TimerQueue,
     pub(super) spans: Timers,
+    pub(super) locals: Locals,
+    pub(super) long: LongRequests,
 }
 
 impl Wire {
-    /// Queues a datagram.
-    pub(super) fn transmit(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+    /// Queues a message.
+    pub(super) fn transmit(&mut self, to: Hop, bytes: Vec<u8>) {
         self.outputs.push_back(Output::Transmit { to, bytes });
     }
 
@@ -61,6 +65,8 @@ pub struct UserAgent {
     pub(super) registrations: Registrations,
     /// Where phones register with us; nothing where none may.
     pub(super) registrar: Option<Registrar>,
+    /// Keeps strangers at a distance, where it is to.
+    pub(super) screen: Option<Screen>,
     /// Legs to look at once the current input is dealt with.
     loose: Vec<LegId>,
 }
@@ -72,11 +78,17 @@ impl UserAgent {
         let mut secret = [0; 16];
         rng.fill(&mut secret);
         let tag_secret = rng.bits();
-        let spans = config.timers;
+        let (spans, locals) = (config.timers, Locals::udp(config.local));
         Self {
             config,
             rng,
-            wire: Wire { outputs: VecDeque::new(), timers: TimerQueue::default(), spans },
+            wire: Wire {
+                outputs: VecDeque::new(),
+                timers: TimerQueue::default(),
+                spans,
+                locals,
+                long: LongRequests::default(),
+            },
             clients: ClientTransactions::default(),
             servers: ServerTransactions::default(),
             calls: BTreeMap::new(),
@@ -86,21 +98,32 @@ impl UserAgent {
             late: LateAnswers::default(),
             registrations: Registrations::default(),
             registrar: None,
+            screen: None,
             loose: Vec::new(),
         }
     }
 
-    /// Takes a datagram.
-    pub fn receive(&mut self, now: Timestamp, from: SocketAddr, datagram: &[u8]) {
+    /// Speaks TCP and TLS, too. Peers reach us at these addresses; where one is none, over
+    /// connections we open alone. `long` sends requests too long for a datagram by TCP first
+    /// (RFC 3261 §18.1.1).
+    pub fn speak_streams(&mut self, tcp: Option<SocketAddr>, tls: Option<SocketAddr>, long: bool) {
+        self.wire.locals = Locals { udp: self.config.local, tcp, tls };
+        self.wire.long = LongRequests::new(long);
+    }
+
+    /// Takes a message: a datagram, or what was framed of a stream.
+    pub fn receive(&mut self, now: Timestamp, from: impl Into<Hop>, datagram: &[u8]) {
+        let from = from.into();
+        if !self.admits(now, from, datagram) {
+            return;
+        }
         match Message::read(datagram) {
             Ok(message) if matches!(message.start, StartLine::Response { .. }) => {
                 self.hear_response(now, from, &message);
             }
             Ok(message) => self.hear_request(now, from, message),
             Err(ReadError::KeepAlive) => {}
-            Err(error) => {
-                self.wire.event(UaEvent::Malformed { from, reason: error.to_string() });
-            }
+            Err(error) => self.malformed(now, from, error.to_string()),
         }
         self.drop_loose();
     }
@@ -110,7 +133,9 @@ impl UserAgent {
     ///
     /// What it did answer goes on, as do BYE and CANCEL: they are sent again, and timers notice
     /// where that is in vain. A call that rings must not end by a moment's error.
-    pub fn transport_failed(&mut self, now: Timestamp, to: SocketAddr) {
+    pub fn transport_failed(&mut self, now: Timestamp, to: impl Into<Hop>) {
+        let to = to.into();
+        self.clients.send_otherwise(&mut self.wire, now, to);
         for id in self.clients.unanswered_by(to) {
             let Some(gone) = self.clients.remove(&mut self.wire, id) else { continue };
             match gone.owner {
@@ -125,7 +150,9 @@ impl UserAgent {
                 | Owner::Bye(_)
                 | Owner::Reinvite(_)
                 | Owner::Refresh(_)
-                | Owner::Prack(_) => {}
+                | Owner::Prack(_)
+                | Owner::Refer(_)
+                | Owner::Notify(_) => {}
                 Owner::Register(one) => self.registration_failed(now, one, None, None),
             }
         }
@@ -133,7 +160,8 @@ impl UserAgent {
     }
 
     /// Asks a peer whether it is there.
-    pub fn options(&mut self, now: Timestamp, to: SocketAddr) {
+    pub fn options(&mut self, now: Timestamp, to: impl Into<Hop>) {
+        let to = to.into();
         let (tag, call_id) = (self.token(), self.token());
         let request = Message::request("OPTIONS", &format!("sip:{to}"))
             .with("Via", self.via())
@@ -199,6 +227,8 @@ impl UserAgent {
                     Owner::Reinvite(leg) | Owner::Refresh(leg) => {
                         self.dialog_gone(now, leg, id, None);
                     }
+                    Owner::Refer(leg) => self.refer_answered(leg, None),
+                    Owner::Notify(leg) => self.notify_answered(now, leg, None),
                     Owner::Late => {}
                     Owner::Register(one) => self.registration_failed(now, one, None, None),
                 }
@@ -222,20 +252,23 @@ impl UserAgent {
             Timer::Reliable(leg) => self.ring_again(now, leg),
             Timer::Refresh(leg) => self.refresh_session(now, leg),
             Timer::SessionEnd(leg) => self.session_ended(now, leg),
+            Timer::ReferPatience(leg) => self.refuse_refer(now, leg, 603),
+            Timer::ReferEnd(leg) => self.refer_ended(now, leg),
+            Timer::ReferLapse(leg) => self.refer_lapsed(leg),
             Timer::Register(one) => self.refresh_registration(now, one),
             Timer::RegistrationLapses(one) => self.registration_lapsed(one),
             Timer::Bindings => self.expire_bindings(now),
         }
     }
 
-    fn hear_response(&mut self, now: Timestamp, from: SocketAddr, response: &Message) {
+    fn hear_response(&mut self, now: Timestamp, from: Hop, response: &Message) {
         let StartLine::Response { status, .. } = response.start else { return };
         let missing = ["Via", "From", "To", "Call-ID", "CSeq"]
             .into_iter()
             .any(|name| response.header(name).is_none());
         if missing || response.header("CSeq").and_then(header::cseq).is_none() {
             let reason = "read response: a mandatory header is missing or malformed".to_owned();
-            return self.wire.event(UaEvent::Malformed { from, reason });
+            return self.malformed(now, from, reason);
         }
         let Some(id) = self.clients.find(response) else {
             return self.hear_late(now, from, response);
@@ -257,6 +290,13 @@ impl UserAgent {
             Owner::Cancel(leg) | Owner::Prack(leg) => self.look_at(leg),
             Owner::Reinvite(leg) => self.hear_reanswer(now, leg, id, response),
             Owner::Refresh(leg) => self.hear_refreshed(now, leg, id, response),
+            Owner::Refer(leg) => {
+                let is_challenge = status == 401 || status == 407;
+                if !(is_challenge && self.prove_again(now, leg, id, response)) {
+                    self.refer_answered(leg, Some(status));
+                }
+            }
+            Owner::Notify(leg) => self.notify_answered(now, leg, Some(status)),
             Owner::Late => {}
             Owner::Register(one) => self.hear_registration(now, one, id, response),
         }
@@ -313,7 +353,9 @@ impl UserAgent {
     pub(super) fn drop_loose(&mut self) {
         for leg in std::mem::take(&mut self.loose) {
             let Some(call) = self.calls.get(&leg) else { continue };
-            let is_quiet = call.unacknowledged.is_none() && !call.negotiation.is_asked();
+            let is_quiet = call.unacknowledged.is_none()
+                && !call.negotiation.is_asked()
+                && !call.refers.is_open();
             if call.is_over && is_quiet && !self.clients.any_of(leg) {
                 self.legs.remove(&call.local_tag);
                 self.calls.remove(&leg);

@@ -1,16 +1,17 @@
 //! One leg's state, either side.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use super::dialog::Dialog;
 use super::early::Forks;
 use super::event::Invite;
+use super::hop::Hop;
 use super::message::Message;
 use super::negotiation::Negotiation;
+use super::refer::Refers;
 use super::reliable::Reliable;
 use super::session_timer::SessionTimer;
-use crate::base::Millis;
+use crate::base::{LegId, Millis};
 
 /// A leg. It stays after its terminal event while a transaction still needs it.
 pub(super) struct Call {
@@ -30,11 +31,12 @@ pub(super) struct Call {
     /// It waits because it met one of the peer's.
     pub(super) backs_off: bool,
     /// The ACK for the last re-INVITE of ours: its transaction, where to, the datagram.
-    pub(super) reack: Option<(u64, SocketAddr, Vec<u8>)>,
+    pub(super) reack: Option<(u64, Hop, Vec<u8>)>,
     /// What RFC 4028 asks of us.
     pub(super) session: Option<SessionTimer>,
     /// The peer takes UPDATE.
     pub(super) takes_update: bool,
+    pub(super) refers: Refers,
     pub(super) side: Side,
 }
 
@@ -59,7 +61,7 @@ pub(super) struct Outgoing {
     /// Session intervals the peer found too brief.
     pub(super) too_brief: u8,
     /// ACKs sent, by the peer's tag: a proxy that forks yields several.
-    pub(super) acks: BTreeMap<String, (SocketAddr, Vec<u8>)>,
+    pub(super) acks: BTreeMap<String, (Hop, Vec<u8>)>,
     /// What came with provisionals.
     pub(super) forks: Forks,
     pub(super) last_status: u16,
@@ -89,6 +91,8 @@ pub(super) struct Incoming {
     /// The provisional that waits for its PRACK, and the number of the last one.
     pub(super) reliable: Option<Reliable>,
     pub(super) reliable_number: Option<u32>,
+    /// The leg whose place this one takes once it is answered.
+    pub(super) replaces: Option<LegId>,
     /// We hung up before the ACK came: the cause for the BYE that follows it (§15).
     pub(super) bye_after_ack: Option<Option<u8>>,
 }
@@ -108,11 +112,18 @@ pub(super) enum Answering {
 
 /// A 200 of ours to an INVITE.
 pub(super) struct Unacknowledged {
-    pub(super) to: SocketAddr,
+    pub(super) to: Hop,
     pub(super) bytes: Vec<u8>,
     /// The INVITE's number, which the ACK repeats.
     pub(super) number: u32,
     pub(super) interval: Millis,
+}
+
+impl Outgoing {
+    /// Whether a fork of this INVITE has that early dialog.
+    pub(super) fn is_early(&self, call_id: &str, remote_tag: &str) -> bool {
+        self.request.header("Call-ID") == Some(call_id) && self.forks.has(remote_tag)
+    }
 }
 
 impl Call {

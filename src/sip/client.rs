@@ -6,10 +6,10 @@
 //! is gone has no timer. Sources: RFC 3261 §17.1, RFC 6026 §7.2.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use super::agent::Wire;
 use super::header::{self, Via};
+use super::hop::Hop;
 use super::message::{Message, StartLine};
 use super::register::RegistrationId;
 use super::timers::Timer;
@@ -30,6 +30,10 @@ pub(super) enum Owner {
     Refresh(LegId),
     /// The PRACK for a provisional answer to a leg's INVITE.
     Prack(LegId),
+    /// A REFER of ours inside a leg.
+    Refer(LegId),
+    /// The NOTIFY for a REFER of the peer's.
+    Notify(LegId),
     /// An OPTIONS outside any leg.
     Options,
     /// The CANCEL or BYE for an answer that came after its leg was over.
@@ -47,7 +51,9 @@ impl Owner {
             | Self::Bye(leg)
             | Self::Reinvite(leg)
             | Self::Refresh(leg)
-            | Self::Prack(leg) => Some(leg),
+            | Self::Prack(leg)
+            | Self::Refer(leg)
+            | Self::Notify(leg) => Some(leg),
             Self::Options | Self::Late | Self::Register(_) => None,
         }
     }
@@ -66,13 +72,18 @@ enum State {
 /// One of our requests.
 pub(super) struct ClientTransaction {
     pub(super) owner: Owner,
-    pub(super) to: SocketAddr,
+    pub(super) to: Hop,
+    /// Where and how it goes where the peer takes no stream; only of a request that is too long
+    /// for a datagram.
+    fallback: Option<(Hop, Message)>,
     pub(super) request: Message,
     /// When it was first sent, or the request whose challenge it answers.
     pub(super) since: Timestamp,
     key: String,
     state: State,
     interval: Millis,
+    /// It was sent once more over a new connection.
+    is_again: bool,
     /// The ACK for a refusal, sent again with every copy of it.
     ack: Option<Vec<u8>>,
 }
@@ -116,8 +127,8 @@ impl ClientTransactions {
         &mut self,
         wire: &mut Wire,
         now: Timestamp,
-        to: SocketAddr,
-        request: Message,
+        to: Hop,
+        mut request: Message,
         owner: Owner,
     ) -> u64 {
         let id = self.next;
@@ -125,17 +136,33 @@ impl ClientTransactions {
         let branch = top_branch(&request).unwrap_or_default();
         let key = format!("{branch} {}", request.method());
         let interval = wire.spans.first_interval();
+        let by_datagram = to;
+        let to = wire.long.hop(by_datagram, request.write().len());
+        let fallback = (to != by_datagram).then(|| (by_datagram, request.clone()));
+        wire.locals.stamp(&mut request, to);
         wire.transmit(to, request.write());
-        wire.timers.set(Timer::ClientRetransmit(id), now.plus(interval));
+        if !to.transport.is_reliable() {
+            wire.timers.set(Timer::ClientRetransmit(id), now.plus(interval));
+        }
         wire.timers.set(Timer::ClientTimeout(id), now.plus(wire.spans.patience()));
         self.by_key.insert(key.clone(), id);
         if let Some(leg) = owner.leg() {
             *self.per_leg.entry(leg).or_default() += 1;
         }
         let state = State::Calling;
-        let (since, ack) = (now, None);
-        let transaction =
-            ClientTransaction { owner, to, request, since, key, state, interval, ack };
+        let (since, ack, is_again) = (now, None, false);
+        let transaction = ClientTransaction {
+            owner,
+            to,
+            fallback,
+            request,
+            since,
+            key,
+            state,
+            interval,
+            ack,
+            is_again,
+        };
         self.all.insert(id, transaction);
         id
     }
@@ -215,8 +242,33 @@ impl ClientTransactions {
         Some(transaction)
     }
 
+    /// A stream broke or did not come about: what was too long for a datagram goes by one all the
+    /// same (RFC 3261 §18.1.1); a BYE or CANCEL without answer goes once more, over a new stream.
+    pub(super) fn send_otherwise(&mut self, wire: &mut Wire, now: Timestamp, to: Hop) {
+        if !to.transport.is_reliable() {
+            return;
+        }
+        for (id, one) in &mut self.all {
+            if one.to != to || one.state != State::Calling {
+                continue;
+            }
+            if let Some((hop, request)) = one.fallback.take() {
+                wire.long.refused(to.address);
+                (one.to, one.request) = (hop, request);
+                wire.timers.set(Timer::ClientRetransmit(*id), now.plus(one.interval));
+            } else if matches!(one.owner, Owner::Bye(_) | Owner::Cancel(_) | Owner::Late)
+                && !one.is_again
+            {
+                one.is_again = true;
+            } else {
+                continue;
+            }
+            wire.transmit(one.to, one.request.write());
+        }
+    }
+
     /// New calls and OPTIONS to that peer of which it answered nothing.
-    pub(super) fn unanswered_by(&self, to: SocketAddr) -> Vec<u64> {
+    pub(super) fn unanswered_by(&self, to: Hop) -> Vec<u64> {
         let unanswered = |one: &ClientTransaction| {
             one.to == to
                 && one.state == State::Calling
@@ -252,7 +304,10 @@ impl ClientTransaction {
                 let ack = acknowledge(&self.request, response).write();
                 wire.transmit(self.to, ack.clone());
                 self.ack = Some(ack);
-                self.settle(wire, id, State::Completed, now.plus(wire.spans.patience()));
+                // Timer D.
+                let wait =
+                    if self.to.transport.is_reliable() { Millis(0) } else { wire.spans.patience() };
+                self.settle(wire, id, State::Completed, now.plus(wait));
                 true
             }
             (State::Completed, 300..) => {
@@ -272,7 +327,9 @@ impl ClientTransaction {
                 false
             }
             (State::Calling | State::Proceeding, _) => {
-                self.settle(wire, id, State::Completed, now.plus(wire.spans.t4));
+                // Timer K.
+                let wait = if self.to.transport.is_reliable() { Millis(0) } else { wire.spans.t4 };
+                self.settle(wire, id, State::Completed, now.plus(wait));
                 true
             }
             _ => false,

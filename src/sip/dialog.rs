@@ -4,9 +4,8 @@
 //! instead of an address is reached at the address the peer wrote from.
 //! Source: RFC 3261 §12.
 
-use std::net::SocketAddr;
-
 use super::header::{self, NameAddr, Uri};
+use super::hop::Hop;
 use super::message::Message;
 
 /// One dialog.
@@ -24,12 +23,12 @@ pub(super) struct Dialog {
     pub(super) remote_seq: Option<u32>,
     target: String,
     routes: Vec<String>,
-    peer: SocketAddr,
+    peer: Hop,
 }
 
 impl Dialog {
     /// The caller's side, from the request sent and the 2xx (§12.1.2).
-    pub(super) fn of_caller(invite: &Message, response: &Message, peer: SocketAddr) -> Self {
+    pub(super) fn of_caller(invite: &Message, response: &Message, peer: Hop) -> Self {
         let remote = response.header("To").unwrap_or_default().to_owned();
         let mut routes: Vec<String> = response.list("Record-Route").map(str::to_owned).collect();
         routes.reverse();
@@ -47,7 +46,7 @@ impl Dialog {
     }
 
     /// The called side, from the request received (§12.1.1).
-    pub(super) fn of_called(invite: &Message, local_tag: &str, peer: SocketAddr) -> Self {
+    pub(super) fn of_called(invite: &Message, local_tag: &str, peer: Hop) -> Self {
         let remote = invite.header("From").unwrap_or_default().to_owned();
         let sender = NameAddr::read(&remote).map(|from| from.uri);
         Self {
@@ -76,11 +75,16 @@ impl Dialog {
         }
     }
 
+    /// The peer's Contact.
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+
     /// Where requests go.
-    pub(super) fn next_hop(&self) -> SocketAddr {
+    pub(super) fn next_hop(&self) -> Hop {
         let route = self.routes.first().and_then(|route| NameAddr::read(route));
         let uri = route.as_ref().map_or(self.target.as_str(), |route| route.uri.as_str());
-        Uri::read(uri).and_then(|uri| uri.socket_addr()).unwrap_or(self.peer)
+        Uri::read(uri).and_then(|uri| uri.hop(self.peer)).unwrap_or(self.peer)
     }
 
     /// A new request inside the dialog.

@@ -6,13 +6,13 @@
 //! Sources: RFC 3261 §12.1, RFC 3262 §4.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use super::agent::UserAgent;
 use super::call::Call;
 use super::client::Owner;
 use super::dialog::Dialog;
 use super::header::{self, NameAddr};
+use super::hop::Hop;
 use super::message::Message;
 use super::reply::{ALLOW, reply};
 use super::session_timer::names;
@@ -40,7 +40,7 @@ enum Heard {
     /// Nothing.
     Plain,
     /// PRACK, to that address.
-    Reliable(Message, SocketAddr),
+    Reliable(Message, Hop),
     /// It was heard before, or came too early.
     OutOfOrder,
 }
@@ -49,6 +49,11 @@ impl Forks {
     /// Forgets all: the INVITE goes out anew.
     pub(super) fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// Whether a fork of that name answered.
+    pub(super) fn has(&self, tag: &str) -> bool {
+        self.0.contains_key(tag)
     }
 
     /// The session description a fork gave before it accepted. One of a fork without name stands
@@ -73,13 +78,7 @@ impl Forks {
         self.0.values_mut().map(|fork| &mut fork.dialog).find(|dialog| dialog.owns(request))
     }
 
-    fn hear(
-        &mut self,
-        invite: &Message,
-        response: &Message,
-        from: SocketAddr,
-        via: String,
-    ) -> Heard {
+    fn hear(&mut self, invite: &Message, response: &Message, from: Hop, via: String) -> Heard {
         let to = response.header("To").and_then(NameAddr::read);
         let tag = to.as_ref().and_then(NameAddr::tag).unwrap_or_default();
         if !self.0.contains_key(tag) && self.0.len() >= FORKS_MAX {
@@ -114,7 +113,7 @@ impl UserAgent {
         &mut self,
         now: Timestamp,
         leg: LegId,
-        from: SocketAddr,
+        from: Hop,
         response: &Message,
     ) -> bool {
         let via = self.via();
@@ -158,7 +157,7 @@ impl UserAgent {
                 self.servers.respond(&mut self.wire, now, id, &response.with("Allow", ALLOW));
             }
             "UPDATE" => self.respond(now, id, request, 488),
-            "INFO" => self.respond(now, id, request, 200),
+            "INFO" => self.hear_info(now, leg, id, request),
             "OPTIONS" => {
                 let response = self.other_reply(request);
                 self.servers.respond(&mut self.wire, now, id, &response);

@@ -3,17 +3,19 @@
 //! Passwords and phone numbers never appear in `Debug`.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use super::hop::Hop;
 use super::identity::Identity;
 use super::register::RegistrationId;
-use super::registrar::PhoneGone;
+use super::registrar::{Phone, PhoneGone};
+use super::screen::ScreenReason;
 use crate::base::{LegId, Millis};
 
 /// How a user agent is set up.
 #[derive(Clone, Debug)]
 pub struct UserAgentConfig {
-    /// The address peers reach us at; stands in `Via` and `Contact`.
+    /// The address peers reach us at by UDP; stands in `Via` and `Contact`.
     pub local: SocketAddr,
     /// Stands in `User-Agent` and `Server`.
     pub product: String,
@@ -91,7 +93,7 @@ pub struct Invite {
     /// The leg; everything about the call names it.
     pub leg: LegId,
     /// Where the INVITE goes.
-    pub to: SocketAddr,
+    pub to: Hop,
     /// User part of the called address.
     pub called: String,
     /// Who we say calls.
@@ -120,7 +122,7 @@ pub enum Output {
     /// Send a datagram.
     Transmit {
         /// Where to.
-        to: SocketAddr,
+        to: Hop,
         /// The datagram.
         bytes: Vec<u8>,
     },
@@ -145,11 +147,15 @@ pub enum UaEvent {
         /// The new leg.
         leg: LegId,
         /// Who sent it.
-        from: SocketAddr,
+        from: Hop,
         /// User part of the Request-URI.
         called: String,
         /// User part of From.
         caller: String,
+        /// The registered user that proved to send it.
+        phone: Option<String>,
+        /// The leg it wants to replace: accepting it ends that one (RFC 3891).
+        replaces: Option<LegId>,
         /// The offer, where the INVITE carries one.
         sdp: Option<String>,
     },
@@ -190,6 +196,37 @@ pub enum UaEvent {
         leg: LegId,
         /// 300 to 699; 200 where the peer accepted and gave no answer.
         status: u16,
+    },
+    /// The peer asks us to call somebody (RFC 3515): say `accept_refer` or `refuse_refer` within
+    /// 2 s, and after the first `notify_refer`.
+    Referred {
+        /// The leg it was asked on.
+        leg: LegId,
+        /// User part of Refer-To.
+        user: String,
+        /// A leg of ours that the call is to replace: an attended transfer.
+        replaces: Option<LegId>,
+    },
+    /// How a call stands that we asked the peer to make: 200 and more is the end.
+    ReferProgress {
+        /// The leg it was asked on.
+        leg: LegId,
+        /// The status.
+        status: u16,
+    },
+    /// An incoming call that was accepted took the place of another leg, which ends.
+    Replaced {
+        /// The leg that ends.
+        old: LegId,
+        /// The one in its place.
+        new: LegId,
+    },
+    /// The peer pressed a key, and says so by INFO.
+    Info {
+        /// The leg.
+        leg: LegId,
+        /// 0 to 9, `*`, `#`, A to D.
+        digit: char,
     },
     /// The ACK for our 200 came.
     Confirmed {
@@ -245,14 +282,14 @@ pub enum UaEvent {
     /// A peer answered our OPTIONS.
     OptionsAnswered {
         /// Who was asked; the answer may come from another address.
-        to: SocketAddr,
+        to: Hop,
         /// With what.
         status: u16,
     },
     /// A peer left our OPTIONS without answer.
     OptionsTimedOut {
         /// Who.
-        to: SocketAddr,
+        to: Hop,
     },
     /// A registration of ours holds.
     Registered {
@@ -273,7 +310,7 @@ pub enum UaEvent {
         /// Whose.
         user: String,
         /// Where it is.
-        from: SocketAddr,
+        phone: Phone,
         /// Until it has to register again. Units: ms.
         expires: Millis,
     },
@@ -287,9 +324,18 @@ pub enum UaEvent {
     /// A datagram could not be used.
     Malformed {
         /// Who sent it.
-        from: SocketAddr,
+        from: Hop,
         /// What is wrong with it; nothing of its content.
         reason: String,
+    },
+    /// Datagrams of a stranger are dropped unread; said once a minute of one source.
+    Screened {
+        /// Who sends them.
+        from: IpAddr,
+        /// Why.
+        reason: ScreenReason,
+        /// How many since it was last said.
+        dropped: u64,
     },
 }
 
@@ -303,6 +349,10 @@ impl UaEvent {
             | Self::Offered { leg, .. }
             | Self::OfferAnswered { leg, .. }
             | Self::OfferRefused { leg, .. }
+            | Self::Referred { leg, .. }
+            | Self::ReferProgress { leg, .. }
+            | Self::Replaced { old: leg, .. }
+            | Self::Info { leg, .. }
             | Self::Confirmed { leg }
             | Self::Refused { leg, .. }
             | Self::Failed { leg, .. }
@@ -315,7 +365,8 @@ impl UaEvent {
             | Self::RegistrationLost { .. }
             | Self::PhoneRegistered { .. }
             | Self::PhoneUnregistered { .. }
-            | Self::Malformed { .. } => None,
+            | Self::Malformed { .. }
+            | Self::Screened { .. } => None,
         }
     }
 
@@ -334,10 +385,12 @@ impl UaEvent {
 impl fmt::Debug for UaEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Incoming { leg, from, sdp, .. } => f
+            Self::Incoming { leg, from, phone, replaces, sdp, .. } => f
                 .debug_struct("Incoming")
                 .field("leg", leg)
                 .field("from", from)
+                .field("is_phone", &phone.is_some())
+                .field("replaces", replaces)
                 .field("offers", &sdp.is_some())
                 .finish_non_exhaustive(),
             Self::Progress { leg, status } => write!(f, "Progress({leg:?}, {status})"),
@@ -345,6 +398,11 @@ impl fmt::Debug for UaEvent {
             Self::Offered { leg, sdp } => write!(f, "Offered({leg:?}, {})", sdp.is_some()),
             Self::OfferAnswered { leg, .. } => write!(f, "OfferAnswered({leg:?})"),
             Self::OfferRefused { leg, status } => write!(f, "OfferRefused({leg:?}, {status})"),
+            Self::Referred { leg, replaces, .. } => write!(f, "Referred({leg:?}, {replaces:?})"),
+            Self::ReferProgress { leg, status } => write!(f, "ReferProgress({leg:?}, {status})"),
+            Self::Replaced { old, new } => write!(f, "Replaced({old:?}, {new:?})"),
+            // A key may be part of a secret.
+            Self::Info { leg, .. } => write!(f, "Info({leg:?})"),
             Self::Confirmed { leg } => write!(f, "Confirmed({leg:?})"),
             Self::Refused { leg, status, q850, retry_after, .. } => f
                 .debug_struct("Refused")
@@ -365,11 +423,14 @@ impl fmt::Debug for UaEvent {
             Self::RegistrationLost { id, status } => {
                 write!(f, "RegistrationLost({id:?}, {status:?})")
             }
-            Self::PhoneRegistered { from, expires, .. } => {
-                write!(f, "PhoneRegistered({from}, {expires})")
+            Self::PhoneRegistered { phone, expires, .. } => {
+                write!(f, "PhoneRegistered({}, {expires})", phone.hop)
             }
             Self::PhoneUnregistered { reason, .. } => write!(f, "PhoneUnregistered({reason:?})"),
             Self::Malformed { from, reason } => write!(f, "Malformed({from}, {reason})"),
+            Self::Screened { from, reason, dropped } => {
+                write!(f, "Screened({from}, {}, {dropped})", reason.as_str())
+            }
         }
     }
 }

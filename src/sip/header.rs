@@ -6,6 +6,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use super::hop::{Hop, Transport};
+
 use crate::base::Millis;
 
 /// The branch of every RFC 3261 transaction starts with this (§8.1.1.7).
@@ -21,26 +23,48 @@ pub(super) fn is_token(text: &str) -> bool {
 }
 
 /// Splits at a separator that stands outside quotes and angle brackets; trims, drops nothing.
-pub(super) fn split(text: &str, separator: char) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut start = 0;
+pub(super) fn split(text: &str, separator: char) -> Pieces<'_> {
+    Pieces { rest: Some(text), separator }
+}
+
+/// The pieces of a list.
+#[derive(Clone, Debug)]
+pub(super) struct Pieces<'a> {
+    rest: Option<&'a str>,
+    /// An ASCII character.
+    separator: char,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.rest?;
+        let end = piece_end(rest, self.separator);
+        let piece = rest.get(..end).unwrap_or_default().trim();
+        self.rest = rest.get(end + 1..);
+        Some(piece)
+    }
+}
+
+/// Where the first piece of a list ends.
+fn piece_end(text: &str, separator: char) -> usize {
+    if !text.contains(['"', '<']) {
+        return text.find(separator).unwrap_or(text.len());
+    }
     let (mut quoted, mut escaped, mut angled) = (false, false, false);
-    for (at, char) in text.char_indices() {
-        match char {
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
             _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '<' if !quoted => angled = true,
-            '>' if !quoted => angled = false,
-            _ if char == separator && !quoted && !angled => {
-                parts.push(text.get(start..at).unwrap_or_default().trim());
-                start = at + char.len_utf8();
-            }
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'<' if !quoted => angled = true,
+            b'>' if !quoted => angled = false,
+            _ if char::from(byte) == separator && !quoted && !angled => return at,
             _ => {}
         }
     }
-    parts.push(text.get(start..).unwrap_or_default().trim());
-    parts
+    text.len()
 }
 
 /// Takes the quotes and escapes off a quoted string; leaves anything else as it is.
@@ -56,40 +80,54 @@ pub(super) fn unquote(text: &str) -> String {
     plain
 }
 
-/// Parameters in order: `;name=value` or `;name`.
+/// Parameters as they were written: `;name=value` or `;name`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Params(Vec<(String, Option<String>)>);
+pub(super) struct Params(String);
 
 impl Params {
-    fn read(text: &str) -> Self {
-        let parts = split(text, ';').into_iter().filter(|part| !part.is_empty());
-        Self(
-            parts
-                .map(|part| match part.split_once('=') {
-                    Some((name, value)) => (name.trim().to_owned(), Some(value.trim().to_owned())),
-                    None => (part.to_owned(), None),
-                })
-                .collect(),
-        )
+    pub(super) fn read(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+
+    /// Names and values in order; a name may stand without a value.
+    fn pairs(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        split(&self.0, ';').filter(|part| !part.is_empty()).map(|part| {
+            let pair = part.split_once('=');
+            pair.map_or((part, None), |(name, value)| (name.trim(), Some(value.trim())))
+        })
     }
 
     /// The value of a parameter; empty where it stands without one.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        Some(value.as_deref().unwrap_or_default())
+        let (_, value) = self.pairs().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some(value.unwrap_or_default())
     }
 
-    fn set(&mut self, name: &str, value: String) {
-        match self.0.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
-            Some((_, old)) => *old = Some(value),
-            None => self.0.push((name.to_owned(), Some(value))),
+    fn set(&mut self, name: &str, value: &str) {
+        let mut text = String::with_capacity(self.0.len() + name.len() + value.len() + 2);
+        let mut is_set = false;
+        for (known, old) in self.pairs() {
+            let is_it = !is_set && known.eq_ignore_ascii_case(name);
+            is_set |= is_it;
+            add_param(&mut text, known, if is_it { Some(value) } else { old });
         }
+        if !is_set {
+            add_param(&mut text, name, Some(value));
+        }
+        self.0 = text;
+    }
+}
+
+fn add_param(text: &mut String, name: &str, value: Option<&str>) {
+    let value = value.map(|value| ["=", value]);
+    for part in [";", name].into_iter().chain(value.into_iter().flatten()) {
+        text.push_str(part);
     }
 }
 
 impl fmt::Display for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, value) in &self.0 {
+        for (name, value) in self.pairs() {
             match value {
                 Some(value) => write!(f, ";{name}={value}")?,
                 None => write!(f, ";{name}")?,
@@ -136,21 +174,23 @@ impl Via {
         let written = host_and_port(&self.sent_by).and_then(|(host, _)| host_ip(&host));
         let wants_port = self.params.get("rport").is_some();
         if wants_port {
-            self.params.set("rport", source.port().to_string());
+            self.params.set("rport", &source.port().to_string());
         }
         if wants_port || written != Some(source.ip()) {
-            self.params.set("received", source.ip().to_string());
+            self.params.set("received", &source.ip().to_string());
         }
     }
 
     /// Where answers to a request from `source` go: back there where it asks for that
     /// (RFC 3581 §4), else to the port it names at the address it came from (RFC 3261 §18.2.2).
-    pub(super) fn answer_to(&self, source: SocketAddr) -> SocketAddr {
-        if self.params.get("rport").is_some() {
+    /// Over a connection, back over it.
+    pub(super) fn answer_to(&self, source: Hop) -> Hop {
+        if source.transport.is_reliable() || self.params.get("rport").is_some() {
             return source;
         }
         let port = host_and_port(&self.sent_by).and_then(|(_, port)| port);
-        SocketAddr::new(source.ip(), port.filter(|port| *port != 0).unwrap_or(DEFAULT_PORT))
+        let port = port.filter(|port| *port != 0).unwrap_or(DEFAULT_PORT);
+        Hop { address: SocketAddr::new(source.address.ip(), port), ..source }
     }
 }
 
@@ -174,7 +214,11 @@ impl NameAddr {
         let open = unquoted_open(text);
         let (uri, params) = match open {
             Some(open) => text.get(open + 1..)?.split_once('>')?,
-            None => text.split_once(';').unwrap_or((text, "")),
+            // Commas, semicolons and question marks need brackets around them (§20.10).
+            None => text
+                .split_once(';')
+                .filter(|(uri, _)| !uri.contains('?'))
+                .or_else(|| (!text.contains([';', '?'])).then_some((text, "")))?,
         };
         let uri = uri.trim();
         if uri.is_empty() || !uri.contains(':') && uri != "*" || uri.contains([' ', '\t']) {
@@ -213,6 +257,8 @@ pub(super) struct Uri {
     pub(super) user: String,
     host: String,
     port: Option<u16>,
+    /// What its `transport` parameter names; TLS for `sips`.
+    pub(super) transport: Option<Transport>,
 }
 
 impl Uri {
@@ -223,18 +269,37 @@ impl Uri {
             return None;
         }
         let scheme = scheme.to_ascii_lowercase();
+        let mut transport = None;
         let (user, host, port) = match scheme.as_str() {
             "sip" | "sips" => {
                 let (user, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
                 let end = rest.find([';', '?']).unwrap_or(rest.len());
                 let (host, port) = host_and_port(rest.get(..end)?)?;
+                transport = transport_of(&scheme, rest.get(end..)?);
                 (user, host, port)
             }
             "tel" => (rest, String::new(), None),
             _ => ("", String::new(), None),
         };
         let user = user.split([':', ';']).next().unwrap_or_default();
-        Some(Self { scheme, user: unescape(user), host, port })
+        Some(Self { scheme, user: unescape(user), host, port, transport })
+    }
+
+    /// Where a request for it goes, where the host is a literal: to a peer that is connected, over
+    /// that connection (RFC 5923). One that names no transport means that of a peer at the same
+    /// host, else UDP (RFC 3263 §4.1).
+    pub(super) fn hop(&self, peer: Hop) -> Option<Hop> {
+        let port =
+            if self.transport == Some(Transport::Tls) { DEFAULT_PORT + 1 } else { DEFAULT_PORT };
+        let address = self.socket_addr()?;
+        let port = self.port.unwrap_or(port);
+        let is_peer = address.ip() == peer.address.ip();
+        let transport = self.transport.or_else(|| is_peer.then_some(peer.transport));
+        let transport = transport.unwrap_or_default();
+        if is_peer && transport.is_reliable() && transport == peer.transport {
+            return Some(peer);
+        }
+        Some(Hop { transport, address: SocketAddr::new(address.ip(), port) })
     }
 
     /// The address it names, where the host is a literal one can send to.
@@ -244,6 +309,18 @@ impl Uri {
             .filter(|port| *port != 0)
             .map(|port| (ip, port).into())
     }
+}
+
+/// The transport a URI names (RFC 3261 §19.1.1, §26.2.2).
+fn transport_of(scheme: &str, params: &str) -> Option<Transport> {
+    if scheme == "sips" {
+        return Some(Transport::Tls);
+    }
+    let params = params.split('?').next()?;
+    let named = params.split(';').filter_map(|param| param.split_once('='));
+    named
+        .filter(|(name, _)| name.eq_ignore_ascii_case("transport"))
+        .find_map(|(_, value)| Transport::read(value))
 }
 
 /// Splits `host`, `host:port`, `[v6]` and `[v6]:port`.
@@ -278,7 +355,7 @@ fn host_ip(host: &str) -> Option<IpAddr> {
 }
 
 /// Takes %XX off (RFC 3261 §19.1.2); what is no valid escape stays.
-fn unescape(text: &str) -> String {
+pub(super) fn unescape(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, tail)) = rest.split_first() {
@@ -305,6 +382,19 @@ pub(super) fn escape_user(user: &str) -> String {
     text
 }
 
+/// Writes a header's value into a URI, escaping what may not stand there (`hvalue`, §25.1).
+pub(super) fn escape_header(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()[]/:+$".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
 /// Number and method of a CSeq.
 pub(super) fn cseq(text: &str) -> Option<(u32, &str)> {
     let (number, method) = text.split_once([' ', '\t'])?;
@@ -316,7 +406,7 @@ pub(super) fn cseq(text: &str) -> Option<(u32, &str)> {
 
 /// The Q.850 cause of a Reason header's value.
 pub(super) fn q850(value: &str) -> Option<u8> {
-    split(value, ',').into_iter().find_map(|reason| {
+    split(value, ',').find_map(|reason| {
         let (protocol, params) = reason.split_once(';')?;
         if !protocol.trim().eq_ignore_ascii_case("Q.850") {
             return None;

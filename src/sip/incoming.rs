@@ -3,19 +3,28 @@
 //! Our 200 is sent again until the ACK comes (RFC 3261 §13.3.1.4); a BYE of ours waits for that
 //! ACK (§15). Sources: RFC 3261 §9.2, §12.2.2, §13.3, §15.1.2.
 
-use std::net::SocketAddr;
-
 use super::agent::UserAgent;
 use super::call::{Answering, Call, Incoming, Side, Unacknowledged};
 use super::dialog::Dialog;
 use super::event::{FailureCause, Party, UaEvent};
 use super::header::{self, NameAddr, Uri};
+use super::hop::Hop;
 use super::message::Message;
 use super::negotiation::Negotiation;
+use super::refer::Refers;
 use super::reply::{ALLOW, reply};
 use super::session_timer::{MIN_SE, is_too_brief};
 use super::timers::Timer;
 use crate::base::{LegId, Millis, Timestamp};
+
+/// What is known of a new call once it is let in.
+#[derive(Debug, Default)]
+pub(super) struct Screened {
+    /// The phone that proved to send it.
+    pub(super) phone: Option<String>,
+    /// The leg it wants to replace.
+    pub(super) replaces: Option<LegId>,
+}
 
 impl UserAgent {
     /// Says that it rings: 180.
@@ -43,7 +52,19 @@ impl UserAgent {
             }
         }
         call.local_sdp = sdp;
+        let replaced = call.incoming().and_then(|incoming| incoming.replaces.take());
         self.expect_ack(now, leg, sent, &response);
+        if let Some(old) = replaced {
+            self.replace(now, old, leg);
+        }
+    }
+
+    /// A new leg took the place of another one, which ends (RFC 3891 §3).
+    fn replace(&mut self, now: Timestamp, old: LegId, new: LegId) {
+        if self.calls.get(&old).is_some_and(|call| !call.is_over) {
+            self.wire.event(UaEvent::Replaced { old, new });
+            self.hang_up(now, old, None);
+        }
     }
 
     /// Refuses with a status from 300 to 699; anything else becomes 480. The leg ends as
@@ -85,8 +106,9 @@ impl UserAgent {
         &mut self,
         now: Timestamp,
         id: u64,
-        from: SocketAddr,
+        from: Hop,
         request: Message,
+        Screened { phone, replaces }: Screened,
     ) {
         let leg = LegId::generate(now, &mut self.rng);
         let tag = self.token();
@@ -100,6 +122,8 @@ impl UserAgent {
             from,
             called: user(request.uri()),
             caller: caller.unwrap_or_default(),
+            phone,
+            replaces,
             sdp: request.sdp(),
         };
         let dialog = Dialog::of_called(&request, &tag, from);
@@ -109,6 +133,7 @@ impl UserAgent {
             progress: Answering::Pending,
             reliable: None,
             reliable_number: None,
+            replaces,
             bye_after_ack: None,
         };
         let call = Call {
@@ -123,6 +148,7 @@ impl UserAgent {
             reack: None,
             session: None,
             takes_update: false,
+            refers: Refers::default(),
             side: Side::Incoming(Box::new(incoming)),
         };
         self.calls.insert(leg, call);
@@ -190,7 +216,10 @@ impl UserAgent {
             "INVITE" | "UPDATE" if is_pending => self.too_soon(now, id, request),
             "INVITE" | "UPDATE" if is_waiting => self.respond(now, id, request, 491),
             "INVITE" | "UPDATE" => self.hear_offer(now, leg, id, request),
-            "INFO" => self.respond(now, id, request, 200),
+            "INFO" => self.hear_info(now, leg, id, request),
+            "REFER" if is_pending => self.too_soon(now, id, request),
+            "REFER" => self.hear_refer(now, leg, id, request),
+            "NOTIFY" => self.hear_notify(now, leg, id, request),
             "PRACK" => self.hear_prack(now, leg, id, request),
             _ => {
                 let response = self.other_reply(request);
@@ -212,6 +241,7 @@ impl UserAgent {
             return self.cancelled(now, leg);
         }
         self.withdraw_asked(now, leg);
+        self.refuse_refer_asked(now, leg);
         self.forget_answer(leg);
         let q850 = request.all("Reason").find_map(header::q850);
         self.report(leg, UaEvent::Ended { leg, by: Party::Remote, q850 });
@@ -283,7 +313,7 @@ impl UserAgent {
         &mut self,
         now: Timestamp,
         leg: LegId,
-        sent: Option<(SocketAddr, Vec<u8>)>,
+        sent: Option<(Hop, Vec<u8>)>,
         response: &Message,
     ) {
         let (Some((to, bytes)), Some(call)) = (sent, self.calls.get_mut(&leg)) else { return };
@@ -304,6 +334,7 @@ impl UserAgent {
     }
 
     pub(super) fn bye(&mut self, now: Timestamp, leg: LegId, q850: Option<u8>) {
+        self.close_refers(now, leg);
         let Some(dialog) = self.calls.get_mut(&leg).and_then(|call| call.dialog.take()) else {
             return;
         };

@@ -8,12 +8,12 @@
 //! Sources: RFC 3261 §9.1, §13.2.2.4, §16.7 step 10 (a proxy forwards every 2xx).
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 
 use super::agent::UserAgent;
 use super::client::{ClientTransaction, Owner, acknowledge};
 use super::dialog::Dialog;
 use super::header::{self, NameAddr, Via};
+use super::hop::Hop;
 use super::message::{Message, StartLine};
 use crate::base::{Millis, Timestamp};
 
@@ -31,10 +31,10 @@ const FORKS_MAX: usize = 16;
 struct Remains {
     /// Without body.
     invite: Message,
-    to: SocketAddr,
+    to: Hop,
     is_cancelled: bool,
     /// ACKs sent, by the peer's tag.
-    acks: BTreeMap<String, (SocketAddr, Vec<u8>)>,
+    acks: BTreeMap<String, (Hop, Vec<u8>)>,
 }
 
 /// All of them, by branch.
@@ -93,7 +93,7 @@ impl LateAnswers {
 
 impl UserAgent {
     /// Hears a response that no transaction waits for.
-    pub(super) fn hear_late(&mut self, now: Timestamp, from: SocketAddr, response: &Message) {
+    pub(super) fn hear_late(&mut self, now: Timestamp, from: Hop, response: &Message) {
         let StartLine::Response { status, .. } = response.start else { return };
         let via = self.via();
         let Some(remains) = self.late.find(now, response) else { return };
@@ -117,8 +117,10 @@ impl UserAgent {
                 let mut dialog = Dialog::of_caller(invite, response, from);
                 // PRACKs to this fork may have taken the next numbers.
                 dialog.local_seq = dialog.local_seq.saturating_add(PRACKS_MAX);
-                let ack = dialog.ack_of(invite, via);
-                let (hop, bytes) = (dialog.next_hop(), ack.write());
+                let mut ack = dialog.ack_of(invite, via);
+                let hop = dialog.next_hop();
+                self.wire.locals.stamp(&mut ack, hop);
+                let bytes = ack.write();
                 remains.acks.insert(tag, (hop, bytes.clone()));
                 self.wire.transmit(hop, bytes);
                 let via = self.via();

@@ -203,7 +203,9 @@ impl UserAgent {
         }
         let Some(dialog) = &mut call.dialog else { return };
         dialog.refresh(response);
-        let (hop, ack) = (dialog.next_hop(), dialog.ack_of(&request, via).write());
+        let (hop, mut ack) = (dialog.next_hop(), dialog.ack_of(&request, via));
+        self.wire.locals.stamp(&mut ack, hop);
+        let ack = ack.write();
         self.wire.transmit(hop, ack.clone());
         call.reack = Some((id, hop, ack));
         let Some(offer) = call.negotiation.take_ours(id).filter(|_| !call.is_over) else { return };

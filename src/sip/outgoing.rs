@@ -5,7 +5,6 @@
 //! after the leg failed for want of a provisional. Sources: RFC 3261 §9.1, §13.2, §15.1, §22.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use super::agent::UserAgent;
 use super::call::{Call, Outgoing, Progress, Side};
@@ -15,9 +14,11 @@ use super::digest::prove;
 use super::early::{Forks, RELIABLE};
 use super::event::{FailureCause, Invite, Party, UaEvent};
 use super::header::{self, NameAddr};
+use super::hop::Hop;
 use super::late::cancel;
 use super::message::{Message, StartLine};
 use super::negotiation::Negotiation;
+use super::refer::Refers;
 use super::session_timer;
 use super::timers::Timer;
 use crate::base::{LegId, Timestamp};
@@ -86,6 +87,7 @@ impl UserAgent {
             reack: None,
             session: None,
             takes_update: false,
+            refers: Refers::default(),
             side: Side::Outgoing(Box::new(outgoing)),
         };
         self.calls.insert(leg, call);
@@ -97,7 +99,7 @@ impl UserAgent {
         now: Timestamp,
         leg: LegId,
         id: u64,
-        from: SocketAddr,
+        from: Hop,
         response: &Message,
     ) {
         let StartLine::Response { status, .. } = response.start else { return };
@@ -121,7 +123,7 @@ impl UserAgent {
         now: Timestamp,
         leg: LegId,
         status: u16,
-        from: SocketAddr,
+        from: Hop,
         response: &Message,
     ) {
         self.wire.timers.clear(Timer::NoProvisional(leg));
@@ -142,13 +144,7 @@ impl UserAgent {
         }
     }
 
-    fn hear_acceptance(
-        &mut self,
-        now: Timestamp,
-        leg: LegId,
-        from: SocketAddr,
-        response: &Message,
-    ) {
+    fn hear_acceptance(&mut self, now: Timestamp, leg: LegId, from: Hop, response: &Message) {
         let to = response.header("To").and_then(NameAddr::read);
         let tag = to.as_ref().and_then(NameAddr::tag).unwrap_or_default().to_owned();
         let via = self.via();
@@ -162,8 +158,10 @@ impl UserAgent {
         let mut dialog = Dialog::of_caller(&out.request, response, from);
         dialog.local_seq = out.forks.local_seq(&tag).unwrap_or(dialog.local_seq);
         dialog.remote_seq = out.forks.remote_seq(&tag);
-        let ack = dialog.ack_of(&out.request, via);
-        let (hop, bytes) = (dialog.next_hop(), ack.write());
+        let mut ack = dialog.ack_of(&out.request, via);
+        let hop = dialog.next_hop();
+        self.wire.locals.stamp(&mut ack, hop);
+        let bytes = ack.write();
         let sdp = response.sdp().or_else(|| out.forks.sdp(&tag));
         out.acks.insert(tag, (hop, bytes.clone()));
         self.wire.transmit(hop, bytes);
@@ -256,7 +254,8 @@ impl UserAgent {
         let Some(out) = self.calls.get_mut(&leg).and_then(Call::outgoing) else { return };
         out.progress = Progress::CancelSent;
         let cancel = cancel(&out.request);
-        self.clients.send(&mut self.wire, now, out.invite.to, cancel, Owner::Cancel(leg));
+        let to = self.clients.get(out.transaction).map_or(out.invite.to, |invite| invite.to);
+        self.clients.send(&mut self.wire, now, to, cancel, Owner::Cancel(leg));
         self.wire.timers.clear(Timer::Ring(leg));
         self.wire.timers.set(Timer::CancelReport(leg), now.plus(self.wire.spans.t2));
         self.wire.timers.set(Timer::CancelGiveUp(leg), now.plus(self.wire.spans.patience()));

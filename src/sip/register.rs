@@ -15,6 +15,7 @@ use super::client::Owner;
 use super::digest::{DigestChallenge, prove};
 use super::event::{Credentials, UaEvent};
 use super::header::{self, NameAddr, Uri};
+use super::hop::Hop;
 use super::message::{Message, StartLine};
 use super::timers::Timer;
 use crate::base::{Millis, Rng, Timestamp};
@@ -40,7 +41,7 @@ pub struct Registration {
     /// Its name.
     pub id: RegistrationId,
     /// Where REGISTER goes.
-    pub to: SocketAddr,
+    pub to: Hop,
     /// The registrar's domain; without one, its address.
     pub domain: Option<String>,
     /// User part of the address of record, and of our Contact.
@@ -209,8 +210,9 @@ impl UserAgent {
     }
 
     fn registered(&mut self, now: Timestamp, id: RegistrationId, response: &Message) {
-        let local = self.config.local;
+        let locals = self.wire.locals;
         let Some(one) = self.registrations.0.get_mut(&id) else { return };
+        let local = locals.of(one.wanted.to.transport);
         if one.is_leaving {
             self.registrations.0.remove(&id);
             return;

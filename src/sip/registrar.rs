@@ -10,12 +10,13 @@
 //! Sources: RFC 3261 §10.3, §21.4.17; RFC 5626 §5.3 for the idea of a flow.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use super::agent::UserAgent;
 use super::digest::{Algorithm, Asked, Verdict, username};
 use super::event::{Credentials, UaEvent};
 use super::header::{self, NameAddr, Uri};
+use super::hop::Hop;
 use super::message::Message;
 use super::reply::reply;
 use super::timers::Timer;
@@ -41,7 +42,7 @@ pub enum DigestHash {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phone {
     /// Where it registered from.
-    pub address: SocketAddr,
+    pub hop: Hop,
     /// User part of its Contact.
     pub user: String,
 }
@@ -69,7 +70,7 @@ impl PhoneGone {
 #[derive(Clone, Debug)]
 struct Binding {
     uri: String,
-    source: SocketAddr,
+    source: Hop,
     call_id: String,
     number: u32,
     registered_at: Timestamp,
@@ -96,24 +97,37 @@ impl Registrar {
         self.bindings.get(user)?.iter().max_by_key(|one| (one.registered_at, one.number))
     }
 
+    /// Where the newest binding of a user leads.
+    fn reach(&self, user: &str) -> Option<Phone> {
+        let newest = self.newest(user)?;
+        let user = Uri::read(&newest.uri).map(|uri| uri.user).unwrap_or_default();
+        Some(Phone { hop: newest.source, user })
+    }
+
+    /// Whether a phone registered from an address.
+    pub(super) fn has_phone_at(&self, address: IpAddr) -> bool {
+        self.bindings.values().flatten().any(|one| one.source.address.ip() == address)
+    }
+
     fn next_expiry(&self) -> Option<Timestamp> {
         self.bindings.values().flatten().map(|one| one.expires_at).min()
     }
 
-    /// The user a request proves to come from, or what to challenge it with.
+    /// The user a request proves to come from, or what to challenge it with, and whether only
+    /// the nonce of its proof was old.
     fn admit(
         &self,
         door: &mut super::digest::Doorkeeper,
         now: Timestamp,
-        from: SocketAddr,
+        from: Hop,
         request: &Message,
-    ) -> Result<String, Vec<String>> {
+    ) -> Result<String, (Vec<String>, bool)> {
         let asked = Asked {
             realm: &self.realm,
             algorithms: &self.algorithms,
-            method: "REGISTER",
+            method: request.method(),
             uri: request.uri(),
-            peer: from,
+            peer: from.address,
         };
         let mut is_stale = false;
         for value in request.all("Authorization") {
@@ -124,7 +138,7 @@ impl Registrar {
                 (Verdict::Good | Verdict::Bad, _) => {}
             }
         }
-        Err(door.challenge(asked, now, is_stale))
+        Err((door.challenge(asked, now, is_stale), is_stale))
     }
 
     /// Changes the bindings of a user as a request asks.
@@ -132,7 +146,7 @@ impl Registrar {
         &mut self,
         user: &str,
         now: Timestamp,
-        from: SocketAddr,
+        from: Hop,
         request: &Message,
     ) -> Result<(), Refusal> {
         let to = request.header("To").and_then(NameAddr::read).and_then(|to| Uri::read(&to.uri));
@@ -199,14 +213,36 @@ impl UserAgent {
 
     /// Where a user's phone is, while it is registered.
     pub fn reach(&self, user: &str) -> Option<Phone> {
-        let newest = self.registrar.as_ref()?.newest(user)?;
-        let contact = Uri::read(&newest.uri).map(|uri| uri.user).unwrap_or_default();
-        Some(Phone { address: newest.source, user: contact })
+        self.registrar.as_ref()?.reach(user)
     }
 
     /// Whether REGISTER means anything here.
     pub(super) const fn is_registrar(&self) -> bool {
         self.registrar.is_some()
+    }
+
+    /// The phone that proves to send a new call, where phones register here. Who is no phone of
+    /// ours is challenged as every other.
+    ///
+    /// # Errors
+    /// What to challenge it with.
+    pub(super) fn admit_phone(
+        &mut self,
+        now: Timestamp,
+        from: Hop,
+        request: &Message,
+    ) -> Result<Option<String>, Vec<String>> {
+        let Some(registrar) = &self.registrar else { return Ok(None) };
+        match registrar.admit(&mut self.doorkeeper, now, from, request) {
+            Ok(user) => Ok(Some(user)),
+            Err((challenges, is_stale)) => {
+                let mut proofs = request.all("Authorization");
+                if !is_stale && proofs.any(|value| self.doorkeeper.has_asked(value, from.address)) {
+                    self.proved_wrong(now, from);
+                }
+                Err(challenges)
+            }
+        }
     }
 
     /// Hears a REGISTER that has no transaction yet, and answers to where answers go. Only one
@@ -215,7 +251,7 @@ impl UserAgent {
         &mut self,
         now: Timestamp,
         key: String,
-        (from, to): (SocketAddr, SocketAddr),
+        (from, to): (Hop, Hop),
         request: &Message,
     ) {
         let tag = self.token();
@@ -228,7 +264,11 @@ impl UserAgent {
             return;
         }
         match registrar.admit(&mut self.doorkeeper, now, from, request) {
-            Err(challenges) => {
+            Err((challenges, is_stale)) => {
+                let mut proofs = request.all("Authorization");
+                if !is_stale && proofs.any(|value| self.doorkeeper.has_asked(value, from.address)) {
+                    self.proved_wrong(now, from);
+                }
                 let mut response = reply(request, 401, Some(&tag));
                 for value in challenges {
                     response.push("WWW-Authenticate", value);
@@ -237,7 +277,7 @@ impl UserAgent {
             }
             Ok(user) => {
                 let id = self.servers.open(key, to, false);
-                let before = registrar.newest(&user).map(|one| one.source);
+                let before = registrar.reach(&user);
                 let response = match registrar.bind(&user, now, from, request) {
                     Ok(()) => registrar.list(&user, now, reply(request, 200, Some(&tag))),
                     Err((status, more)) => {
@@ -261,7 +301,7 @@ impl UserAgent {
         let Some(mut registrar) = self.registrar.take() else { return };
         let users: Vec<String> = registrar.bindings.keys().cloned().collect();
         for user in users {
-            let before = registrar.newest(&user).map(|one| one.source);
+            let before = registrar.reach(&user);
             let Some(bindings) = registrar.bindings.get_mut(&user) else { continue };
             bindings.retain(|one| one.expires_at > now);
             if bindings.is_empty() {
@@ -277,14 +317,15 @@ impl UserAgent {
         &mut self,
         registrar: &Registrar,
         user: String,
-        before: Option<SocketAddr>,
+        before: Option<Phone>,
         now: Timestamp,
         reason: PhoneGone,
     ) {
-        match registrar.newest(&user) {
-            Some(one) if Some(one.source) != before => {
-                let (from, expires) = (one.source, one.expires_at.since(now));
-                self.wire.event(UaEvent::PhoneRegistered { user, from, expires });
+        match registrar.reach(&user) {
+            Some(phone) if Some(&phone) != before.as_ref() => {
+                let until = registrar.newest(&user).map_or(now, |one| one.expires_at);
+                let expires = until.since(now);
+                self.wire.event(UaEvent::PhoneRegistered { user, phone, expires });
             }
             None if before.is_some() => {
                 self.wire.event(UaEvent::PhoneUnregistered { user, reason })

@@ -3,13 +3,12 @@
 //! A caller that knows 100rel is told reliably that it rings. An answer nobody acknowledges
 //! within 64·T1 ends the call with 504. Source: RFC 3262 §3.
 
-use std::net::SocketAddr;
-
 use super::agent::UserAgent;
 use super::call::{Answering, Call};
 use super::early::{RELIABLE, rack};
 use super::event::{FailureCause, UaEvent};
 use super::header;
+use super::hop::Hop;
 use super::message::Message;
 use super::session_timer::names;
 use super::timers::Timer;
@@ -17,7 +16,7 @@ use crate::base::{LegId, Millis, Timestamp};
 
 /// A provisional answer that waits for its PRACK.
 pub(super) struct Reliable {
-    to: SocketAddr,
+    to: Hop,
     bytes: Vec<u8>,
     interval: Millis,
     since: Timestamp,

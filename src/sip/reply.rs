@@ -5,53 +5,55 @@
 //! and without a transaction. Sources: RFC 3261 §8.2, §17.2.3; RFC 4475 for the cases.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::net::SocketAddr;
 
 use super::agent::UserAgent;
+use super::check;
 use super::digest::{Algorithm, Asked, Verdict};
 use super::early;
-use super::event::UaEvent;
 use super::header::{self, NameAddr, Uri, Via};
-use super::message::{Message, StartLine};
+use super::hop::Hop;
+use super::incoming::Screened;
+use super::message::Message;
 use super::server;
 use super::session_timer::{self, MIN_SE, is_too_brief};
 use crate::base::{LegId, Timestamp};
 
 /// The methods we take.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
 
 /// The extensions we know.
-const SUPPORTED: [&str; 2] = [early::RELIABLE, session_timer::TIMER];
+const SUPPORTED: [&str; 3] = [early::RELIABLE, session_timer::TIMER, "replaces"];
 
 /// Starts a response: what RFC 3261 §8.2.6.2 copies from the request, in SIPp's order.
 pub(super) fn reply(request: &Message, status: u16, tag: Option<&str>) -> Message {
     let mut response = Message::response(status);
     response.copy(request, "Via");
-    response.copy(request, "From");
+    response.copy_first(request, "From");
     let to = request.header("To").unwrap_or_default();
     match tag.filter(|_| to_tag(request).is_none() && !to.is_empty()) {
         Some(tag) => response.push("To", format!("{to};tag={tag}")),
-        None => response.copy(request, "To"),
+        None => response.copy_first(request, "To"),
     }
-    response.copy(request, "Call-ID");
-    response.copy(request, "CSeq");
+    response.copy_first(request, "Call-ID");
+    response.copy_first(request, "CSeq");
     response
 }
 
 impl UserAgent {
     /// Takes a request.
-    pub(super) fn hear_request(&mut self, now: Timestamp, from: SocketAddr, mut request: Message) {
+    pub(super) fn hear_request(&mut self, now: Timestamp, from: Hop, mut request: Message) {
         let Some(via) = take_via(&mut request, from) else {
             let reason = "read request: no usable Via".to_owned();
-            return self.wire.event(UaEvent::Malformed { from, reason });
+            return self.malformed(now, from, reason);
         };
         let to = via.answer_to(from);
-        if let Err((status, fault)) = screen(&request) {
+        if let Err((status, fault)) = check::request(&request) {
             if request.method() != "ACK" {
                 self.refuse_once(to, &request, status);
             }
             let reason = format!("read request: {fault}");
-            return self.wire.event(UaEvent::Malformed { from, reason });
+            return self.malformed(now, from, reason);
         }
         if request.method() == "ACK" {
             return self.hear_ack(now, &via, &request);
@@ -103,14 +105,7 @@ impl UserAgent {
         }
     }
 
-    fn hear_cancel(
-        &mut self,
-        now: Timestamp,
-        key: String,
-        to: SocketAddr,
-        via: &Via,
-        request: &Message,
-    ) {
+    fn hear_cancel(&mut self, now: Timestamp, key: String, to: Hop, via: &Via, request: &Message) {
         let Some(invite) = self.servers.find(&server::key(request, via, "INVITE")) else {
             return self.refuse_once(to, request, 481);
         };
@@ -130,15 +125,19 @@ impl UserAgent {
         &mut self,
         now: Timestamp,
         key: String,
-        (from, to): (SocketAddr, SocketAddr),
+        (from, to): (Hop, Hop),
         request: Message,
     ) {
-        if let Some(status) = self.config.refuse_calls {
+        // Where phones register, they may call, and the others are challenged.
+        if let Some(status) = self.config.refuse_calls.filter(|_| !self.is_registrar()) {
             return self.refuse_once(to, &request, status);
         }
         if !request.body.is_empty() && request.sdp().is_none() {
             let response = self.stateless(&request, 415).with("Accept", "application/sdp");
             return self.wire.transmit(to, response.write());
+        }
+        if !check::reads_sdp(&request) {
+            return self.refuse_once(to, &request, 406);
         }
         if is_too_brief(&request) {
             let response = self.stateless(&request, 422).with("Min-SE", MIN_SE);
@@ -150,7 +149,7 @@ impl UserAgent {
                 algorithms: &[Algorithm::Sha256, Algorithm::Md5],
                 method: "INVITE",
                 uri: request.uri(),
-                peer: from,
+                peer: from.address,
             };
             let known = |user: &str| (user == challenge.user).then_some(&*challenge.password);
             let verdict = request
@@ -160,23 +159,49 @@ impl UserAgent {
                 .unwrap_or(Verdict::Bad);
             if verdict != Verdict::Good {
                 let stale = verdict == Verdict::Stale;
+                let mut proofs = request.all("Proxy-Authorization");
+                let is_wrong =
+                    !stale && proofs.any(|value| self.doorkeeper.has_asked(value, from.address));
                 let values = self.doorkeeper.challenge(asked, now, stale);
                 let mut response = self.stateless(&request, 407);
                 for value in values {
                     response.push("Proxy-Authenticate", value);
                 }
-                return self.wire.transmit(to, response.write());
+                self.wire.transmit(to, response.write());
+                if is_wrong {
+                    self.proved_wrong(now, from);
+                }
+                return;
             }
         }
+        let phone = match self.admit_phone(now, from, &request) {
+            Ok(phone) => phone,
+            Err(challenges) => {
+                let mut response = self.stateless(&request, 401);
+                for value in challenges {
+                    response.push("WWW-Authenticate", value);
+                }
+                return self.wire.transmit(to, response.write());
+            }
+        };
+        let replaces = match self.replaced_by(&request) {
+            Ok(replaces) => replaces,
+            Err(status) => return self.refuse_once(to, &request, status),
+        };
+        if self.servers.is_merged(&request) {
+            return self.refuse_once(to, &request, 482);
+        }
         let id = self.servers.open(key, to, true);
-        self.hear_call(now, id, from, request);
+        self.servers.began(id, &request);
+        self.hear_call(now, id, from, request, Screened { phone, replaces });
     }
 
     /// The answer to OPTIONS, and to methods we do not take.
     pub(super) fn other_reply(&self, request: &Message) -> Message {
         let status = match request.method() {
             "OPTIONS" => 200,
-            "BYE" | "INFO" | "UPDATE" | "PRACK" => 481, // They make sense inside a dialog only.
+            "BYE" | "INFO" | "UPDATE" | "PRACK" | "NOTIFY" => 481, // They make sense inside a dialog only.
+            "REFER" => 403, // Nobody is called on behalf of a stranger.
             // rsip knows the methods of the RFCs; the case counts (RFC 3261 §7.1).
             method if rsip::Method::all().iter().any(|known| known.to_string() == method) => 405,
             _ => 501,
@@ -195,7 +220,7 @@ impl UserAgent {
 
     /// Refuses a request of a stranger: one datagram for one, whatever becomes of it, so that
     /// nothing is remembered and nobody behind a forged address is flooded (§8.2.7).
-    fn refuse_once(&mut self, to: SocketAddr, request: &Message, status: u16) {
+    fn refuse_once(&mut self, to: Hop, request: &Message, status: u16) {
         let response = self.stateless(request, status);
         self.wire.transmit(to, response.write());
     }
@@ -219,11 +244,11 @@ impl UserAgent {
 }
 
 /// Reads the topmost Via and writes down in it where the request came from.
-fn take_via(request: &mut Message, from: SocketAddr) -> Option<Via> {
+fn take_via(request: &mut Message, from: Hop) -> Option<Via> {
     let first = request.header("Via")?;
-    let mut elements = header::split(first, ',').into_iter();
+    let mut elements = header::split(first, ',');
     let mut via = Via::read(elements.next()?)?;
-    via.receive(from);
+    via.receive(from.address);
     let mut value = via.to_string();
     for element in elements {
         value.push_str(", ");
@@ -231,38 +256,6 @@ fn take_via(request: &mut Message, from: SocketAddr) -> Option<Via> {
     }
     request.replace("Via", value);
     Some(via)
-}
-
-/// What is wrong with a request, and the status that says so.
-fn screen(request: &Message) -> Result<(), (u16, &'static str)> {
-    let StartLine::Request { method, version, .. } = &request.start else {
-        return Err((400, "not a request"));
-    };
-    if version != "SIP/2.0" {
-        return Err((505, "version is not SIP/2.0"));
-    }
-    if let Some(fault) = request.fault {
-        return Err((400, fault));
-    }
-    for (name, fault) in
-        [("From", "From is missing or malformed"), ("To", "To is missing or malformed")]
-    {
-        if request.header(name).and_then(NameAddr::read).is_none() {
-            return Err((400, fault));
-        }
-    }
-    if request.header("Call-ID").is_none_or(str::is_empty) {
-        return Err((400, "Call-ID is missing"));
-    }
-    match request.header("CSeq").and_then(header::cseq) {
-        None => return Err((400, "CSeq is missing or malformed")),
-        Some((_, named)) if named != method => return Err((400, "CSeq names another method")),
-        Some(_) => {}
-    }
-    match request.header("Max-Forwards").map(str::parse::<u8>) {
-        Some(Err(_)) => Err((400, "Max-Forwards is not 0 to 255")),
-        Some(Ok(_)) | None => Ok(()),
-    }
 }
 
 fn to_tag(request: &Message) -> Option<String> {

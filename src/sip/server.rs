@@ -5,10 +5,10 @@
 //! Sources: RFC 3261 §17.2, RFC 6026 §7.1.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use super::agent::Wire;
 use super::header::{self, COOKIE, NameAddr, Via};
+use super::hop::Hop;
 use super::message::{Message, StartLine};
 use super::timers::Timer;
 use crate::base::{LegId, Millis, Timestamp};
@@ -26,8 +26,10 @@ enum State {
 
 struct ServerTransaction {
     key: String,
-    to: SocketAddr,
+    to: Hop,
     is_invite: bool,
+    /// What tells a request whatever way it came: Call-ID, From tag, CSeq.
+    origin: Option<String>,
     state: State,
     leg: Option<LegId>,
     response: Option<Vec<u8>>,
@@ -39,6 +41,8 @@ struct ServerTransaction {
 pub(super) struct ServerTransactions {
     all: BTreeMap<u64, ServerTransaction>,
     by_key: BTreeMap<String, u64>,
+    /// New calls by what tells them whatever way they came.
+    by_origin: BTreeMap<String, u64>,
     next: u64,
 }
 
@@ -60,7 +64,7 @@ impl ServerTransactions {
     }
 
     /// Opens a transaction for a new request.
-    pub(super) fn open(&mut self, key: String, to: SocketAddr, is_invite: bool) -> u64 {
+    pub(super) fn open(&mut self, key: String, to: Hop, is_invite: bool) -> u64 {
         let id = self.next;
         self.next += 1;
         self.by_key.insert(key.clone(), id);
@@ -68,6 +72,7 @@ impl ServerTransactions {
             key,
             to,
             is_invite,
+            origin: None,
             state: State::Proceeding,
             leg: None,
             response: None,
@@ -75,6 +80,20 @@ impl ServerTransactions {
         };
         self.all.insert(id, transaction);
         id
+    }
+
+    /// Whether a new request is one that came another way already (RFC 3261 §8.2.2.2).
+    pub(super) fn is_merged(&self, request: &Message) -> bool {
+        self.by_origin.contains_key(&origin(request))
+    }
+
+    /// Notes a new call, so that copies of it that come another way are known.
+    pub(super) fn began(&mut self, id: u64, request: &Message) {
+        if let Some(transaction) = self.all.get_mut(&id) {
+            let origin = origin(request);
+            transaction.origin = Some(origin.clone());
+            self.by_origin.insert(origin, id);
+        }
     }
 
     /// Ties an INVITE to its leg, so that a CANCEL finds it.
@@ -91,16 +110,25 @@ impl ServerTransactions {
         now: Timestamp,
         id: u64,
         response: &Message,
-    ) -> Option<(SocketAddr, Vec<u8>)> {
+    ) -> Option<(Hop, Vec<u8>)> {
         let StartLine::Response { status, .. } = response.start else { return None };
         let transaction = self.all.get_mut(&id)?;
         if transaction.state != State::Proceeding {
             return None;
         }
+        let mut response = response.clone();
+        wire.locals.stamp(&mut response, transaction.to);
         let bytes = response.write();
         wire.transmit(transaction.to, bytes.clone());
+        let is_reliable = transaction.to.transport.is_reliable();
         if status >= 200 {
-            wire.timers.set(Timer::ServerEnd(id), now.plus(wire.spans.patience()));
+            // Timer J is zero where nothing is sent twice; timer H is not.
+            let wait = if is_reliable && !transaction.is_invite {
+                Millis(0)
+            } else {
+                wire.spans.patience()
+            };
+            wire.timers.set(Timer::ServerEnd(id), now.plus(wait));
             transaction.state = State::Completed;
         }
         if transaction.is_invite && (200..300).contains(&status) {
@@ -108,7 +136,7 @@ impl ServerTransactions {
             transaction.response = None;
             return Some((transaction.to, bytes));
         }
-        if transaction.is_invite && status >= 300 {
+        if transaction.is_invite && status >= 300 && !is_reliable {
             transaction.interval = wire.spans.first_interval();
             wire.timers.set(Timer::ServerRetransmit(id), now.plus(transaction.interval));
         }
@@ -134,7 +162,10 @@ impl ServerTransactions {
             State::Completed => {
                 transaction.state = State::Confirmed;
                 wire.timers.clear(Timer::ServerRetransmit(id));
-                wire.timers.set(Timer::ServerEnd(id), now.plus(wire.spans.t4));
+                // Timer I.
+                let wait =
+                    if transaction.to.transport.is_reliable() { Millis(0) } else { wire.spans.t4 };
+                wire.timers.set(Timer::ServerEnd(id), now.plus(wait));
                 true
             }
             State::Confirmed | State::Proceeding => true,
@@ -159,6 +190,9 @@ impl ServerTransactions {
     pub(super) fn remove(&mut self, wire: &mut Wire, id: u64) {
         if let Some(transaction) = self.all.remove(&id) {
             self.by_key.remove(&transaction.key);
+            if let Some(origin) = transaction.origin {
+                self.by_origin.remove(&origin);
+            }
             wire.timers.clear(Timer::ServerRetransmit(id));
             wire.timers.clear(Timer::ServerEnd(id));
         }
@@ -169,12 +203,18 @@ impl ServerTransactions {
 /// peers older than that, Call-ID, From tag and CSeq. `method` stands in for the request's own
 /// where an ACK or CANCEL looks for its INVITE.
 pub(super) fn key(request: &Message, via: &Via, method: &str) -> String {
-    if let Some(branch) = via.branch().filter(|branch| branch.starts_with(COOKIE)) {
+    let is_own = |branch: &&str| branch.len() > COOKIE.len() && branch.starts_with(COOKIE);
+    if let Some(branch) = via.branch().filter(is_own) {
         return format!("{branch} {} {method}", via.sent_by.to_ascii_lowercase());
     }
+    format!("{} {method}", origin(request))
+}
+
+/// Call-ID, From tag and the number of CSeq: the same in all copies of a request.
+fn origin(request: &Message) -> String {
     let call_id = request.header("Call-ID").unwrap_or_default();
     let from = request.header("From").and_then(NameAddr::read);
     let tag = from.as_ref().and_then(NameAddr::tag).unwrap_or_default();
     let number = request.header("CSeq").and_then(header::cseq).map_or(0, |(number, _)| number);
-    format!("{call_id} {tag} {number} {method}")
+    format!("{call_id} {tag} {number}")
 }

@@ -43,6 +43,12 @@ pub(super) enum Timer {
     Refresh(LegId),
     /// Nobody refreshed the session.
     SessionEnd(LegId),
+    /// The application owes an answer to a REFER.
+    ReferPatience(LegId),
+    /// A call the peer referred to takes too long.
+    ReferEnd(LegId),
+    /// A REFER of ours: its peer says nothing more.
+    ReferLapse(LegId),
     /// Register again: a refresh, or another attempt after a pause.
     Register(RegistrationId),
     /// A registration of ours was not refreshed in time.
@@ -86,6 +92,9 @@ impl TimerQueue {
         self.clear(Timer::Reliable(leg));
         self.clear(Timer::Refresh(leg));
         self.clear(Timer::SessionEnd(leg));
+        self.clear(Timer::ReferPatience(leg));
+        self.clear(Timer::ReferEnd(leg));
+        self.clear(Timer::ReferLapse(leg));
     }
 
     /// When the next one is due.

@@ -2,13 +2,17 @@
 
 mod called;
 mod caller;
+mod commands;
 mod early;
 mod late;
 mod network;
 mod offers;
+mod refers;
 mod robust;
 mod sessions;
 mod strangers;
+mod streams;
+mod torture;
 
 use std::net::SocketAddr;
 
@@ -74,7 +78,7 @@ impl Bench {
         while let Some(output) = self.ua.poll_output() {
             match output {
                 Output::Transmit { bytes, .. } => {
-                    self.sent.push(String::from_utf8(bytes).unwrap());
+                    self.sent.push(String::from_utf8_lossy(&bytes).into_owned());
                 }
                 Output::Event(event) => self.events.push(event),
             }
@@ -110,7 +114,7 @@ impl Bench {
         let leg = LegId::generate(self.now, &mut Rng::from_seed(9));
         let invite = Invite {
             leg,
-            to: peer(),
+            to: peer().into(),
             called: "15555550123".to_owned(),
             identity: Identity::of("+15555550100"),
             credentials,
@@ -127,7 +131,7 @@ impl Bench {
     fn call_as(&mut self, identity: Identity) -> String {
         let invite = Invite {
             leg: LegId::generate(self.now, &mut Rng::from_seed(10 + self.ua.calls.len() as u64)),
-            to: peer(),
+            to: peer().into(),
             called: "15555550123".to_owned(),
             identity,
             credentials: None,

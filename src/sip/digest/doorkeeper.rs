@@ -131,6 +131,12 @@ impl Doorkeeper {
         self.use_up(made_us, nonce, count, now)
     }
 
+    /// Whether a proof is for a challenge that this peer had from us: its address is not forged.
+    pub(in crate::sip) fn has_asked(&self, value: &str, peer: SocketAddr) -> bool {
+        let nonce = Fields::read(value).and_then(|fields| fields.get("nonce"));
+        nonce.is_some_and(|nonce| self.made_us(&nonce, peer).is_some())
+    }
+
     /// Notes a count. It is good once, and so are those above it.
     fn use_up(&mut self, made_us: i64, nonce: String, count: u32, now: Timestamp) -> Verdict {
         let dead = now.as_micros().saturating_sub(NONCE_LIFE.0.saturating_mul(1_000).cast_signed());

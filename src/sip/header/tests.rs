@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn lists_split_outside_quotes_and_brackets() {
     assert_eq!(
-        split("a, \"b,c\" <sip:x,y>;p=\"\\\",\" , d", ','),
+        split("a, \"b,c\" <sip:x,y>;p=\"\\\",\" , d", ',').collect::<Vec<_>>(),
         ["a", "\"b,c\" <sip:x,y>;p=\"\\\",\"", "d"]
     );
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::Rng;
-use crate::sip::{DigestHash, Output, PhoneGone, Timers, UserAgentConfig};
+use crate::sip::{DigestHash, Output, Phone, PhoneGone, Timers, UserAgentConfig};
 
 const ID: RegistrationId = RegistrationId(3);
 const CLIENT: &str = "192.0.2.10:5060";
@@ -30,7 +30,7 @@ fn agent(local: &str, seed: u64) -> UserAgent {
 fn registration(password: &str) -> Registration {
     Registration {
         id: ID,
-        to: address(SERVER),
+        to: address(SERVER).into(),
         domain: None,
         user: "trunk".to_owned(),
         credentials: Credentials { user: "trunk".to_owned(), password: password.to_owned() },
@@ -328,7 +328,7 @@ fn our_two_sides_agree_with_either_hash() {
         pair.run(24 * 3_600);
         let there = UaEvent::PhoneRegistered {
             user: "trunk".to_owned(),
-            from: address(CLIENT),
+            phone: Phone { hop: address(CLIENT).into(), user: "trunk".to_owned() },
             expires: Millis::from_secs(3_600),
         };
         assert_eq!(pair.heard.len(), 2, "refreshed all day: {:?}", pair.heard);
@@ -364,7 +364,7 @@ proptest! {
         pair.loss = 0;
         pair.run(3_600 + 400);
         let phone = pair.server.reach("trunk");
-        prop_assert_eq!(phone.map(|phone| phone.address), Some(address(CLIENT)));
+        prop_assert_eq!(phone.map(|phone| phone.hop.address), Some(address(CLIENT)));
         let ours = pair.heard.iter().rev().find(|event| {
             matches!(event, UaEvent::Registered { .. } | UaEvent::RegistrationLost { .. })
         });

@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use super::super::digest::DigestChallenge;
 use super::super::{Output, Timers, UserAgentConfig};
 use super::*;
@@ -70,7 +72,7 @@ impl Desk {
         while let Some(output) = self.ua.poll_output() {
             match output {
                 Output::Transmit { to, bytes } => {
-                    assert_eq!(to, self.from);
+                    assert_eq!(to, self.from.into());
                     sent.push(String::from_utf8(bytes).unwrap());
                 }
                 Output::Event(event) => self.heard.push(event),
@@ -109,12 +111,12 @@ fn a_phone_is_reached_where_it_registered_from() {
     assert_eq!(status, 200);
     let bound = "<sip:alex-1@10.0.0.5:5060>;expires=600";
     assert_eq!(header(&answer, "Contact").as_deref(), Some(bound));
-    let phone = Phone { address: PHONE.parse().unwrap(), user: "alex-1".to_owned() };
-    assert_eq!(desk.ua.reach("alex"), Some(phone));
+    let phone =
+        Phone { hop: PHONE.parse::<SocketAddr>().unwrap().into(), user: "alex-1".to_owned() };
+    assert_eq!(desk.ua.reach("alex"), Some(phone.clone()));
     let user = || "alex".to_owned();
-    let from: SocketAddr = PHONE.parse().unwrap();
     let expires = Millis::from_secs(600);
-    assert_eq!(desk.events(), [UaEvent::PhoneRegistered { user: user(), from, expires }]);
+    assert_eq!(desk.events(), [UaEvent::PhoneRegistered { user: user(), phone, expires }]);
     desk.wait(599);
     assert_eq!(desk.events(), []);
     desk.wait(1);
@@ -203,7 +205,7 @@ fn bindings_of_a_user_are_bounded_and_the_newest_is_called() {
     }
     let (_, answer) = desk.register("alex", "");
     assert_eq!(answer.matches("\r\nContact: ").count(), 5);
-    assert_eq!(desk.ua.reach("alex").unwrap().address.port(), 5_007);
+    assert_eq!(desk.ua.reach("alex").unwrap().hop.address.port(), 5_007);
     let (_, answer) = desk.register("alex", "Contact: *\r\nExpires: 0\r\n");
     assert_eq!(answer.matches("\r\nContact: ").count(), 0);
     assert_eq!(desk.ua.reach("alex"), None);

@@ -356,14 +356,14 @@ fn unreachable_peer_fails_the_leg() {
     let mut bench = Bench::new();
     let (leg, _) = bench.call(None);
     bench.ua.options(bench.now, peer());
-    bench.ua.transport_failed(bench.now, "192.0.2.99:5060".parse().unwrap());
+    bench.ua.transport_failed(bench.now, "192.0.2.99:5060".parse::<SocketAddr>().unwrap());
     assert_eq!(bench.events(), []);
     bench.ua.transport_failed(bench.now, peer());
     assert_eq!(
         bench.events(),
         [
             UaEvent::Failed { leg, cause: FailureCause::Transport },
-            UaEvent::OptionsTimedOut { to: peer() },
+            UaEvent::OptionsTimedOut { to: peer().into() },
         ]
     );
     assert_eq!((bench.ua.live_transactions(), bench.ua.live_dialogs()), (0, 0));
@@ -393,11 +393,11 @@ fn options_are_answered_or_given_up() {
     bench.ua.options(bench.now, peer());
     let options = bench.sent().remove(0);
     bench.hear(&answer(&options, "200 OK", "", ""));
-    let answered = UaEvent::OptionsAnswered { to: peer(), status: 200 };
+    let answered = UaEvent::OptionsAnswered { to: peer().into(), status: 200 };
     assert_eq!(bench.events(), std::slice::from_ref(&answered));
     bench.ua.options(bench.now, peer());
     let options = bench.sent().remove(0);
-    let elsewhere = "198.51.100.8:5060".parse().unwrap();
+    let elsewhere: SocketAddr = "198.51.100.8:5060".parse().unwrap();
     let text = answer(&options, "200 OK", "", "").replace('\n', "\r\n");
     bench.ua.receive(bench.now, elsewhere, text.as_bytes());
     assert_eq!(bench.events(), [answered], "a pair of gateways answers for its first address");
@@ -405,6 +405,6 @@ fn options_are_answered_or_given_up() {
     bench.wait(1_999);
     assert_eq!(bench.events(), []);
     bench.wait(1);
-    assert_eq!(bench.events(), [UaEvent::OptionsTimedOut { to: peer() }]);
+    assert_eq!(bench.events(), [UaEvent::OptionsTimedOut { to: peer().into() }]);
     bench.assert_nothing_left();
 }

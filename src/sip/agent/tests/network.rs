@@ -23,6 +23,8 @@ struct Ends {
     confirmed: u32,
     agreed: u32,
     refused: u32,
+    referred: u32,
+    progress: Vec<u16>,
 }
 
 impl Ends {
@@ -45,6 +47,8 @@ impl Ends {
             UaEvent::Confirmed { .. } => self.confirmed += 1,
             UaEvent::OfferAnswered { .. } => self.agreed += 1,
             UaEvent::OfferRefused { .. } => self.refused += 1,
+            UaEvent::Referred { .. } => self.referred += 1,
+            UaEvent::ReferProgress { status, .. } => self.progress.push(*status),
             _ => {}
         }
     }
@@ -60,6 +64,9 @@ enum Due {
     Offer(usize, LegId),
     AnswerOffer(usize, LegId),
     RefuseOffer(usize, LegId),
+    Refer(usize, LegId),
+    AnswerRefer(usize, LegId, bool),
+    NotifyRefer(usize, LegId, u16),
 }
 
 struct World {
@@ -118,7 +125,7 @@ impl World {
         let password = if self.rng.below(8) == 0 { "wrong" } else { "p" };
         let invite = Invite {
             leg,
-            to: ADDRESSES[1].parse().unwrap(),
+            to: ADDRESSES[1].parse::<SocketAddr>().unwrap().into(),
             called: "15555550123".to_owned(),
             identity: Identity::of("15555550100"),
             credentials: Some(Credentials { user: "u".to_owned(), password: password.to_owned() }),
@@ -134,7 +141,7 @@ impl World {
         for index in 0..2 {
             while let Some(output) = self.agents[index].poll_output() {
                 match output {
-                    Output::Transmit { to, bytes } => self.send(to, bytes),
+                    Output::Transmit { to, bytes } => self.send(to.address, bytes),
                     Output::Event(event) => self.happened(index, &event),
                 }
             }
@@ -174,6 +181,7 @@ impl World {
                 let due = if refuses { Due::RefuseOffer } else { Due::AnswerOffer };
                 self.later(ms, due(index, *leg));
             }
+            UaEvent::Referred { leg, .. } => self.referred(index, *leg),
             UaEvent::Confirmed { leg } => self.offers(index, *leg),
             UaEvent::Answered { leg, .. } => {
                 self.offers(index, *leg);
@@ -190,11 +198,28 @@ impl World {
         }
     }
 
-    /// A side changes its mind about the session up to twice.
+    /// A side takes or refuses a transfer, or forgets it; and says, or forgets, what came of it.
+    fn referred(&mut self, index: usize, leg: LegId) {
+        let ms = self.rng.between(0, 2_500);
+        let accepts = self.rng.below(5) > 0;
+        self.later(ms, Due::AnswerRefer(index, leg, accepts));
+        for status in [180, if self.rng.below(2) == 0 { 200 } else { 486 }] {
+            if self.rng.below(6) > 0 {
+                let ms = ms + self.rng.between(0, 8_000);
+                self.later(ms, Due::NotifyRefer(index, leg, status));
+            }
+        }
+    }
+
+    /// A side changes its mind about the session up to twice, and may want the call transferred.
     fn offers(&mut self, index: usize, leg: LegId) {
         for _ in 0..self.rng.below(3) {
             let ms = self.rng.between(0, 6_000);
             self.later(ms, Due::Offer(index, leg));
+        }
+        for _ in 0..self.rng.below(3) {
+            let ms = self.rng.between(0, 9_000);
+            self.later(ms, Due::Refer(index, leg));
         }
     }
 
@@ -207,7 +232,7 @@ impl World {
             while let Some(entry) = self.due.first_entry().filter(|one| one.key().0 <= self.now) {
                 match entry.remove() {
                     Due::Datagram { to, bytes } => {
-                        let from = ADDRESSES[1 - to].parse().unwrap();
+                        let from: SocketAddr = ADDRESSES[1 - to].parse().unwrap();
                         self.agents[to].receive(self.now, from, &bytes);
                     }
                     Due::Ring(leg) => self.agents[1].ring(self.now, leg),
@@ -219,6 +244,18 @@ impl World {
                     }
                     Due::AnswerOffer(index, leg) => {
                         self.agents[index].answer_offer(self.now, leg, "v=4".to_owned());
+                    }
+                    Due::Refer(index, leg) => {
+                        self.agents[index].refer(self.now, leg, "bob", None);
+                    }
+                    Due::AnswerRefer(index, leg, true) => {
+                        self.agents[index].accept_refer(self.now, leg);
+                    }
+                    Due::AnswerRefer(index, leg, false) => {
+                        self.agents[index].refuse_refer(self.now, leg, 603);
+                    }
+                    Due::NotifyRefer(index, leg, status) => {
+                        self.agents[index].notify_refer(self.now, leg, status);
                     }
                     Due::RefuseOffer(index, leg) => {
                         self.agents[index].refuse_offer(self.now, leg, 488);
@@ -263,6 +300,7 @@ fn every_leg_ends_once_in_foul_weather() {
 #[test]
 fn fair_weather_connects_calls() {
     let (mut answered, mut confirmed, mut agreed, mut refused) = (0, 0, 0, 0);
+    let (mut referred, mut progress) = (0, BTreeMap::<u16, u32>::new());
     let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..30 {
         let world = play(seed, Weather { loss: Ppm(0), double: Ppm(0), delay_max_ms: 20 });
@@ -274,6 +312,12 @@ fn fair_weather_connects_calls() {
         answered += world.ends[0].answered;
         confirmed += world.ends[1].confirmed;
         agreed += world.ends.iter().map(|ends| ends.agreed).sum::<u32>();
+        for ends in &world.ends {
+            referred += ends.referred;
+            for status in &ends.progress {
+                *progress.entry(*status).or_default() += 1;
+            }
+        }
         for (kind, count) in world.kinds {
             *kinds.entry(kind).or_default() += count;
         }
@@ -283,6 +327,10 @@ fn fair_weather_connects_calls() {
     assert!(answered > 36, "{answered}");
     assert_eq!(answered, confirmed);
     assert!(agreed > 20 && refused > 3, "offers inside calls: {agreed} agreed, {refused} refused");
+    assert!(referred > 20, "{referred} transfers");
+    for status in [100, 180, 200, 486, 603] {
+        assert!(progress.contains_key(&status), "transfers told of: {progress:?}");
+    }
     // Reliable ringing, refreshed sessions, offers that meet.
     for (kind, least) in [("PRACK", 30), ("UPDATE", 10), ("491", 1), ("488", 3)] {
         assert!(kinds.get(kind).is_some_and(|count| *count >= least), "{kind}: {kinds:?}");

@@ -73,3 +73,38 @@ fn the_ack_of_a_refusal_is_no_news() {
     );
     assert_eq!((bench.sent().len(), bench.events().len()), (0, 0));
 }
+
+#[test]
+fn a_call_that_comes_a_second_way_is_refused() {
+    let mut bench = Bench::new();
+    bench.hear(&request("INVITE", "z9hG4bK1", ""));
+    assert_eq!(bench.lines(), ["100 Trying"]);
+    bench.hear(&request("INVITE", "z9hG4bK2", ""));
+    assert_eq!(bench.lines(), ["482 Loop Detected"]);
+    bench.hear(&request("INVITE", "z9hG4bK3", "").replace("call-1", "call-2"));
+    assert_eq!(bench.lines(), ["100 Trying"]);
+}
+
+#[test]
+fn a_branch_of_the_cookie_alone_tells_no_request_from_another() {
+    let mut bench = Bench::new();
+    bench.hear(&request("INVITE", "z9hG4bK", ""));
+    bench.hear(&request("INVITE", "z9hG4bK", "").replace("call-1", "call-2"));
+    assert_eq!(bench.lines(), ["100 Trying", "100 Trying"]);
+    assert_eq!(bench.ua.live_dialogs(), 2);
+}
+
+#[test]
+fn a_name_that_is_no_utf_8_comes_back_as_it_was() {
+    let mut bench = Bench::new();
+    let text = request("OPTIONS", "z9hG4bK1", "").replace('\n', "\r\n");
+    let mut bytes = Vec::new();
+    for part in text.split("From: ").flat_map(|part| [part.as_bytes(), b"From: M\xfcller "]) {
+        bytes.extend_from_slice(part);
+    }
+    bytes.truncate(bytes.len() - b"From: M\xfcller ".len());
+    bench.ua.receive(bench.now, peer(), &bytes);
+    let Some(Output::Transmit { bytes, .. }) = bench.ua.poll_output() else { panic!("no answer") };
+    let name = b"From: M\xfcller <sip:15555550123@203.0.113.8>;tag=ann\r\n";
+    assert!(bytes.windows(name.len()).any(|part| part == name));
+}
