@@ -18,7 +18,7 @@ mod units;
 pub use hex::{hex, sha256_hex, unhex};
 pub use id::{
     AgentId, CallId, CampaignId, CarrierId, EventId, IdError, IdSequence, LeadId, LegId, MessageId,
-    ReportPlanId, ScriptId, SimId, SubjectId,
+    RecordingId, ReportPlanId, ScriptId, SimId, SubjectId,
 };
 pub use network::{Network, NetworkError};
 pub use offset::{UtcOffset, UtcOffsetError};

@@ -10,22 +10,33 @@
 //! (`dialing` and `routing`), and turn-taking (`conversation`).
 
 mod agent;
+mod consult;
 mod customer;
 mod ending;
+mod hearing;
 mod io;
+mod supervise;
 mod talk;
 mod tones;
+mod transfer;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+pub use hearing::Hearing;
 pub use io::{CallCommand, CallInput, CallOutput, LegOver};
 pub use tones::tone;
+pub use transfer::TransferTarget;
 
 use self::agent::AgentSide;
+use self::consult::Consult;
 use self::customer::CustomerSide;
+use self::supervise::Supervisor;
 use self::talk::Talk;
-use crate::base::{CallId, CampaignId, CarrierId, LeadId, LegId, Millis, SubjectId, Timestamp};
+use self::transfer::{Departing, Transfer};
+use crate::base::{
+    AgentId, CallId, CampaignId, CarrierId, LeadId, LegId, Millis, SubjectId, Timestamp,
+};
 use crate::conversation::Script;
 #[cfg(doc)]
 use crate::dialing::POST_DIAL_DELAY_MAX;
@@ -34,6 +45,7 @@ use crate::event::{
     CostBooked, CostKind, Event, Handler, HangUpParty, IntentionLevel, PartyIdentified, Portrait,
     RoutePurpose,
 };
+use crate::media::MediaStatistics;
 
 /// What a call is about.
 #[derive(Clone, Debug)]
@@ -75,6 +87,19 @@ pub struct Call {
     agent: AgentSide,
     /// When the agent's leg is hung up, once the customer is gone.
     agent_until: Option<Timestamp>,
+    /// A blind transfer under way.
+    transfer: Option<Transfer>,
+    /// An agent asks another one.
+    consult: Option<Consult>,
+    /// Legs of agents who passed the call on.
+    departing: Vec<Departing>,
+    supervisor: Option<Supervisor>,
+    /// Legs whose other end holds, and since when.
+    holds: BTreeMap<LegId, Timestamp>,
+    /// Who hears whom, as last said.
+    hears: BTreeSet<Hearing>,
+    /// The customer's leg while the tone of hold plays there.
+    waits: Option<LegId>,
     talk: Talk,
     /// Who talks or is about to.
     handler: Option<Handler>,
@@ -109,6 +134,13 @@ impl Call {
             customer: CustomerSide::Choosing { leg_id },
             agent: AgentSide::None,
             agent_until: None,
+            transfer: None,
+            consult: None,
+            departing: Vec::new(),
+            supervisor: None,
+            holds: BTreeMap::new(),
+            hears: BTreeSet::new(),
+            waits: None,
             talk: Talk::default(),
             handler: None,
             was_served: false,
@@ -137,6 +169,21 @@ impl Call {
         &self.setup
     }
 
+    /// Whether that agent talks to the customer.
+    pub fn is_with(&self, agent: &AgentId) -> bool {
+        matches!(&self.agent, AgentSide::Talking { agent_id, .. } if agent_id == agent)
+    }
+
+    /// Whether the customer is on the line.
+    pub const fn is_up(&self) -> bool {
+        self.customer.is_up() && self.ended_by.is_none()
+    }
+
+    /// The supervisor who is joined, or is rung to be.
+    pub fn supervisor(&self) -> Option<&AgentId> {
+        self.supervisor.as_ref().map(|one| &one.agent_id)
+    }
+
     /// Takes one input in.
     pub fn handle(&mut self, now: Timestamp, input: CallInput) {
         if self.is_done {
@@ -152,27 +199,62 @@ impl Call {
             CallInput::Progress { leg_id, status } => self.progress(now, leg_id, status),
             CallInput::Answered { leg_id, codec } => self.answered(now, leg_id, codec),
             CallInput::Over { leg_id, over, statistics } => {
-                if self.agent.has(leg_id) {
-                    self.agent_over(now, over, statistics);
-                } else if self.customer.has(leg_id) {
-                    self.customer_over(now, over, statistics);
-                }
+                self.leg_over(now, leg_id, over, statistics);
             }
             CallInput::Digit { leg_id, digit } => {
                 if self.agent.has(leg_id) {
                     self.agent_digit(digit);
-                } else {
+                } else if self.is_supervisors(leg_id) {
+                    self.supervisor_digit(digit);
+                } else if self.customer.has(leg_id) {
                     self.hear(now, crate::conversation::Input::Key(digit));
                 }
             }
             CallInput::Heard { leg_id, input } => {
-                if !self.agent.has(leg_id) {
+                if self.customer.has(leg_id) {
                     self.hear(now, input);
                 }
             }
+            CallInput::Held { leg_id } => self.held(now, leg_id),
+            CallInput::Resumed { leg_id } => self.resumed(now, leg_id),
+            CallInput::Referred { leg_id, target } => self.referred(now, leg_id, target),
+            CallInput::AgentTaken { agent_id, is_free } => {
+                self.agent_taken(now, agent_id, is_free);
+            }
+            CallInput::Consult { leg_id, from, to } => self.consult(now, leg_id, &from, to),
+            CallInput::Supervise { agent_id, mode } => self.supervise(now, agent_id, mode),
             CallInput::Stop { reason } => self.stop(now, reason),
         }
+        self.reconnect();
         self.settle();
+    }
+
+    /// Whether this leg is a supervisor's.
+    fn is_supervisors(&self, leg_id: LegId) -> bool {
+        self.supervisor.as_ref().is_some_and(|one| one.leg_id == leg_id)
+    }
+
+    fn leg_over(
+        &mut self,
+        now: Timestamp,
+        leg_id: LegId,
+        over: LegOver,
+        statistics: MediaStatistics,
+    ) {
+        self.resumed(now, leg_id);
+        if self.agent.has(leg_id) {
+            self.agent_over(now, over, statistics);
+        } else if self.customer.has(leg_id) {
+            self.customer_over(now, over, statistics);
+        } else if self.transfer.as_ref().is_some_and(|one| one.has(leg_id)) {
+            self.transfer_leg_over(now, over, statistics);
+        } else if self.consult.as_ref().is_some_and(|one| one.agent_of(leg_id).is_some()) {
+            self.consult_over(now, leg_id, over, statistics);
+        } else if self.is_supervisors(leg_id) {
+            self.supervisor_over(now, over, statistics);
+        } else {
+            self.departed(now, leg_id, over, statistics);
+        }
     }
 
     /// Lets due timers run.
@@ -182,6 +264,7 @@ impl Call {
         if self.agent_until.is_some_and(|until| until <= now) {
             self.hang_up_agent();
         }
+        self.reconnect();
         self.settle();
     }
 
@@ -243,6 +326,9 @@ impl Call {
 
     /// The decision who talks came back.
     fn handler_chosen(&mut self, now: Timestamp, purpose: RoutePurpose, chosen: Option<Handler>) {
+        if self.transfer.as_ref().is_some_and(Transfer::wants_handler) {
+            return self.transfer_chosen(now, chosen);
+        }
         match chosen {
             Some(Handler::Robot) if self.customer.is_up() && !self.is_stopping => {
                 self.handler = Some(Handler::Robot);
@@ -271,6 +357,7 @@ impl Call {
             return;
         }
         self.is_stopping = true;
+        self.release_others(now);
         self.reason = Some(reason.to_owned());
         match self.customer {
             CustomerSide::Choosing { .. } => self.customer = CustomerSide::Over,

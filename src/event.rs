@@ -23,8 +23,10 @@ mod example;
 mod lead;
 mod leg;
 mod message;
+mod recording;
 mod reference;
 mod report;
+mod transfer;
 mod upcast;
 
 pub use agent::{
@@ -33,7 +35,7 @@ pub use agent::{
 };
 pub use call::{
     AnswerClassified, AnswerReviewed, AnswerVerdict, AttemptEnded, AttemptStarted, CallAnswered,
-    CallBridged, CallEnded, Disposition, HangUpParty, PartyIdentified,
+    CallBridged, CallEnded, Disposition, HangUpParty, PartyIdentified, VoicemailLeft,
 };
 pub use campaign::{
     CampaignCompleted, CampaignCreated, CampaignPaused, CampaignResumed, CampaignSettings,
@@ -63,11 +65,21 @@ pub use lead::{
     LeadImported, LeadOffered, LeadRowRejected, LeadsImported, OfferOutcome, Portrait,
     SubjectRegistered,
 };
-pub use leg::{LegAnswered, LegEnded, LegKind, LegProgressed, LegReleased, LegStarted};
+pub use leg::{
+    LegAnswered, LegEnded, LegKind, LegProgressed, LegQualitySampled, LegReleased, LegStarted,
+};
 pub use message::{MessageChannel, MessageDelivered, MessageFailed, MessageReceived, MessageSent};
+pub use recording::{
+    RecordingDeleted, RecordingDeletion, RecordingExported, RecordingFailed, RecordingPlayed,
+    RecordingStarted, RecordingStored,
+};
 pub use reference::markdown;
 pub use report::{
     ReportKind, ReportMade, ReportSendFailed, ReportSendUnknown, ReportSending, ReportSent,
+};
+pub use transfer::{
+    LegHeld, LegResumed, SupervisionEnded, SupervisionMode, SupervisionModeChanged,
+    SupervisionStarted, TransferCompleted, TransferFailed, TransferKind, TransferStarted,
 };
 pub use upcast::{DecodeError, Upcaster, upcast};
 

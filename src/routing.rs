@@ -177,6 +177,11 @@ impl Routing {
                     call.handler = Some(chosen.clone());
                 }
             }
+            Event::TransferCompleted(fact) => {
+                if let Some(call) = self.calls.get_mut(&fact.call_id) {
+                    call.handler = Some(Handler::Agent(fact.target.clone()));
+                }
+            }
             Event::AttemptEnded(fact) => self.attempt_ended(fact),
             Event::AgentSignedIn(fact) => {
                 let fresh = Agent {

@@ -165,6 +165,11 @@ uuid_id!(
     MessageId,
     "message"
 );
+uuid_id!(
+    /// One recording of one leg.
+    RecordingId,
+    "recording"
+);
 slug_id!(
     /// A campaign.
     CampaignId,

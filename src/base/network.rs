@@ -10,8 +10,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Addresses that share their first bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Network {
     address: IpAddr,
     prefix: u8,
@@ -47,6 +50,15 @@ impl Network {
         Self { address, prefix: width(address) }
     }
 
+    /// Whether it is so large that hosts of many owners lie in it: more than a /8 of IPv4 or a
+    /// /16 of IPv6, of which nobody has more.
+    pub const fn is_vast(&self) -> bool {
+        match self.address {
+            IpAddr::V4(_) => self.prefix < 8,
+            IpAddr::V6(_) => self.prefix < 16,
+        }
+    }
+
     /// Whether an address lies inside.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -68,6 +80,20 @@ impl FromStr for Network {
         let is_number = prefix.bytes().all(|byte| byte.is_ascii_digit());
         let prefix = prefix.parse().ok().filter(|_| is_number).ok_or_else(wrong)?;
         Self::new(address, prefix).map_err(|_| wrong())
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = NetworkError;
+
+    fn try_from(text: String) -> Result<Self, NetworkError> {
+        text.parse()
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        network.to_string()
     }
 }
 

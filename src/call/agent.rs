@@ -6,8 +6,8 @@ use super::{Call, CallCommand, LegOver};
 use crate::base::{AgentId, LegId, Timestamp};
 use crate::conversation::Intent;
 use crate::event::{
-    AgentState, AgentStateChanged, CallBridged, CostKind, DoNotCallAdded, Handler, HangUpParty,
-    IntentTagged, IntentionLevel, LegAnswered, LegKind, LegStarted, OptOutHeard, RoutePurpose,
+    AgentState, AgentStateChanged, CallBridged, DoNotCallAdded, Handler, HangUpParty, IntentTagged,
+    IntentionLevel, LegAnswered, LegKind, LegStarted, OptOutHeard, RoutePurpose,
 };
 use crate::media::MediaStatistics;
 use crate::sip::Party;
@@ -108,7 +108,6 @@ impl Call {
         self.was_served = true;
         self.agent = AgentSide::Talking { leg_id, agent_id, since: now, keyed: String::new() };
         self.hear(now, crate::conversation::Input::Transferred);
-        self.command(CallCommand::Bridge { customer, agent: leg_id });
     }
 
     pub(super) fn agent_over(
@@ -131,15 +130,7 @@ impl Call {
                     self.agent_moves(&agent_id, AgentState::Ringing, AgentState::Available, None);
                     return;
                 }
-                let reason = match over {
-                    LegOver::Failed { .. }
-                    | LegOver::BadSession
-                    | LegOver::MediaTimeout
-                    | LegOver::Barred => "phone_unreachable",
-                    LegOver::Cancelled => "no_answer",
-                    LegOver::Refused { .. } | LegOver::Ended { .. } => "refused",
-                };
-                self.agent_moves(&agent_id, AgentState::Ringing, AgentState::Break, Some(reason));
+                self.was_not_reached(&agent_id, over);
                 self.command(CallCommand::WantHandler { purpose });
             }
             AgentSide::Talking { leg_id, agent_id, since, .. } => {
@@ -149,13 +140,31 @@ impl Call {
                 };
                 let kind = LegKind::Agent(agent_id.clone());
                 self.leg_ended(leg_id, kind, LegEnd::of(over), Some(by), statistics);
-                let cost = self.setup.prices.agent(&agent_id, now.since(since));
-                self.book(CostKind::Agent, agent_id.to_string(), cost, since);
-                self.agent_moves(&agent_id, AgentState::Talking, AgentState::WrapUp, None);
-                self.hang_up_customer(HangUpParty::Agent);
+                self.has_talked(now, &agent_id, since);
+                self.end_consult();
+                if !self.has_left_behind(leg_id) {
+                    self.hang_up_customer(HangUpParty::Agent);
+                }
             }
             AgentSide::None => {}
         }
+    }
+
+    /// An agent's phone rang in vain: the agent is left alone for a while, unless the customer is
+    /// gone and nobody is to blame.
+    pub(super) fn was_not_reached(&mut self, agent_id: &AgentId, over: LegOver) {
+        if self.ended_by.is_some() || !self.customer.is_up() {
+            return self.agent_moves(agent_id, AgentState::Ringing, AgentState::Available, None);
+        }
+        let reason = match over {
+            LegOver::Failed { .. }
+            | LegOver::BadSession
+            | LegOver::MediaTimeout
+            | LegOver::Barred => "phone_unreachable",
+            LegOver::Cancelled => "no_answer",
+            LegOver::Refused { .. } | LegOver::Ended { .. } => "refused",
+        };
+        self.agent_moves(agent_id, AgentState::Ringing, AgentState::Break, Some(reason));
     }
 
     /// A key on the agent's phone: a digit, then `#`, says what came of the call.
@@ -238,7 +247,7 @@ impl Call {
         }
     }
 
-    fn agent_moves(
+    pub(super) fn agent_moves(
         &mut self,
         agent_id: &AgentId,
         from: AgentState,

@@ -180,8 +180,16 @@ impl Call {
 
     pub(super) fn answered(&mut self, now: Timestamp, leg_id: LegId, codec: &'static str) {
         if self.agent.has(leg_id) {
-            self.agent_answered(now, codec);
-            return;
+            return self.agent_answered(now, codec);
+        }
+        if self.transfer.as_ref().is_some_and(|one| one.has(leg_id)) {
+            return self.transfer_answered(now, codec);
+        }
+        if self.consult.as_ref().is_some_and(|one| one.agent_of(leg_id).is_some()) {
+            return self.consult_answered(now, leg_id, codec);
+        }
+        if self.is_supervisors(leg_id) {
+            return self.supervisor_answered(now, codec);
         }
         let CustomerSide::Dialling(leg) = &self.customer else { return };
         if leg.leg_id != leg_id {
@@ -232,6 +240,7 @@ impl Call {
                 self.talk.length = length;
                 self.hear(now, crate::conversation::Input::HungUp);
                 self.release_agent(now);
+                self.release_others(now);
             }
             CustomerSide::Choosing { .. } | CustomerSide::Over => {}
         }

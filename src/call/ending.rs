@@ -11,7 +11,12 @@ use crate::event::{
 impl Call {
     /// Closes the call where nothing of it is left.
     pub(super) fn settle(&mut self) {
-        if self.is_done || !matches!(self.customer, CustomerSide::Over) || !self.agent.is_none() {
+        let is_anybody_left = !self.agent.is_none()
+            || self.transfer.is_some()
+            || self.consult.is_some()
+            || self.supervisor.is_some()
+            || !self.departing.is_empty();
+        if self.is_done || !matches!(self.customer, CustomerSide::Over) || is_anybody_left {
             return;
         }
         self.is_done = true;
@@ -69,7 +74,9 @@ impl Call {
             !matches!(
                 output,
                 CallOutput::Command(
-                    CallCommand::WantCarrier { .. } | CallCommand::WantHandler { .. }
+                    CallCommand::WantCarrier { .. }
+                        | CallCommand::WantHandler { .. }
+                        | CallCommand::WantAgent { .. }
                 )
             )
         });

@@ -1,8 +1,9 @@
 //! What goes into a call and what comes out.
 
+use super::{Hearing, TransferTarget};
 use crate::base::{AgentId, CarrierId, LegId, Millis};
 use crate::conversation::{self, PromptId};
-use crate::event::{Event, Handler, RoutePurpose};
+use crate::event::{Event, Handler, RoutePurpose, SupervisionMode};
 use crate::media::MediaStatistics;
 use crate::sip::{FailureCause, Party};
 
@@ -101,6 +102,46 @@ pub enum CallInput {
         /// What.
         input: conversation::Input,
     },
+    /// The other end of a leg put it on hold.
+    Held {
+        /// The leg.
+        leg_id: LegId,
+    },
+    /// And is back.
+    Resumed {
+        /// The leg.
+        leg_id: LegId,
+    },
+    /// A phone asks to have the call passed on (REFER).
+    Referred {
+        /// Its leg.
+        leg_id: LegId,
+        /// To whom.
+        target: TransferTarget,
+    },
+    /// An agent was asked for by name.
+    AgentTaken {
+        /// Who.
+        agent_id: AgentId,
+        /// The agent was free, and is marked as ringing now.
+        is_free: bool,
+    },
+    /// The phone of the agent who talks calls another agent.
+    Consult {
+        /// The leg that came in.
+        leg_id: LegId,
+        /// Who calls.
+        from: AgentId,
+        /// Whom.
+        to: AgentId,
+    },
+    /// A supervisor wants to be joined, or to do something else there.
+    Supervise {
+        /// Who.
+        agent_id: AgentId,
+        /// What for.
+        mode: SupervisionMode,
+    },
     /// The platform wants the call over.
     Stop {
         /// Why, a stable name.
@@ -160,12 +201,61 @@ pub enum CallCommand {
         /// Which.
         prompt: PromptId,
     },
-    /// Join two legs: audio and keys flow both ways.
-    Bridge {
-        /// The customer's leg.
-        customer: LegId,
-        /// The agent's leg.
-        agent: LegId,
+    /// Join legs as said here, and no others.
+    Connect {
+        /// Who hears whom, in order.
+        hears: Vec<Hearing>,
+    },
+    /// Play the tone of hold on a leg until told otherwise.
+    PlayHold {
+        /// The leg.
+        leg_id: LegId,
+    },
+    /// Stop that tone.
+    StopHold {
+        /// The leg.
+        leg_id: LegId,
+    },
+    /// Take an agent who is free and answer with [`CallInput::AgentTaken`].
+    WantAgent {
+        /// Who.
+        agent_id: AgentId,
+    },
+    /// Say that it rings to a phone that called.
+    RingPhone {
+        /// Its leg.
+        leg_id: LegId,
+    },
+    /// Accept the call of a phone.
+    AnswerPhone {
+        /// Its leg.
+        leg_id: LegId,
+    },
+    /// Refuse the call of a phone.
+    RejectPhone {
+        /// Its leg.
+        leg_id: LegId,
+        /// 300 to 699.
+        status: u16,
+    },
+    /// Agree to pass the call on.
+    AcceptRefer {
+        /// The leg it was asked on.
+        leg_id: LegId,
+    },
+    /// Do not pass the call on.
+    RefuseRefer {
+        /// The leg it was asked on.
+        leg_id: LegId,
+        /// 300 to 699.
+        status: u16,
+    },
+    /// Say what came of passing the call on.
+    NotifyRefer {
+        /// The leg it was asked on, also where that is over.
+        leg_id: LegId,
+        /// 200 to 699.
+        status: u16,
     },
     /// The call is over and can be forgotten.
     Done,

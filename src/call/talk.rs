@@ -8,7 +8,7 @@ use crate::conversation::{
 };
 use crate::event::{
     AnswerClassified, Disposition, HangUpParty, HeardKind, IntentTagged, IntentionLevel,
-    RoutePurpose, TransferRequested, TurnHeard, TurnSpoken,
+    RoutePurpose, TransferRequested, TurnHeard, TurnSpoken, VoicemailLeft,
 };
 
 /// Whether an answer tells that it is the right party who gives it: who answers to an offer is
@@ -228,6 +228,9 @@ impl Call {
                 if let (TagSource::Key, Some(is_right)) = (source, tells_party(*intent)) {
                     self.identify(is_right, source.name());
                 }
+            }
+            ConversationFact::VoicemailLeft { played, completed } => {
+                self.fact(VoicemailLeft { call_id, played_ms: *played, is_complete: *completed })
             }
             ConversationFact::OptOutRequested { turn } => self.opt_out(Some(*turn), "key"),
             ConversationFact::TransferRequested { reason } => {

@@ -3,3 +3,6 @@ mod dials;
 mod properties;
 mod robot;
 mod stage;
+mod supervision;
+mod transfers;
+mod voicemail;

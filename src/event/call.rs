@@ -191,6 +191,17 @@ pub struct AnswerClassified {
     pub greeting_ended_after_ms: Option<Millis>,
 }
 
+/// A message was said to a voice mailbox after its beep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VoicemailLeft {
+    /// The call.
+    pub call_id: CallId,
+    /// How much of it was said. Units: ms.
+    pub played_ms: Millis,
+    /// Whether it was said to its end.
+    pub is_complete: bool,
+}
+
 /// Somebody listened to a call and says what answered: a sample that tells how often the
 /// detector is wrong.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,11 +10,15 @@ use super::{
     CarrierFailed, CarrierRecovered, CarrierRegistered, CarrierRegistrationLost, CarrierSuspended,
     CommitmentMade, ComplianceChecked, ConfigurationLoaded, CostBooked, DialDecided, DialRefused,
     DoNotCallAdded, HandlerChosen, IntentTagged, IntentionLevelSet, LeadImported, LeadOffered,
-    LeadRowRejected, LeadsImported, LegAnswered, LegEnded, LegProgressed, LegReleased, LegStarted,
-    LineSampled, MessageDelivered, MessageFailed, MessageReceived, MessageSent, OptOutHeard,
-    PartyIdentified, PhoneRegistered, PhoneUnregistered, PlatformStarted, PlatformStopped,
-    ReportMade, ReportSendFailed, ReportSendUnknown, ReportSending, ReportSent, SimCardAdded,
-    SimCardRested, SimCardSampled, SubjectRegistered, TransferRequested, TurnHeard, TurnSpoken,
+    LeadRowRejected, LeadsImported, LegAnswered, LegEnded, LegHeld, LegProgressed,
+    LegQualitySampled, LegReleased, LegResumed, LegStarted, LineSampled, MessageDelivered,
+    MessageFailed, MessageReceived, MessageSent, OptOutHeard, PartyIdentified, PhoneRegistered,
+    PhoneUnregistered, PlatformStarted, PlatformStopped, RecordingDeleted, RecordingExported,
+    RecordingFailed, RecordingPlayed, RecordingStarted, RecordingStored, ReportMade,
+    ReportSendFailed, ReportSendUnknown, ReportSending, ReportSent, SimCardAdded, SimCardRested,
+    SimCardSampled, SubjectRegistered, SupervisionEnded, SupervisionModeChanged,
+    SupervisionStarted, TransferCompleted, TransferFailed, TransferRequested, TransferStarted,
+    TurnHeard, TurnSpoken, VoicemailLeft,
 };
 use crate::base::CallId;
 
@@ -186,6 +190,7 @@ catalog! {
     LegAnswered = "LegAnswered", 1, Call, "A leg was answered (200) and acknowledged.";
     CallAnswered = "CallAnswered", 1, Call, "The customer's side was answered.";
     AnswerClassified = "AnswerClassified", 1, Call, "Person or machine, with the reason.";
+    VoicemailLeft = "VoicemailLeft", 1, Call, "A message was said to a voice mailbox after its beep.";
     AnswerReviewed = "AnswerReviewed", 1, Call, "Somebody listened to a call and says what answered.";
     HandlerChosen = "HandlerChosen", 1, Call, "The router chose who talks, term by term.";
     CallBridged = "CallBridged", 1, Call, "Customer and agent hear each other.";
@@ -197,7 +202,22 @@ catalog! {
     OptOutHeard = "OptOutHeard", 1, Call, "The customer does not want to be called again.";
     CommitmentMade = "CommitmentMade", 1, Call, "The customer agreed to a next step.";
     IntentionLevelSet = "IntentionLevelSet", 1, Call, "The call's intention level, with the rule that set it.";
+    LegHeld = "LegHeld", 1, Call, "One end of a call holds it.";
+    LegResumed = "LegResumed", 1, Call, "Who held a call is back, or gone.";
+    TransferStarted = "TransferStarted", 1, Call, "An agent passes the call on.";
+    TransferCompleted = "TransferCompleted", 1, Call, "The customer is joined with the next agent.";
+    TransferFailed = "TransferFailed", 1, Call, "Nothing came of passing the call on, and why.";
+    SupervisionStarted = "SupervisionStarted", 1, Call, "A supervisor was joined to a call.";
+    SupervisionModeChanged = "SupervisionModeChanged", 1, Call, "A supervisor listens, whispers or barges in from now on.";
+    SupervisionEnded = "SupervisionEnded", 1, Call, "A supervisor left a call.";
+    RecordingStarted = "RecordingStarted", 1, Call, "A leg begins to be recorded.";
+    RecordingStored = "RecordingStored", 1, Call, "A recording is whole and safe in the store.";
+    RecordingFailed = "RecordingFailed", 1, Call, "A recording could not go on, or nothing of it was kept, and why.";
+    RecordingDeleted = "RecordingDeleted", 1, Call, "A recording is not there any more, and why.";
+    RecordingPlayed = "RecordingPlayed", 1, Call, "Somebody listened to a recording.";
+    RecordingExported = "RecordingExported", 1, Call, "Somebody took a copy of a recording.";
     LegEnded = "LegEnded", 1, Call, "A leg is over, with its SIP and media figures.";
+    LegQualitySampled = "LegQualitySampled", 1, Call, "How a leg sounded in the last half minute.";
     LegReleased = "LegReleased", 1, Call, "Our BYE got its final answer, or none in time.";
     CostBooked = "CostBooked", 1, Call, "Money was spent on the call: on a line or an agent.";
     CallEnded = "CallEnded", 1, Call, "The answered call is over.";
@@ -231,6 +251,7 @@ catalog! {
 
 impl Event {
     /// The call it belongs to, which is also its correlation id.
+    #[expect(clippy::too_many_lines, reason = "an arm for each fact")]
     pub const fn call_id(&self) -> Option<CallId> {
         match self {
             Self::DialDecided(e) => Some(e.call_id),
@@ -242,6 +263,7 @@ impl Event {
             Self::LegAnswered(e) => Some(e.call_id),
             Self::CallAnswered(e) => Some(e.call_id),
             Self::AnswerClassified(e) => Some(e.call_id),
+            Self::VoicemailLeft(e) => Some(e.call_id),
             Self::AnswerReviewed(e) => Some(e.call_id),
             Self::HandlerChosen(e) => Some(e.call_id),
             Self::CallBridged(e) => Some(e.call_id),
@@ -253,8 +275,23 @@ impl Event {
             Self::OptOutHeard(e) => Some(e.call_id),
             Self::CommitmentMade(e) => Some(e.call_id),
             Self::IntentionLevelSet(e) => Some(e.call_id),
+            Self::LegHeld(e) => Some(e.call_id),
+            Self::LegResumed(e) => Some(e.call_id),
+            Self::TransferStarted(e) => Some(e.call_id),
+            Self::TransferCompleted(e) => Some(e.call_id),
+            Self::TransferFailed(e) => Some(e.call_id),
+            Self::SupervisionStarted(e) => Some(e.call_id),
+            Self::SupervisionModeChanged(e) => Some(e.call_id),
+            Self::SupervisionEnded(e) => Some(e.call_id),
             Self::LegEnded(e) => Some(e.call_id),
+            Self::LegQualitySampled(e) => Some(e.call_id),
             Self::LegReleased(e) => Some(e.call_id),
+            Self::RecordingStarted(e) => Some(e.call_id),
+            Self::RecordingStored(e) => Some(e.call_id),
+            Self::RecordingFailed(e) => Some(e.call_id),
+            Self::RecordingDeleted(e) => Some(e.call_id),
+            Self::RecordingPlayed(e) => Some(e.call_id),
+            Self::RecordingExported(e) => Some(e.call_id),
             Self::CostBooked(e) => Some(e.call_id),
             Self::CallEnded(e) => Some(e.call_id),
             Self::AttemptEnded(e) => Some(e.call_id),

@@ -1,5 +1,8 @@
 //! One example of every fact: what the golden records and `docs/events.md` are made from.
 
+mod recording;
+mod transfers;
+
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
@@ -54,6 +57,8 @@ pub fn examples() -> Vec<Event> {
     all.extend(sims());
     all.extend(reports());
     all.extend(messages());
+    all.extend(recording::recordings());
+    all.extend(transfers::transfers());
     all.sort_by_key(|event| CATALOG.iter().position(|entry| entry.name == event.name()));
     all
 }
@@ -251,6 +256,7 @@ fn decisions() -> Vec<Event> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn legs() -> Vec<Event> {
     let kind = LegKind::Customer(carrier());
     vec![
@@ -288,6 +294,18 @@ fn legs() -> Vec<Event> {
             mos_milli: Some(4_409),
         }
         .into(),
+        LegQualitySampled {
+            call_id: CALL,
+            leg_id: LEG,
+            span_ms: Millis(30_000),
+            packets_received: 1_497,
+            packets_lost: 3,
+            jitter_us: 1_850,
+            round_trip_ms: Some(Millis(80)),
+            r_milli: Some(92_386),
+            mos_milli: Some(4_396),
+        }
+        .into(),
         LegReleased { call_id: CALL, leg_id: LEG, sip_status: Some(200), after_ms: Millis(45) }
             .into(),
         CallAnswered {
@@ -306,6 +324,7 @@ fn legs() -> Vec<Event> {
             greeting_ended_after_ms: Some(Millis(1_300)),
         }
         .into(),
+        VoicemailLeft { call_id: CALL, played_ms: Millis(5_200), is_complete: true }.into(),
         AnswerReviewed {
             call_id: CALL,
             campaign_id: campaign(),

@@ -13,9 +13,11 @@ pub enum LegKind {
     Customer(CarrierId),
     /// An agent's phone.
     Agent(AgentId),
+    /// The phone of a supervisor who joins a call.
+    Supervisor(AgentId),
 }
 
-/// An INVITE is about to be sent.
+/// An INVITE is about to be sent, or an agent's phone sent one to consult another agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LegStarted {
     /// The call.
@@ -74,6 +76,31 @@ pub struct LegEnded {
     /// RTP packets received.
     pub packets_received: u64,
     /// RTP packets lost on the way here (RFC 3550 §A.3).
+    pub packets_lost: u64,
+    /// Inter-arrival jitter (RFC 3550 §A.8). Units: µs.
+    pub jitter_us: u64,
+    /// Round trip of the media path (RFC 3550 §6.4.1), where the other side reports it.
+    /// Units: ms.
+    pub round_trip_ms: Option<Millis>,
+    /// The E-model's rating R (ITU-T G.107) of what was heard, where packets came.
+    /// Units: thousandths.
+    pub r_milli: Option<u32>,
+    /// The mean opinion score that R stands for. Units: thousandths.
+    pub mos_milli: Option<u32>,
+}
+
+/// How a leg sounded in the last half minute. What is left at its end is in [`LegEnded`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LegQualitySampled {
+    /// The call.
+    pub call_id: CallId,
+    /// The leg.
+    pub leg_id: LegId,
+    /// How long was listened to, up to this fact. Units: ms.
+    pub span_ms: Millis,
+    /// RTP packets received meanwhile.
+    pub packets_received: u64,
+    /// RTP packets lost meanwhile on the way here (RFC 3550 §A.3).
     pub packets_lost: u64,
     /// Inter-arrival jitter (RFC 3550 §A.8). Units: µs.
     pub jitter_us: u64,

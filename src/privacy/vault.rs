@@ -11,7 +11,7 @@ use hmac::Mac as _;
 use sha2::Sha256;
 
 use super::key_file::{self, Key};
-use crate::base::{PersonName, PhoneNumber, SubjectId, hex, unhex};
+use crate::base::{PersonName, PhoneNumber, RecordingId, SubjectId, hex, unhex};
 
 /// The vault cannot do it.
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +136,30 @@ impl Vault {
         let clear = String::from_utf8(clear).map_err(|_| tampered())?;
         let (phone, name) = clear.split_once('\n').ok_or_else(tampered)?;
         Ok((phone.parse().map_err(|_| tampered())?, PersonName::new(name)))
+    }
+
+    /// Whether a subject's data can be opened: it was registered here and not erased.
+    pub fn has_key(&self, subject: SubjectId) -> bool {
+        self.subjects.contains_key(&subject)
+    }
+
+    /// The key that seals one recording of a subject: HMAC-SHA256 under the subject's key, so
+    /// that it goes with that one.
+    ///
+    /// # Errors
+    /// [`VaultError::NoKey`] where the subject is erased or was never known here.
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 §2)")]
+    pub fn recording_key(
+        &self,
+        subject: SubjectId,
+        recording: RecordingId,
+    ) -> Result<[u8; 32], VaultError> {
+        let key = self.subjects.get(&subject).ok_or(VaultError::NoKey(subject))?;
+        let mut mac =
+            hmac::Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+        mac.update(b"recording");
+        mac.update(recording.0.as_bytes());
+        Ok(mac.finalize().into_bytes().into())
     }
 
     /// Destroys a subject's key. Whether there was one.

@@ -2,12 +2,20 @@
 
 use super::stage::{Stage, WRAP_UP, agent, forgiving_script};
 use crate::base::LegId;
-use crate::call::{CallCommand, CallInput, LegOver};
+use crate::call::{CallCommand, CallInput, Hearing, LegOver};
 use crate::event::{Disposition, Event, Handler, HangUpParty, IntentionLevel, RoutePurpose};
 use crate::sip::{FailureCause, Party};
 
+/// Both hear each other, and nobody else.
+pub(super) fn joins(customer: LegId, agent: LegId) -> CallCommand {
+    let hears = [(customer, agent), (agent, customer)];
+    let mut hears = hears.map(|(listener, speaker)| Hearing { listener, speaker, with_keys: true });
+    hears.sort();
+    CallCommand::Connect { hears: hears.to_vec() }
+}
+
 /// The customer was joined with ann at once.
-fn joined() -> (Stage, LegId, LegId) {
+pub(super) fn joined() -> (Stage, LegId, LegId) {
     let (mut stage, customer) = Stage::answered();
     let leg_id = stage.rings(RoutePurpose::Answer, "ann");
     stage.wait(1_500);
@@ -18,7 +26,7 @@ fn joined() -> (Stage, LegId, LegId) {
 #[test]
 fn an_agent_takes_the_call_and_keys_in_what_came_of_it() {
     let (mut stage, customer, leg_id) = joined();
-    assert_eq!(stage.commands(), [CallCommand::Bridge { customer, agent: leg_id }]);
+    assert_eq!(stage.commands(), [joins(customer, leg_id)]);
     let waited = stage.facts.iter().find_map(|fact| match fact {
         Event::CallBridged(it) => Some(it.wait_ms.0),
         _ => None,
@@ -311,7 +319,7 @@ fn who_asks_twice_for_a_person_lets_one_phone_ring() {
     assert!(!wishes.iter().any(wants), "ann's phone rings already: {wishes:?}");
     stage.answer(leg_id);
     assert_eq!(stage.moves(), ["ann: ringing > talking"]);
-    assert!(stage.commands().contains(&CallCommand::Bridge { customer, agent: leg_id }));
+    assert!(stage.commands().contains(&joins(customer, leg_id)));
 }
 
 #[test]

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 use super::stage::{agent, call, carrier};
 use crate::base::{AgentId, LegId, Millis, Timestamp};
-use crate::call::{Call, CallCommand, CallInput, CallOutput, LegOver};
+use crate::call::{Call, CallCommand, CallInput, CallOutput, LegOver, TransferTarget};
 use crate::conversation::{Input, PromptId, Tone};
-use crate::event::{AgentState, Event, Handler, RoutePurpose};
+use crate::event::{AgentState, Event, Handler, RoutePurpose, SupervisionMode};
 use crate::media::MediaStatistics;
 use crate::sip::{FailureCause, Party};
 
@@ -28,6 +28,11 @@ enum Happening {
     Heard(usize, Input),
     Wait(u64),
     Stop,
+    Hold(usize),
+    Resume(usize),
+    Refer(usize, u8),
+    Consult(u8),
+    Supervise(u8),
 }
 
 fn happenings() -> impl Strategy<Value = Vec<Happening>> {
@@ -45,6 +50,8 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         }),
         Just(Input::SpeechStarted),
         (0u64..4_000).prop_map(|it| Input::SpeechEnded { duration: Millis(it) }),
+        Just(Input::WordStarted { ago: Millis(60) }),
+        (0u64..4_000).prop_map(|it| Input::WordEnded { duration: Millis(it), ago: Millis(120) }),
         Just(Input::ToneHeard { tone: Tone::Beep }),
     ];
     let happening = prop_oneof![
@@ -60,6 +67,11 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         8 => (leg(), heard).prop_map(|(leg, input)| H::Heard(leg, input)),
         6 => (0u64..5_000).prop_map(H::Wait),
         1 => Just(H::Stop),
+        2 => leg().prop_map(H::Hold),
+        2 => leg().prop_map(H::Resume),
+        4 => (leg(), 0u8..5).prop_map(|(leg, target)| H::Refer(leg, target)),
+        3 => (0u8..4).prop_map(H::Consult),
+        2 => (0u8..3).prop_map(H::Supervise),
     ];
     prop::collection::vec(happening, 0..60)
 }
@@ -74,6 +86,14 @@ struct World {
     wire: BTreeMap<LegId, bool>,
     /// Legs that were told to hang up; SIP says so a moment later.
     hung_up: Vec<LegId>,
+    /// Legs that phones made.
+    phones: Vec<LegId>,
+    /// How many transfers each leg has been promised and not yet been told the end of.
+    promised: BTreeMap<LegId, u32>,
+    /// Facts that come in pairs, as they stand.
+    holds: BTreeMap<LegId, u32>,
+    transfers: u32,
+    supervisions: u32,
     started: BTreeMap<LegId, u32>,
     agents: BTreeMap<AgentId, AgentState>,
     facts: Vec<Event>,
@@ -89,6 +109,11 @@ impl World {
             choices: choices.into(),
             wire: BTreeMap::new(),
             hung_up: Vec::new(),
+            phones: Vec::new(),
+            promised: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            transfers: 0,
+            supervisions: 0,
             started: BTreeMap::new(),
             agents: ["ann", "bob"].map(|name| (agent(name), AgentState::Available)).into(),
             facts: Vec::new(),
@@ -141,6 +166,16 @@ impl World {
                 let known = self.agents.insert(it.agent_id.clone(), it.to);
                 assert_eq!(known, Some(it.from), "{} moves from where it is", it.agent_id);
             }
+            Event::LegHeld(it) => assert!(self.holds.insert(it.leg_id, 1).is_none()),
+            Event::LegResumed(it) => assert!(self.holds.remove(&it.leg_id).is_some()),
+            Event::TransferStarted(_) => self.transfers += 1,
+            Event::TransferCompleted(_) => self.transfers -= 1,
+            Event::TransferFailed(it) if it.target.is_none() && it.after_ms == Millis(0) => {
+                self.transfers = self.transfers.saturating_sub(1);
+            }
+            Event::TransferFailed(_) => self.transfers -= 1,
+            Event::SupervisionStarted(_) => self.supervisions += 1,
+            Event::SupervisionEnded(_) => self.supervisions -= 1,
             _ => {}
         }
         self.facts.push(fact);
@@ -164,7 +199,33 @@ impl World {
                 }
             }
             CallCommand::HangUp { leg_id } => self.hung_up.push(leg_id),
-            CallCommand::Bridge { .. }
+            CallCommand::WantAgent { agent_id } => {
+                let is_free = self.agents.get(&agent_id) == Some(&AgentState::Available);
+                if is_free {
+                    self.agents.insert(agent_id.clone(), AgentState::Ringing);
+                }
+                self.call.handle(self.now, CallInput::AgentTaken { agent_id, is_free });
+            }
+            CallCommand::AnswerPhone { leg_id } => {
+                if let Some(up) = self.wire.get_mut(&leg_id) {
+                    *up = true;
+                    self.call.handle(self.now, CallInput::Answered { leg_id, codec: "PCMA" });
+                }
+            }
+            CallCommand::RejectPhone { leg_id, .. } => self.hung_up.push(leg_id),
+            CallCommand::AcceptRefer { leg_id } => *self.promised.entry(leg_id).or_default() += 1,
+            CallCommand::NotifyRefer { leg_id, .. } => {
+                let open = self.promised.get_mut(&leg_id).expect("a transfer that was promised");
+                *open = open.checked_sub(1).expect("told once");
+            }
+            CallCommand::Connect { hears } => {
+                let sides: Vec<_> = hears.iter().map(|one| (one.listener, one.speaker)).collect();
+                assert!(sides.iter().all(|(listener, speaker)| listener != speaker));
+            }
+            CallCommand::PlayHold { .. }
+            | CallCommand::StopHold { .. }
+            | CallCommand::RingPhone { .. }
+            | CallCommand::RefuseRefer { .. }
             | CallCommand::Play { .. }
             | CallCommand::StopPlaying { .. }
             | CallCommand::Done => {}
@@ -200,10 +261,13 @@ impl World {
         self.call.handle(self.now, CallInput::Over { leg_id, over, statistics });
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each happening")]
     fn happen(&mut self, happening: Happening) {
         use Happening as H;
         let pick = |at: usize, is_up: bool| {
-            let legs: Vec<_> = self.wire.iter().filter(|(_, up)| **up == is_up).collect();
+            let may = |leg_id: &LegId| is_up || !self.phones.contains(leg_id);
+            let legs: Vec<_> =
+                self.wire.iter().filter(|(leg_id, up)| **up == is_up && may(leg_id)).collect();
             legs.get(at % legs.len().max(1)).map(|(leg_id, _)| **leg_id)
         };
         let (ringing, up) = match &happening {
@@ -212,16 +276,50 @@ impl World {
             | H::Refuse(at, _)
             | H::Fail(at)
             | H::BadSession(at) => (pick(*at, false), None),
-            H::Bye(at) | H::Silence(at) | H::Key(at, _) | H::Heard(at, _) => {
-                (None, pick(*at, true))
-            }
-            H::Turn | H::Wait(_) | H::Stop => (None, None),
+            H::Bye(at)
+            | H::Silence(at)
+            | H::Key(at, _)
+            | H::Heard(at, _)
+            | H::Hold(at)
+            | H::Resume(at)
+            | H::Refer(at, _) => (None, pick(*at, true)),
+            H::Turn | H::Wait(_) | H::Stop | H::Consult(_) | H::Supervise(_) => (None, None),
         };
         match (happening, ringing.or(up)) {
             (H::Turn, _) => self.turn(),
             (H::Wait(ms), _) => self.wait(ms),
             (H::Stop, _) => self.call.handle(self.now, CallInput::Stop { reason: "shutdown" }),
+            (H::Consult(who), _) => {
+                let leg_id = LegId(uuid::Uuid::from_u128(u128::from(self.phones.len() as u64) + 7));
+                let (from, to) = if who % 2 == 0 { ("ann", "bob") } else { ("bob", "ann") };
+                self.phones.push(leg_id);
+                self.wire.insert(leg_id, false);
+                let (from, to) = (agent(from), agent(to));
+                self.call.handle(self.now, CallInput::Consult { leg_id, from, to });
+            }
+            (H::Supervise(mode), _) => {
+                let mode = match mode {
+                    0 => SupervisionMode::Listen,
+                    1 => SupervisionMode::Whisper,
+                    _ => SupervisionMode::Barge,
+                };
+                self.call.handle(self.now, CallInput::Supervise { agent_id: agent("sam"), mode });
+            }
             (_, None) => {}
+            (H::Hold(_), Some(leg_id)) => self.call.handle(self.now, CallInput::Held { leg_id }),
+            (H::Resume(_), Some(leg_id)) => {
+                self.call.handle(self.now, CallInput::Resumed { leg_id });
+            }
+            (H::Refer(_, target), Some(leg_id)) => {
+                let target = match (target, self.phones.last()) {
+                    (0, _) => TransferTarget::Agent(agent("bob")),
+                    (1, _) => TransferTarget::Agent(agent("ann")),
+                    (2, _) => TransferTarget::Queue,
+                    (3, Some(phone)) => TransferTarget::Leg(*phone),
+                    _ => TransferTarget::Forbidden,
+                };
+                self.call.handle(self.now, CallInput::Referred { leg_id, target });
+            }
             (H::Progress(_, status), Some(leg_id)) => {
                 self.call.handle(self.now, CallInput::Progress { leg_id, status });
             }
@@ -291,6 +389,9 @@ proptest! {
         prop_assert_eq!(world.facts.last().map(Event::name), Some("AttemptEnded"));
         prop_assert_eq!(world.count("CallEnded"), usize::from(world.count("CallAnswered") > 0));
         prop_assert_eq!(world.count("OptOutHeard"), world.count("DoNotCallAdded"));
+        prop_assert!(world.holds.is_empty(), "held to the end: {:?}", world.holds);
+        prop_assert!(world.promised.values().all(|open| *open == 0), "{:?}", world.promised);
+        prop_assert_eq!((world.transfers, world.supervisions), (0, 0));
         for (leg_id, ends) in &world.started {
             prop_assert_eq!(*ends, 1, "{} began and ended", leg_id);
         }
