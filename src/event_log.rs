@@ -20,6 +20,8 @@
 //! fsync Failures?" (USENIX ATC 2020) for why the first failed sync is the last.
 
 mod backup;
+#[cfg(all(test, feature = "s3"))]
+pub(crate) mod bucket_server;
 mod cache_file;
 mod commit;
 mod contract;

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::collector::Collector;
 use tokio::time::Instant;
 
 use self::histogram::Histogram;
@@ -71,6 +72,8 @@ pub struct LogMetrics {
     unsealed_bytes: AtomicU64,
     /// Taken when a subscription begins or ends, and when figures are asked for.
     subscribers: Mutex<Vec<Arc<Subscriber>>>,
+    /// Figures of others that are given out beside.
+    others: Mutex<Vec<(&'static str, Arc<dyn Collector>)>>,
 }
 
 /// Where one subscription is.
@@ -98,6 +101,7 @@ impl Default for LogMetrics {
             unsealed_segments: AtomicU64::new(0),
             unsealed_bytes: AtomicU64::new(0),
             subscribers: Mutex::default(),
+            others: Mutex::default(),
         }
     }
 }
@@ -157,6 +161,15 @@ impl LogMetrics {
     /// All figures as OpenMetrics text, of content type [`OPEN_METRICS`].
     pub fn text(self: &Arc<Self>) -> String {
         encode::text(self)
+    }
+
+    /// Gives out figures of others beside those of the log; their names begin with `prefix`.
+    pub fn beside(&self, prefix: &'static str, figures: Arc<dyn Collector>) {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).push((prefix, figures));
+    }
+
+    fn others(&self) -> Vec<(&'static str, Arc<dyn Collector>)> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn subscribers(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Subscriber>>> {

@@ -22,12 +22,26 @@ const SECOND: f64 = 1e6;
 type NoLabels = [(&'static str, &'static str); 0];
 
 pub(super) fn text(metrics: &Arc<LogMetrics>) -> String {
-    let mut registry = Registry::with_prefix("ledgerline_log");
-    registry.register_collector(Box::new(metrics.clone()));
+    let mut registry = Registry::default();
+    let log = registry.sub_registry_with_prefix("ledgerline_log");
+    log.register_collector(Box::new(metrics.clone()));
+    for (prefix, figures) in metrics.others() {
+        registry.sub_registry_with_prefix(prefix).register_collector(Box::new(Other(figures)));
+    }
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = encode(&mut text, &registry);
     text
+}
+
+/// Figures of others.
+#[derive(Debug)]
+struct Other(Arc<dyn Collector>);
+
+impl Collector for Other {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        self.0.encode(encoder)
+    }
 }
 
 impl Collector for LogMetrics {

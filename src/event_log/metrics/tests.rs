@@ -125,3 +125,13 @@ fn the_slowest_subscription_of_a_name_is_shown_and_goes_with_it() {
     drop((board, slow, other));
     assert!(!metrics.text().contains("{subscriber="));
 }
+
+#[test]
+fn figures_of_others_stand_beside() {
+    let metrics = Arc::new(LogMetrics::default());
+    metrics.beside("another", Arc::new(LogMetrics::default()));
+    let text = metrics.text();
+    assert_eq!(value(&text, "another_durable_events"), 0.0);
+    assert_eq!(value(&text, "ledgerline_log_durable_events"), 0.0);
+    assert_eq!(text.matches("# EOF").count(), 1);
+}

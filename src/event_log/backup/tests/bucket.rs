@@ -1,59 +1,19 @@
-//! Backups in a bucket: the server is s3s with its store of files, on a socket of its own.
+//! Backups in a bucket of an S3 server that others wrote.
 
 use std::sync::Arc;
 
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
 use object_store::aws::AmazonS3Builder;
-use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
 
 use super::*;
+use crate::event_log::bucket_server::{BucketServer, KEY_ID, SECRET};
 
-const KEY: &str = "test-key";
-const SECRET: &str = "test-secret";
-
-/// A bucket called `backups`, gone after the test.
-struct Server {
-    folder: tempfile::TempDir,
-    endpoint: String,
-    /// Ends the server.
-    _runtime: tokio::runtime::Runtime,
-}
-
-fn server() -> Server {
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::create_dir(folder.path().join("backups")).expect("a bucket");
-    let files = s3s_fs::FileSystem::new(folder.path()).expect("a store");
-    let mut builder = S3ServiceBuilder::new(files);
-    builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
-    let service = builder.build();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
-    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-    drop(runtime.spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let service = service.clone();
-            drop(tokio::spawn(async move {
-                let http = Builder::new(TokioExecutor::new());
-                drop(http.serve_connection(TokioIo::new(socket), service).await);
-            }));
-        }
-    }));
-    Server { folder, endpoint, _runtime: runtime }
-}
-
-fn place(server: &Server, secret: &str) -> ObjectPlace {
+fn place(server: &BucketServer, secret: &str) -> ObjectPlace {
     let store = AmazonS3Builder::new()
         .with_endpoint(&server.endpoint)
         .with_allow_http(true)
         .with_bucket_name("backups")
         .with_region("us-east-1")
-        .with_access_key_id(KEY)
+        .with_access_key_id(KEY_ID)
         .with_secret_access_key(secret)
         .build()
         .expect("a client");
@@ -71,7 +31,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 
 #[test]
 fn a_bucket_keeps_a_backup_like_a_folder_does() {
-    let server = server();
+    let server = BucketServer::start("backups");
     let place = place(&server, SECRET);
     let (data, _, to) = folders();
     let log = open(data.path());
@@ -101,7 +61,7 @@ fn a_bucket_keeps_a_backup_like_a_folder_does() {
 
 #[test]
 fn an_object_of_several_parts_comes_back_as_it_was() {
-    let server = server();
+    let server = BucketServer::start("backups");
     let place = place(&server, SECRET);
     for len in [0, 1, (8 << 20) - 1, 8 << 20, (8 << 20) + 1, 20 << 20] {
         let bytes: Vec<u8> = (0..len).map(|at: u32| (at / 7) as u8).collect();
@@ -118,7 +78,7 @@ fn an_object_of_several_parts_comes_back_as_it_was() {
 
 #[test]
 fn a_store_that_refuses_is_named_without_the_credential() {
-    let server = server();
+    let server = BucketServer::start("backups");
     let (data, _, _) = folders();
     let log = open(data.path());
     wait(append(&log, 0..2));
@@ -126,7 +86,7 @@ fn a_store_that_refuses_is_named_without_the_credential() {
     let error = take(data.path(), &wrong).expect_err("refused");
     let told = format!("{error} {error:?}");
     assert!(told.contains("s3://backups/one/two/backup.json"), "{told}");
-    assert!(!told.contains("another-secret") && !told.contains(KEY), "{told}");
+    assert!(!told.contains("another-secret") && !told.contains(KEY_ID), "{told}");
     for url in ["s3://", "s3:///x", "http://backups"] {
         assert!(ObjectPlace::open(url, None).is_err(), "{url}");
     }
