@@ -2,13 +2,14 @@
 //!
 //! In: a listener, the latest [`BoardSnapshot`] over a watch channel, a future that says when to
 //! stop. Out: the page, `GET /api/board`, `GET /api/board/stream`, `POST /api/sql`,
-//! `GET /healthz`, `GET /metrics`.
+//! `POST /api/calls/{id}/supervise`, `GET /healthz`, `GET /metrics`.
 //! Invariants: a snapshot goes out as it came in, except for its `server_time`; whatever failed
 //! inside reaches a client as a code of [`CODES`] and never as its cause, but for what is wrong
 //! with a question of its own; every response forbids
 //! scripts, styles and connections from anywhere but here.
-//! Deliberately absent: computing a number (that is `projection`), and changing anything: the
-//! board is read-only, and nobody is asked who they are. Listen on loopback.
+//! Deliberately absent: computing a number (that is `projection`), and changing anything but who
+//! listens to a call, for which a password is asked: the board is read-only, and nobody is asked
+//! who they are. Listen on loopback.
 //! Sources: HTML Living Standard §9.2 (server-sent events); W3C Content Security Policy 3.
 
 mod assets;
@@ -20,6 +21,7 @@ mod server;
 #[cfg(feature = "analytics")]
 mod sql;
 mod stream;
+mod supervise;
 
 pub use board::{
     AgentRow, BoardSnapshot, CallRow, CallState, CampaignRow, CarrierRow, CarrierState,
@@ -31,6 +33,7 @@ pub use metrics::metrics_routes;
 pub use server::{routes, serve};
 #[cfg(feature = "analytics")]
 pub use sql::SqlDoor;
+pub use supervise::Supervision;
 
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ mod output;
 mod projections;
 #[cfg(feature = "analytics")]
 mod query;
+mod recording;
 #[cfg(feature = "analytics")]
 mod report;
 mod run;
@@ -125,6 +126,8 @@ enum Command {
     Log(log::Args),
     /// Import or check lead files, or erase a person.
     Leads(leads::Args),
+    /// List, check, play, copy or delete recordings of calls.
+    Recording(recording::Args),
     /// Check or print the configuration.
     Config(config::Args),
     /// The simulated world on the other side of the wire.
@@ -186,6 +189,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit(args) => audit::run(&common, args),
         Command::Log(args) => log::run(&common, args),
         Command::Leads(args) => leads::run(&common, args),
+        Command::Recording(args) => recording::run(&common, args),
         Command::Config(args) => config::run(&common, args),
         Command::Sim(args) => sim::run(&common, args),
         Command::Speech(args) => speech::run(&common, args),

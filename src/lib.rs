@@ -10,7 +10,6 @@ pub mod base;
 
 // Layer 1: the facts, and what every server asks for.
 /// Who may do what: users with passwords, and three roles.
-#[cfg(any(feature = "kurrentdb", feature = "sql-servers"))]
 pub mod access;
 /// The facts: one struct each, the envelope, stable names, versions, upcasters.
 pub mod event;
@@ -27,7 +26,7 @@ pub mod compliance;
 pub mod conversation;
 /// Who is dialled next, over which carrier, and what an ending means.
 pub mod dialing;
-/// RTP, SDP, codecs, digits, tones, voice activity.
+/// RTP, RTCP, SRTP, SDP, codecs, digits, tones, voice activity.
 pub mod media;
 /// Who talks: robot or person, by an explained score.
 pub mod routing;
@@ -49,6 +48,8 @@ pub mod projection;
 /// SQL over events, folds and views.
 #[cfg(feature = "analytics")]
 pub mod query;
+/// Recordings of calls: spooled, sealed, stored, deleted.
+pub mod recording;
 
 // Layer 4: the world.
 /// Named reports from `queries/`.

@@ -16,8 +16,10 @@ pub mod front;
 mod import;
 mod intake;
 mod journal;
+pub mod line;
 mod log;
 mod platform;
+pub mod recorder;
 mod recovery;
 mod scripts;
 #[cfg(feature = "sql-servers")]
@@ -26,7 +28,7 @@ pub mod wire;
 
 pub use config::{Config, ConfigError};
 pub(crate) use engine::LEGS;
-pub use engine::{EngineError, Voices};
+pub use engine::{EngineError, SupervisionDoor, SupervisionRefusal, Voices};
 pub use erase::{EraseError, Erased, erase};
 pub use import::{ImportError, ImportReport};
 pub use intake::{Inbox, OfferError};

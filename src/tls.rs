@@ -1,4 +1,4 @@
-//! Certificate and key for TLS, for every server that has one.
+//! Certificate and key for TLS, for every server that has one, and trust for SIP's client side.
 //!
 //! In: PEM files, and the protocols that a server speaks. Out: what connections agree on keys
 //! with, or what is wrong. Invariant: the provider of the primitives belongs to this
@@ -10,11 +10,13 @@ mod accept;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{self, ServerConfig};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsConnector, client};
 
 pub use self::accept::{Connection, accept};
 
@@ -104,6 +106,61 @@ fn base64(bytes: &[u8]) -> [char; 4] {
         });
     }
     letters
+}
+
+/// Whom a client trusts.
+#[derive(Clone)]
+pub struct TlsClient(TlsConnector);
+
+impl TlsClient {
+    /// Trusts who is vouched for in a PEM file, or, without one, by the system's authorities.
+    ///
+    /// # Errors
+    /// See [`TlsError`].
+    pub fn read(authorities: Option<&Path>) -> Result<Self, TlsError> {
+        let mut roots = RootCertStore::empty();
+        match authorities {
+            Some(path) => {
+                let bad = |what: String| TlsError::Certificate { path: path.to_owned(), what };
+                for certificate in
+                    CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))?
+                {
+                    roots.add(certificate.map_err(|error| bad(error.to_string()))?)?;
+                }
+                if roots.is_empty() {
+                    return Err(bad("there is none in it".to_owned()));
+                }
+            }
+            None => {
+                // One that cannot be read is one less that is trusted.
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+
+    /// Agrees on keys with a server whose certificate has this name or address.
+    ///
+    /// # Errors
+    /// Where the server cannot prove that it is that one.
+    pub async fn connect(
+        &self,
+        stream: TcpStream,
+        name: String,
+    ) -> std::io::Result<client::TlsStream<TcpStream>> {
+        let name = ServerName::try_from(name).map_err(std::io::Error::other)?;
+        self.0.connect(name, stream).await
+    }
+}
+
+impl std::fmt::Debug for TlsClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsClient")
+    }
 }
 
 impl std::fmt::Debug for Tls {

@@ -1,7 +1,6 @@
 -- name: kpi_aht
 -- question: Average handling time: what a call costs an agent in time.
--- numerator: talking and wrap-up of agents; there is no hold on this platform, so hold is
---   nothing
+-- numerator: talking and wrap-up of agents; who holds a customer is talking
 -- denominator: handled calls: talks of agents that are over
 -- exclusions: talks and wrap-ups under way; ringing and waiting. A talk counts in the span it
 --   began in, and so does a wrap-up

@@ -1,7 +1,7 @@
 -- name: kpi_occupancy
 -- question: Occupancy: how much of the time agents were there for calls they spent on
 --   calls.
--- numerator: talking and wrap-up; there is no hold on this platform, so hold is nothing
+-- numerator: talking and wrap-up; who holds a customer is talking
 -- denominator: talking, wrap-up and waiting (available or ringing)
 -- exclusions: breaks; states that go on. A state over the edge of the span counts with the
 --   part inside

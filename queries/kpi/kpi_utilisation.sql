@@ -1,6 +1,6 @@
 -- name: kpi_utilisation
 -- question: Utilisation: how much of the time agents were signed in they spent on calls.
--- numerator: talking and wrap-up; there is no hold on this platform, so hold is nothing
+-- numerator: talking and wrap-up; who holds a customer is talking
 -- denominator: signed-in time: available, ringing, talking, wrap-up and breaks
 -- exclusions: states that go on. A state over the edge of the span counts with the part
 --   inside

@@ -10,7 +10,7 @@ use clap::Subcommand;
 use super::{Common, Format, output};
 use crate::base::PhoneNumber;
 use crate::dialing::lead_file;
-use crate::runtime::{ImportReport, erase, import_only};
+use crate::runtime::{Erased, ImportReport, erase, import_only};
 
 /// Import or check lead files, or erase a person.
 #[derive(Debug, clap::Args)]
@@ -103,13 +103,31 @@ fn erase_person(common: &Common, mut phone: String) -> anyhow::Result<ExitCode> 
     let erased = super::runtime()?.block_on(erase(&config, &phone))?;
     match common.format {
         Format::Text if erased.had_key => output::line(format!(
-            "{}: the key is destroyed; {} leads close without a call at the next run",
-            erased.subject_id, erased.open_leads
+            "{}: the key is destroyed; {} leads close without a call at the next run{}",
+            erased.subject_id,
+            erased.open_leads,
+            recordings(&erased)
         ))?,
-        Format::Text => output::line(format!("{}: was erased before", erased.subject_id))?,
+        Format::Text => output::line(format!(
+            "{}: was erased before{}",
+            erased.subject_id,
+            recordings(&erased)
+        ))?,
         Format::Json => output::json(&erased)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What became of recordings, where there were any.
+fn recordings(erased: &Erased) -> String {
+    let left = match erased.recordings_left {
+        0 => String::new(),
+        left => format!(", {left} more at the next run (the store does not delete them now)"),
+    };
+    match (erased.recordings, erased.recordings_left) {
+        (0, 0) => String::new(),
+        (gone, _) => format!("; {gone} recordings are deleted{left}"),
+    }
 }
 
 /// What an import did, for people.

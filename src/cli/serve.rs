@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 use self::questions::{Answering, Doors, Questions};
 #[cfg(feature = "analytics")]
 use super::report::{Making, Plans};
-use crate::api::{self, BoardSnapshot};
+use crate::access::Access;
+use crate::api::{self, BoardSnapshot, Supervision};
 use crate::base::Clock as _;
 use crate::conversation::Script;
 use crate::event_log::{EventLog, SubscriptionError};
@@ -80,6 +81,7 @@ pub(crate) async fn serve(
     let plans = Plans::of(&config)?;
     let questions = Questions::open(&config).await?;
     let doors = questions.doors();
+    let supervisors = config.http.user_file.as_deref().map(Access::read).transpose()?;
     let platform = Platform::open(config, voices(prompts), until_complete).await?;
     let (sip, recovered) = (platform.sip(), platform.recovered());
     let connection = platform.connection();
@@ -93,6 +95,7 @@ pub(crate) async fn serve(
     };
     let metrics = platform.log().metrics();
     let (others, answering) = questions.start(&platform)?;
+    let others = others.merge(Supervision::new(platform.supervision(), supervisors).routes());
     let console = tokio::spawn(api::serve(listener, board.clone(), metrics, others, shutdown));
     #[cfg(feature = "analytics")]
     let reports = plans.map(|plans| plans.start(platform.log(), answering.engine())).transpose()?;

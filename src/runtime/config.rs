@@ -5,11 +5,14 @@
 //! never print, also not where they are wrong. Facts share two of the tables here and stay
 //! tolerant of unknown fields; files do not. Deliberately absent: whether files exist.
 
+mod agent;
 mod carrier;
 mod check;
 mod kurrentdb;
 mod log_address;
+mod media;
 mod projections;
+mod recording;
 mod reports;
 mod secret;
 mod served;
@@ -17,19 +20,22 @@ mod sim;
 mod sql;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{AgentId, CampaignId, CarrierId, Millis, Ppm};
+use crate::base::{CampaignId, CarrierId, Millis, Network, Ppm};
 use crate::dialing::{LinePrice, POST_DIAL_DELAY_MAX, Prices};
 use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
 
-pub use carrier::{DigestName, IdentityName};
+pub use agent::{AgentConfig, AgentRole};
+pub use carrier::{DigestName, IdentityName, SrtpName, TransportName};
 pub use kurrentdb::KurrentdbConfig;
 pub use log_address::{LogAddress, LogAddressError};
+pub use media::MediaConfig;
 pub use projections::{ProjectionsConfig, StorePlace};
+pub use recording::RecordingConfig;
 pub use reports::{
     ReportForm, ReportLanguage, ReportPlanConfig, ReportsConfig, ReviewConfig, SMTP_PASSWORD,
     SmtpConfig, SmtpTls,
@@ -95,9 +101,15 @@ pub struct Config {
     /// The console's server.
     #[serde(default)]
     pub http: HttpConfig,
-    /// SIP and RTP.
+    /// SIP.
     #[serde(default)]
     pub sip: SipConfig,
+    /// RTP and RTCP.
+    #[serde(default)]
+    pub media: MediaConfig,
+    /// Recordings of calls.
+    #[serde(default)]
+    pub recording: RecordingConfig,
     /// Reports.
     #[serde(default)]
     pub reports: ReportsConfig,
@@ -152,14 +164,39 @@ const fn is_false(value: &bool) -> bool {
 pub struct HttpConfig {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Who may have calls supervised, one a line as `name:role:password`; nobody without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_file: Option<PathBuf>,
 }
 
-/// SIP and RTP.
+/// SIP.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SipConfig {
-    /// Address and port for SIP over UDP; RTP uses free ports on the same address.
+    /// Address and port for SIP over UDP; RTP uses ports on the same address.
     pub listen: SocketAddr,
+    /// The address peers reach us at, where it is another one: behind NAT, or where `listen` is
+    /// every address of the machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advertised: Option<IpAddr>,
+    /// The port they reach SIP over UDP at, where it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advertised_port: Option<u16>,
+    /// Address and port for SIP over TCP; none by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<SocketAddr>,
+    /// Address and port for SIP over TLS; none by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<SocketAddr>,
+    /// Our certificate with its chain, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// The authorities that vouch for peers, PEM; those of the system by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_ca: Option<PathBuf>,
     /// The number calls show: E.164.
     pub caller: String,
     /// How long to wait for any provisional answer before the next carrier. Units: ms.
@@ -186,6 +223,12 @@ pub struct CarrierConfig {
     pub id: CarrierId,
     /// Its SIP address.
     pub address: SocketAddr,
+    /// How it is spoken to.
+    #[serde(default, skip_serializing_if = "TransportName::is_udp")]
+    pub transport: TransportName,
+    /// The name in its TLS certificate, where it is not the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_name: Option<String>,
     /// Its share of calls relative to the others, 1 to 1000.
     pub weight: u32,
     /// Calls at once, 1 to 100,000.
@@ -232,29 +275,12 @@ pub struct CarrierConfig {
     /// What the carrier wants before every number it is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tech_prefix: Option<String>,
-}
-
-/// A human agent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AgentConfig {
-    /// The agent's name in the system.
-    pub id: AgentId,
-    /// The SIP address of the agent's phone, where it stays at one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<SocketAddr>,
-    /// What a phone that moves registers as.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    /// Password for that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<Secret>,
-    /// The agent's skill. Units: parts per million.
-    #[serde(default = "default_skill")]
-    pub skill_ppm: Ppm,
-    /// What an hour of the agent's on calls costs. Units: minor units of the currency.
-    #[serde(default)]
-    pub cost_per_hour_minor: Option<u64>,
+    /// Where its audio may come from besides the address it names in a call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media_networks: Vec<Network>,
+    /// Whether its calls are encrypted.
+    #[serde(default, skip_serializing_if = "carrier::is_off")]
+    pub srtp: SrtpName,
 }
 
 /// A campaign.
@@ -294,6 +320,14 @@ pub struct CampaignConfig {
     /// The seed every random choice follows from.
     #[serde(default)]
     pub seed: u64,
+    /// Whether its calls are recorded, from the answer to the end of the customer's leg. That
+    /// the customer is told so is up to the script.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub record: bool,
+    /// Whether there must be no call without a recording: none is made while the disk takes
+    /// nothing, and one whose recording stops is hung up.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub record_required: bool,
 }
 
 /// [`RetryRule`] as a file states it: no other keys.
@@ -332,10 +366,6 @@ const fn default_billed() -> u64 {
     1
 }
 
-const fn default_skill() -> Ppm {
-    Ppm(500_000)
-}
-
 const fn default_mode() -> DialingMode {
     DialingMode::Progressive
 }
@@ -370,6 +400,8 @@ impl Default for Config {
             projections: ProjectionsConfig::default(),
             http: HttpConfig::default(),
             sip: SipConfig::default(),
+            media: MediaConfig::default(),
+            recording: RecordingConfig::default(),
             reports: ReportsConfig::default(),
             smtp: None,
             carriers: Vec::new(),
@@ -395,7 +427,7 @@ impl Default for SealingConfig {
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), user_file: None }
     }
 }
 
@@ -403,6 +435,13 @@ impl Default for SipConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            advertised: None,
+            advertised_port: None,
+            tcp: None,
+            tls: None,
+            tls_cert: None,
+            tls_key: None,
+            tls_ca: None,
             caller: "+12025550100".to_owned(),
             no_provisional_ms: Millis(1_200),
             probe_every_ms: Millis(2_000),
@@ -462,6 +501,10 @@ impl Config {
         let mut config = Self::parse(path, &text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.data_dir = folder.join(&config.data_dir);
+        let sip = &mut config.sip;
+        for path in [&mut sip.tls_cert, &mut sip.tls_key, &mut sip.tls_ca] {
+            *path = path.take().map(|path| folder.join(path));
+        }
         if let Some(log) = &mut config.log {
             log.move_to(folder);
         }
@@ -471,6 +514,7 @@ impl Config {
         if let Some(smtp) = &mut config.smtp {
             smtp.move_to(folder);
         }
+        config.http.user_file = config.http.user_file.take().map(|path| folder.join(path));
         config.sql.move_to(folder);
         for campaign in &mut config.campaigns {
             campaign.script = folder.join(&campaign.script);

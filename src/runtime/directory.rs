@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::INBOX;
+use super::recorder::RecordingTable;
 use crate::base::{AgentId, CallId, CampaignId, EventId, LeadId, LegId, SubjectId};
 use crate::event::{AgentState, AttemptStarted, Event, LegKind, Portrait, Recorded, StreamName};
 
@@ -22,11 +23,14 @@ pub(crate) struct Directory {
     open_legs: BTreeMap<LegId, (CallId, LegKind)>,
     open_attempts: BTreeMap<CallId, AttemptStarted>,
     agents: BTreeMap<AgentId, AgentState>,
+    /// Which recordings there are.
+    pub(crate) recordings: RecordingTable,
 }
 
 impl Directory {
     /// Takes the next fact in.
     pub(crate) fn apply(&mut self, recorded: &Recorded, event: &Event) {
+        self.recordings.apply(event);
         match event {
             Event::SubjectRegistered(fact) => {
                 self.ciphertexts.insert(fact.subject_id, fact.ciphertext.clone());
@@ -109,6 +113,12 @@ impl Directory {
     /// Legs without an end, each with its call.
     pub(crate) fn open_legs(&self) -> impl Iterator<Item = (LegId, CallId, &LegKind)> {
         self.open_legs.iter().map(|(leg, (call, kind))| (*leg, *call, kind))
+    }
+
+    /// The call of a customer's leg without an end.
+    pub(crate) fn customer_call(&self, leg_id: LegId) -> Option<&AttemptStarted> {
+        let (call_id, kind) = self.open_legs.get(&leg_id)?;
+        self.open_attempts.get(call_id).filter(|_| matches!(kind, LegKind::Customer(_)))
     }
 
     /// Attempts without an end.

@@ -1,5 +1,5 @@
-//! The loop that drives everything: one task owns the live state, the SIP user agent and all
-//! calls, so that no two decisions are ever taken at once.
+//! The loop that drives everything: one task owns the live state and all calls, so that no two
+//! decisions are ever taken at once. SIP goes on in a task of its own meanwhile, the [`Line`].
 //!
 //! A turn: what came in goes to the cores; their facts are appended as one batch and become
 //! durable; only then are their commands carried out; then decisions that are due are taken on
@@ -12,26 +12,33 @@ mod legs;
 mod lines;
 mod offers;
 mod probe;
+mod recordings;
 mod registrations;
+mod slots;
+mod supervise;
+mod transfer;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 
-use self::calls::Slot;
 use self::legs::Leg;
 use self::lines::Outage;
 use self::probe::Probes;
+use self::slots::Slots;
+use self::supervise::Supervise;
+pub use self::supervise::{SupervisionDoor, SupervisionRefusal};
+use self::transfer::PhoneCall;
 use super::clock::system_random;
 use super::config::{AgentConfig, CampaignConfig, CarrierConfig, SipConfig};
 use super::intake::Offer;
 use super::journal::{Draft, Journal, JournalError};
+use super::line::Line;
+use super::recorder::Recordings;
 use super::scripts::Scripts;
-use super::wire::{DATAGRAM_MAX, MediaNews, Voice, until};
+use super::wire::{MediaNews, MediaThreads, Voice, until};
 use crate::base::{
     AgentId, CallId, CampaignId, CarrierId, IdSequence, LegId, Millis, Rng, Timestamp,
 };
@@ -39,9 +46,10 @@ use crate::call::{CallCommand, CallInput, tone};
 use crate::conversation::{Input, PromptId, Script};
 use crate::dialing::Prices;
 use crate::event::{CampaignStateName, PlatformStopped};
-use crate::media::MediaEvent;
+use crate::media::{Capabilities, Clip, MediaEvent};
 use crate::privacy::Vault;
-use crate::sip::{Output, UserAgent};
+use crate::recording::News;
+use crate::sip::{Hop, Phone, UaCommand, UaEvent};
 
 /// Ids kept free behind each call's, for its legs.
 pub(crate) const LEGS: u32 = 63;
@@ -63,9 +71,9 @@ pub enum EngineError {
     /// The log takes nothing, or cannot be followed. Every call was hung up.
     #[error("stopped dialing and hung up: {0}")]
     Journal(#[from] JournalError),
-    /// The SIP socket failed.
-    #[error("receive SIP: {0}")]
-    Receive(std::io::Error),
+    /// The task that speaks SIP is gone.
+    #[error("stopped dialing: the SIP task ended before the platform did, see the log for why")]
+    LineGone,
 }
 
 /// Gives the voice a script is spoken with.
@@ -84,9 +92,14 @@ pub(crate) struct Parts {
     pub(crate) vault: Vault,
     pub(crate) scripts: Scripts,
     pub(crate) voices: Voices,
-    pub(crate) socket: UdpSocket,
-    pub(crate) user_agent: UserAgent,
-    pub(crate) clock: Arc<dyn crate::base::Clock>,
+    pub(crate) line: Line,
+    /// Nothing where no call is recorded.
+    pub(crate) recordings: Option<Recordings>,
+    /// Whether new calls are recorded, where their campaign is.
+    pub(crate) is_recording: bool,
+    pub(crate) media: MediaThreads,
+    /// What is offered to peers.
+    pub(crate) capabilities: Capabilities,
     /// Stop once every campaign is complete.
     pub(crate) until_complete: bool,
 }
@@ -94,9 +107,12 @@ pub(crate) struct Parts {
 /// Drives calls.
 pub(crate) struct Engine {
     parts: Parts,
-    address: IpAddr,
-    calls: BTreeMap<CallId, Slot>,
+    calls: Slots,
     legs: BTreeMap<LegId, Leg>,
+    /// Calls that phones make and that were not answered yet.
+    phone_legs: BTreeMap<LegId, PhoneCall>,
+    /// Made when it is first needed.
+    hold_tone: Option<Clip>,
     /// Legs that were hung up from here and whose BYE has no answer yet, and their calls.
     hung_up: BTreeMap<LegId, CallId>,
     /// Calls that took something in since the last turn.
@@ -105,7 +121,7 @@ pub(crate) struct Engine {
     drafts: Vec<Draft>,
     probes: Probes,
     /// Where agents' phones registered from.
-    phones: BTreeMap<AgentId, SocketAddr>,
+    phones: BTreeMap<AgentId, Phone>,
     /// Carriers that failed calls, each until when it is left alone.
     rests: BTreeMap<CarrierId, Timestamp>,
     outage: Outage,
@@ -116,6 +132,8 @@ pub(crate) struct Engine {
     news: mpsc::UnboundedReceiver<MediaNews>,
     /// Leads that clients offer.
     offers: mpsc::Receiver<Offer>,
+    /// Supervisors who want to be joined to calls.
+    supervisions: mpsc::Receiver<Supervise>,
     /// The next ones to be taken in: they go to the disk, so one at a time.
     offered: Option<Offer>,
     news_sender: mpsc::UnboundedSender<MediaNews>,
@@ -130,28 +148,35 @@ pub(crate) struct Engine {
 
 /// Something that came in from outside.
 enum Arrival {
-    Sip(usize, SocketAddr),
+    Sip(UaEvent),
     Media(MediaNews),
     Offer(Offer),
+    Supervise(Supervise),
+    Recorder(News),
     Stop,
     Due,
 }
 
 impl Engine {
-    pub(crate) fn new(mut parts: Parts, address: IpAddr, offers: mpsc::Receiver<Offer>) -> Self {
+    pub(crate) fn new(
+        mut parts: Parts,
+        offers: mpsc::Receiver<Offer>,
+        supervisions: mpsc::Receiver<Supervise>,
+    ) -> Self {
         let (news_sender, news) = mpsc::unbounded_channel();
         let started = parts.journal.now();
         let mut rng = parts.journal.fork("engine");
         let call_ids = IdSequence::with_room(&mut rng, LEGS);
-        let carriers = parts.carriers.iter().map(|carrier| carrier.address);
-        let phones = parts.agents.iter().filter_map(|agent| agent.phone);
+        let carriers = parts.carriers.iter().map(CarrierConfig::hop);
+        let phones = parts.agents.iter().filter_map(|agent| agent.phone.map(Hop::from));
         let probes = Probes::new(carriers.chain(phones), parts.sip.probe_every_ms, started);
-        registrations::begin(&mut parts, started);
+        registrations::begin(&parts);
         Self {
             parts,
-            address,
-            calls: BTreeMap::new(),
+            calls: Slots::default(),
             legs: BTreeMap::new(),
+            phone_legs: BTreeMap::new(),
+            hold_tone: None,
             hung_up: BTreeMap::new(),
             stirred: BTreeSet::new(),
             drafts: Vec::new(),
@@ -163,6 +188,7 @@ impl Engine {
             watch_due: started,
             news,
             offers,
+            supervisions,
             offered: None,
             news_sender,
             rng,
@@ -178,7 +204,6 @@ impl Engine {
     /// # Errors
     /// See [`EngineError`]; calls were hung up.
     pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) -> Result<(), EngineError> {
-        let mut buffer = vec![0; DATAGRAM_MAX];
         let result = loop {
             if let Err(error) = self.turn().await {
                 break Err(error);
@@ -186,63 +211,54 @@ impl Engine {
             if self.is_finished() {
                 break Ok(());
             }
-            match self.arrival(&mut buffer, &mut stop).await {
-                Ok(arrival) => self.take_in(arrival, &buffer),
+            match self.arrival(&mut stop).await {
+                Ok(arrival) => self.take_in(arrival),
                 Err(error) => break Err(error),
             }
-            self.take_in_waiting(&mut buffer);
+            self.take_in_waiting();
         };
         let ended = match result {
             Ok(()) => self.say_goodbye().await,
             Err(error) => {
-                self.hang_up_everything().await;
+                self.hang_up_everything();
                 Err(error)
             }
         };
-        self.linger(&mut buffer).await;
+        self.linger().await;
         ended
     }
 
-    async fn arrival(
-        &mut self,
-        buffer: &mut [u8],
-        stop: &mut oneshot::Receiver<()>,
-    ) -> Result<Arrival, EngineError> {
+    async fn arrival(&mut self, stop: &mut oneshot::Receiver<()>) -> Result<Arrival, EngineError> {
         let wait = until(self.next_due(), self.parts.journal.now());
         let is_stopping = self.stopping.is_some();
         tokio::select! {
-            received = self.parts.socket.recv_from(buffer) => match received {
-                Ok((length, from)) => Ok(Arrival::Sip(length, from)),
-                // An earlier datagram met a closed port; SIP timers notice what matters.
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(Arrival::Due),
-                Err(error) => Err(EngineError::Receive(error)),
-            },
+            event = self.parts.line.next() => event.map(Arrival::Sip).ok_or(EngineError::LineGone),
             Some(news) = self.news.recv() => Ok(Arrival::Media(news)),
             Some(offer) = self.offers.recv() => Ok(Arrival::Offer(offer)),
+            Some(request) = self.supervisions.recv() => Ok(Arrival::Supervise(request)),
+            news = recordings::next(&mut self.parts.recordings) => Ok(Arrival::Recorder(news)),
             _ = &mut *stop, if !is_stopping => Ok(Arrival::Stop),
             () = tokio::time::sleep(wait) => Ok(Arrival::Due),
         }
     }
 
-    fn take_in(&mut self, arrival: Arrival, buffer: &[u8]) {
+    fn take_in(&mut self, arrival: Arrival) {
         match arrival {
-            Arrival::Sip(length, from) => {
-                let now = self.parts.journal.now();
-                let datagram = buffer.get(..length).unwrap_or_default();
-                self.parts.user_agent.receive(now, from, datagram);
-            }
+            Arrival::Sip(event) => self.signal(event),
             Arrival::Media(news) => self.media(news),
             Arrival::Offer(offer) => self.offered = Some(offer),
+            Arrival::Supervise(request) => self.supervise(request),
+            Arrival::Recorder(news) => self.recorder_says(news),
             Arrival::Stop => self.stop("shutdown"),
             Arrival::Due => {}
         }
     }
 
     /// Takes in what came meanwhile, without waiting.
-    fn take_in_waiting(&mut self, buffer: &mut [u8]) {
+    fn take_in_waiting(&mut self) {
         for _ in 0..INPUTS_PER_TURN {
-            if let Ok((length, from)) = self.parts.socket.try_recv_from(buffer) {
-                self.take_in(Arrival::Sip(length, from), buffer);
+            if let Some(event) = self.parts.line.try_next() {
+                self.signal(event);
             } else if let Ok(news) = self.news.try_recv() {
                 self.media(news);
             } else {
@@ -256,7 +272,7 @@ impl Engine {
         let mut decisions_left = DECISIONS_PER_TURN;
         loop {
             self.run_timers();
-            self.drain_sip().await;
+            self.drain_sip();
             let mut commands = VecDeque::from(self.gather());
             let mut is_idle = self.drafts.is_empty() && commands.is_empty();
             self.append_drafts().await?;
@@ -276,7 +292,7 @@ impl Engine {
             }
             is_idle &= !self.judge_carriers().await?;
             if is_idle && self.stirred.is_empty() && self.drafts.is_empty() {
-                self.drain_sip().await;
+                self.drain_sip();
                 if self.stirred.is_empty() && self.drafts.is_empty() {
                     self.watch_lines();
                     return Ok(());
@@ -300,22 +316,15 @@ impl Engine {
     async fn append_drafts(&mut self) -> Result<(), EngineError> {
         let drafts = std::mem::take(&mut self.drafts);
         self.parts.journal.append(drafts).await?;
+        self.drafts_are_durable();
         Ok(())
     }
 
     fn run_timers(&mut self) {
         let now = self.parts.journal.now();
-        if self.parts.user_agent.poll_timeout().is_some_and(|due| due <= now) {
-            self.parts.user_agent.handle_timeout(now);
-        }
-        for (call_id, slot) in &mut self.calls {
-            if slot.call.poll_timeout().is_some_and(|due| due <= now) {
-                slot.call.handle_timeout(now);
-                self.stirred.insert(*call_id);
-            }
-        }
-        for address in self.probes.due(now) {
-            self.parts.user_agent.options(now, address);
+        self.stirred.extend(self.calls.fire(now));
+        for to in self.probes.due(now) {
+            self.parts.line.send(UaCommand::Options { to });
         }
         if self.scripts_due <= now {
             self.scripts_due = now.plus(SCRIPTS_EVERY);
@@ -323,10 +332,11 @@ impl Engine {
         }
         self.rest_agents(now);
         self.watch_media(now);
+        self.sweep_recordings(now);
         if self.stopping.is_some_and(|until| until <= now) {
             let open: Vec<_> = self.legs.keys().copied().collect();
             for leg_id in open {
-                self.parts.user_agent.hang_up(now, leg_id, None);
+                self.parts.line.hang_up(leg_id, None);
             }
             // Looked at again later: a moment that passed would spin.
             self.stopping = Some(now.plus(STOP_WITHIN));
@@ -334,40 +344,32 @@ impl Engine {
     }
 
     fn next_due(&self) -> Option<Timestamp> {
-        let calls = self.calls.values().filter_map(|slot| slot.call.poll_timeout());
+        let calls = self.calls.next_due().into_iter();
         calls
-            .chain(self.parts.user_agent.poll_timeout())
             .chain(self.probes.next())
             .chain(self.next_rested())
             .chain(self.next_watch())
+            .chain(self.next_sweep())
             // Nothing is dialled any more once it stops: a moment that passed would spin.
             .chain(self.dial_due.filter(|_| self.stopping.is_none()))
             .chain(self.stopping.filter(|_| !self.calls.is_empty()))
             .min()
     }
 
-    /// Sends what SIP wants sent and takes in what it says.
-    async fn drain_sip(&mut self) {
-        while let Some(output) = self.parts.user_agent.poll_output() {
-            match output {
-                Output::Transmit { to, bytes } => {
-                    // What is lost here is sent again by SIP's timers.
-                    if let Err(error) = self.parts.socket.send_to(&bytes, to).await {
-                        tracing::debug!(%to, %error, "SIP not sent");
-                        if is_unreachable(&error) {
-                            let now = self.parts.journal.now();
-                            self.parts.user_agent.transport_failed(now, to);
-                        }
-                    }
-                }
-                Output::Event(event) => self.signal(event),
-            }
+    /// Takes in what SIP said meanwhile.
+    fn drain_sip(&mut self) {
+        for _ in 0..INPUTS_PER_TURN {
+            let Some(event) = self.parts.line.try_next() else { return };
+            self.signal(event);
         }
     }
 
     /// Something was heard on a leg.
     fn media(&mut self, news: MediaNews) {
         let leg_id = news.leg_id;
+        if self.is_hold_tone(leg_id, &news.event) {
+            return;
+        }
         let input = match news.event {
             MediaEvent::Digit { digit, .. } => {
                 self.give(leg_id, CallInput::Digit { leg_id, digit: digit.as_char() });
@@ -375,12 +377,15 @@ impl Engine {
             }
             MediaEvent::SpeechStarted { .. } => Input::SpeechStarted,
             MediaEvent::SpeechEnded { duration, .. } => Input::SpeechEnded { duration },
+            MediaEvent::WordStarted { ago, .. } => Input::WordStarted { ago },
+            MediaEvent::WordEnded { duration, ago, .. } => Input::WordEnded { duration, ago },
             MediaEvent::ProgressHeard { progress, .. } => Input::ToneHeard { tone: tone(progress) },
             MediaEvent::PlayStarted { id, .. } => Input::PromptStarted { prompt: PromptId(id) },
             MediaEvent::PlayEnded { id, played, completed, .. } => {
                 Input::PromptEnded { prompt: PromptId(id), played, completed }
             }
-            MediaEvent::FirstPacket => return,
+            MediaEvent::QualitySampled(sample) => return self.sampled(leg_id, &sample),
+            MediaEvent::FirstPacket | MediaEvent::QualityInterval(_) => return,
         };
         self.give(leg_id, CallInput::Heard { leg_id, input });
     }
@@ -393,17 +398,16 @@ impl Engine {
 
     fn give_call(&mut self, call_id: CallId, input: CallInput) {
         let now = self.parts.journal.now();
-        if let Some(slot) = self.calls.get_mut(&call_id) {
-            slot.call.handle(now, input);
+        if self.calls.handle(now, call_id, input) {
             self.stirred.insert(call_id);
         }
     }
 
-    fn is_finished(&self) -> bool {
-        if !self.calls.is_empty() {
-            return false;
-        }
-        self.stopping.is_some() || self.parts.until_complete && self.are_campaigns_complete()
+    fn is_finished(&mut self) -> bool {
+        let is_over = self.calls.is_empty()
+            && (self.stopping.is_some()
+                || self.parts.until_complete && self.are_campaigns_complete());
+        self.are_recordings_finished(is_over)
     }
 
     fn are_campaigns_complete(&self) -> bool {
@@ -420,7 +424,7 @@ impl Engine {
     /// No more dials; open calls end.
     fn stop(&mut self, reason: &'static str) {
         self.stopping = Some(self.parts.journal.now().plus(STOP_WITHIN));
-        let open: Vec<_> = self.calls.keys().copied().collect();
+        let open: Vec<_> = self.calls.ids().collect();
         for call_id in open {
             self.give_call(call_id, CallInput::Stop { reason });
         }
@@ -429,7 +433,6 @@ impl Engine {
     /// Everything is over: agents leave, the end is recorded.
     async fn say_goodbye(&mut self) -> Result<(), EngineError> {
         self.end_registrations();
-        self.drain_sip().await;
         self.sign_out_agents();
         let now = self.parts.journal.now();
         let up_ms = now.since(self.started);
@@ -440,40 +443,19 @@ impl Engine {
 
     /// Hang-ups that are lost on the way are sent again, and a phone that begins to ring late is
     /// still told to stop. Nothing is recorded any more.
-    async fn linger(&mut self, buffer: &mut [u8]) {
+    async fn linger(&mut self) {
         let end = self.parts.journal.now().plus(LINGER);
-        while self.parts.user_agent.awaits_answer() && self.parts.journal.now() < end {
-            let due = self.parts.user_agent.poll_timeout().into_iter().chain([end]).min();
-            let wait = until(due, self.parts.journal.now());
-            tokio::select! {
-                received = self.parts.socket.recv_from(buffer) => {
-                    let Ok((length, from)) = received else { return };
-                    self.take_in(Arrival::Sip(length, from), buffer);
-                }
-                () = tokio::time::sleep(wait) => {
-                    let now = self.parts.journal.now();
-                    self.parts.user_agent.handle_timeout(now);
-                }
-            }
-            self.drain_sip().await;
+        if !self.parts.line.settle(end).await {
+            tracing::debug!("a peer may not know that its call is over");
         }
     }
 
     /// Nothing can be recorded any more: nobody stays on the line unrecorded.
-    async fn hang_up_everything(&mut self) {
-        let now = self.parts.journal.now();
-        let open: Vec<_> = self.legs.keys().copied().collect();
-        for leg_id in open {
-            self.parts.user_agent.hang_up(now, leg_id, None);
+    fn hang_up_everything(&self) {
+        for leg_id in self.legs.keys() {
+            self.parts.line.hang_up(*leg_id, None);
         }
-        self.drain_sip().await;
     }
-}
-
-/// Whether a send error says that the peer is not there; others pass, such as a full buffer.
-fn is_unreachable(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-    matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
 }
 
 #[cfg(test)]

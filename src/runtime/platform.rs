@@ -1,25 +1,29 @@
 //! The platform as a whole: opened, recovered, set up from its configuration, then driven.
 
+mod sip;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use self::sip::open_line;
 use super::clock::{SystemClock, system_random, system_rng};
 #[cfg(feature = "kurrentdb")]
 use super::config::Names;
-use super::config::{CampaignConfig, Config};
-use super::engine::{Engine, EngineError, Parts, Voices};
+use super::config::{CampaignConfig, Config, SrtpName, TransportName};
+use super::engine::{Engine, EngineError, Parts, SupervisionDoor, Voices};
 #[cfg(feature = "kurrentdb")]
 use super::front::{Front, FrontError, USERS};
 use super::import::{Import, ImportError, ImportReport, import};
 use super::intake::Inbox;
 use super::journal::{Draft, Journal, JournalError};
 use super::log::{LogError, OpenLog, open_log};
+use super::recorder::{PREFIX, RecordingError, Recordings};
 use super::recovery::{Recovered, recover};
 use super::scripts::{ScriptFileError, Scripts};
-use super::wire::{ListenError, bind_udp};
+use super::wire::{ListenError, MediaThreads};
 use crate::base::{CampaignId, Clock, sha256_hex};
 use crate::event::{
     CampaignCreated, CampaignStarted, CampaignStateName, CarrierAdded, CarrierFailed,
@@ -27,7 +31,6 @@ use crate::event::{
 };
 use crate::event_log::EventLog;
 use crate::privacy::{Vault, VaultError};
-use crate::sip::{Timers, UserAgent, UserAgentConfig};
 
 /// The platform cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +69,10 @@ pub enum StartError {
     /// A port cannot be had.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// Certificates for SIP cannot be used.
+    #[cfg(any(feature = "kurrentdb", feature = "sql-servers"))]
+    #[error("set up TLS for SIP: {0}")]
+    Tls(#[from] crate::tls::TlsError),
     /// Facts cannot be recorded.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -73,6 +80,9 @@ pub enum StartError {
     #[cfg(feature = "kurrentdb")]
     #[error(transparent)]
     Front(#[from] FrontError),
+    /// Calls cannot be recorded.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// What was configured cannot be written down.
     #[error("record the configuration: {0}")]
     Configuration(#[from] serde_json::Error),
@@ -83,6 +93,7 @@ pub struct Platform {
     engine: Engine,
     log: OpenLog,
     inbox: Inbox,
+    supervision: SupervisionDoor,
     #[cfg(feature = "kurrentdb")]
     front: Option<Front>,
     sip: SocketAddr,
@@ -110,15 +121,10 @@ impl Platform {
         for campaign in &config.campaigns {
             scripts.load(campaign.id.clone(), campaign.script.clone())?;
         }
-        let socket = bind_udp("SIP udp", config.sip.listen).await?;
-        let sip = socket.local_addr().map_err(|source| ListenError {
-            protocol: "SIP udp",
-            address: config.sip.listen,
-            source,
-        })?;
         let node = config.node.clone();
         let mut journal =
             Journal::open(log.log.clone(), clock.clone(), system_rng(), node.clone()).await?;
+        let (line, sip) = open_line(&config, journal.fork("sip"), clock.clone()).await?;
         let mut vault = open_vault(&config, &journal)?;
         let recovered = recover(&mut journal, &node, log.torn_tail_bytes).await?;
         set_up(&mut journal, &config, &scripts).await?;
@@ -131,20 +137,21 @@ impl Platform {
             }
             start_campaign(&mut journal, &campaign.id).await?;
         }
-        let user_agent = UserAgent::new(
-            UserAgentConfig {
-                local: sip,
-                product: concat!("Ledgerline/", env!("CARGO_PKG_VERSION")).to_owned(),
-                timers: Timers {
-                    no_provisional: config.sip.no_provisional_ms,
-                    ..Timers::default()
-                },
-                challenge: None,
-                // Calls come from here, not to here.
-                refuse_calls: Some(403),
-            },
-            journal.fork("sip"),
-        );
+        let mut recording_rng = journal.fork("recordings");
+        let recordings =
+            Recordings::open(&config, &mut journal, &vault, clock.clone(), &mut recording_rng)?;
+        let recordings = match recordings {
+            Some((recordings, lost)) => {
+                journal.append(lost).await?;
+                if let Some(metrics) = log.log.metrics() {
+                    metrics.beside(PREFIX, Arc::new(recordings.figures(clock.clone())));
+                }
+                Some(recordings)
+            }
+            None => None,
+        };
+        let (options, capabilities) = (config.media.options(), config.media.capabilities());
+        let media = MediaThreads::start(sip.ip(), options, clock.clone(), &mut system_rng())?;
         let parts = Parts {
             node,
             prices: Arc::new(config.prices()),
@@ -157,17 +164,21 @@ impl Platform {
             vault,
             scripts,
             voices,
-            socket,
-            user_agent,
-            clock,
+            line,
+            recordings,
+            is_recording: config.recording.enabled,
+            media,
+            capabilities,
             until_complete,
         };
         let (inbox, offers) = Inbox::new();
-        let engine = Engine::new(parts, sip.ip(), offers);
+        let (supervision, supervisions) = SupervisionDoor::open();
+        let engine = Engine::new(parts, offers, supervisions);
         Ok(Self {
             engine,
             log,
             inbox,
+            supervision,
             #[cfg(feature = "kurrentdb")]
             front,
             sip,
@@ -190,6 +201,11 @@ impl Platform {
     /// Where leads are offered while it runs.
     pub fn inbox(&self) -> Inbox {
         self.inbox.clone()
+    }
+
+    /// Where supervisors are joined to calls from outside.
+    pub fn supervision(&self) -> SupervisionDoor {
+        self.supervision.clone()
     }
 
     /// Where SIP is spoken.
@@ -291,6 +307,10 @@ async fn set_up(
     let hash = sha256_hex(settings.as_bytes());
     let mut drafts = vec![Draft::new(ConfigurationLoaded { hash, settings }, now, "runtime")];
     for carrier in &config.carriers {
+        if carrier.srtp != SrtpName::Off && carrier.transport != TransportName::Tls {
+            let carrier_id = &carrier.id;
+            tracing::warn!(%carrier_id, "keys of SRTP go in SIP that anyone on the way can read");
+        }
         let fact = CarrierAdded {
             carrier_id: carrier.id.clone(),
             weight: carrier.weight,

@@ -1,14 +1,22 @@
 //! Sockets: the thin shell around the SIP and media cores.
 //!
 //! The platform and the simulated world both stand on it, so that the wire between them is the
-//! same on both sides. Invariants: a media leg is one task and one UDP socket; dropping its
-//! handle ends both. Deliberately absent: knowing what a call is.
+//! same on both sides. Invariants: a media leg is two UDP sockets in one of a few threads;
+//! dropping its handle ends it and frees them. Deliberately absent: knowing what a call is.
 
+mod leg;
 mod media_leg;
+mod port;
 mod prompt;
+mod socket;
+mod thread;
+mod threads;
+mod wheel;
 
 pub use media_leg::{MediaLeg, MediaNews};
+pub use port::{PortRange, PortRangeError};
 pub use prompt::{Speaker, Voice};
+pub use threads::{MediaOptions, MediaThreads};
 
 use std::net::SocketAddr;
 use std::time::Duration;

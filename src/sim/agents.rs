@@ -109,7 +109,7 @@ impl Phone {
     }
 
     async fn pick_up(&mut self, leg_id: LegId, sdp: Option<&str>) {
-        if !self.endpoint.answer(leg_id, sdp).await {
+        if !self.endpoint.answer(leg_id, sdp) {
             return;
         }
         let mut desk = Box::new(Desk::new(self.rng.fork(&leg_id.to_string())));

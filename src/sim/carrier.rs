@@ -153,7 +153,7 @@ impl Carrier {
             Reach::Invalid => self.endpoint.reject(leg_id, 404, Some(1)),
             Reach::NoAnswer => drop(self.parties.insert(leg_id, Party::Nobody)),
             Reach::Voicemail => {
-                if self.endpoint.answer(leg_id, sdp).await {
+                if self.endpoint.answer(leg_id, sdp) {
                     let greeting = people::clip(self.language, Line::Voicemail);
                     let length = greeting.duration();
                     self.endpoint.play(leg_id, greeting);
@@ -162,7 +162,7 @@ impl Carrier {
                 }
             }
             Reach::Person(temper) => {
-                if self.endpoint.answer(leg_id, sdp).await {
+                if self.endpoint.answer(leg_id, sdp) {
                     let mut person = Box::new(Person::new(temper, Keys::default(), rng));
                     person.handle(self.endpoint.now(), PersonInput::Answered);
                     self.obey(leg_id, &mut person);

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 use crate::base::{Clock, LegId, Millis, Rng, Timestamp};
 use crate::media::{self, Clip, Digit, Direction, MediaEvent, MediaSettings};
-use crate::runtime::wire::{DATAGRAM_MAX, ListenError, MediaLeg, MediaNews, bind_udp, until};
-use crate::sip::{Challenge, Output, Timers, UaEvent, UserAgent, UserAgentConfig};
+use crate::runtime::line::{Line, Streams};
+use crate::runtime::wire::{
+    ListenError, MediaLeg, MediaNews, MediaOptions, MediaThreads, bind_udp, until,
+};
+use crate::sip::{Challenge, Timers, UaCommand, UaEvent, UserAgent, UserAgentConfig};
 
 /// How long a simulated key is held.
 const KEY: Millis = Millis(140);
@@ -21,9 +24,12 @@ pub enum SimError {
     /// A port cannot be had.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// The socket failed.
-    #[error("receive SIP: {0}")]
-    Receive(#[from] std::io::Error),
+    /// The socket has no address.
+    #[error("listen on SIP udp: {0}")]
+    Address(#[from] std::io::Error),
+    /// The task that speaks SIP is gone.
+    #[error("the SIP task ended before the exchange did, see the log for why")]
+    LineGone,
     /// The lead file says who lives where.
     #[error("{path}: {problem}")]
     LeadFile {
@@ -48,9 +54,9 @@ pub(super) enum Happening {
 
 /// An exchange.
 pub(super) struct Endpoint {
-    user_agent: UserAgent,
-    socket: UdpSocket,
+    line: Line,
     local: SocketAddr,
+    media: MediaThreads,
     legs: BTreeMap<LegId, MediaLeg>,
     /// What each leg's session descriptions are told apart by, and the number of the last one.
     sessions: BTreeMap<LegId, (u64, u64)>,
@@ -58,7 +64,6 @@ pub(super) struct Endpoint {
     news_sender: mpsc::UnboundedSender<MediaNews>,
     clock: Arc<dyn Clock>,
     rng: Rng,
-    buffer: Vec<u8>,
 }
 
 impl Endpoint {
@@ -80,21 +85,13 @@ impl Endpoint {
             },
             rng.fork("sip"),
         );
+        let options = MediaOptions { threads: NonZeroUsize::new(1), ports: None };
+        let media =
+            MediaThreads::start(local.ip(), options, clock.clone(), &mut rng.fork("media"))?;
         let (news_sender, news) = mpsc::unbounded_channel();
-        let buffer = vec![0; DATAGRAM_MAX];
+        let line = Line::open(socket, Streams::default(), user_agent, clock.clone());
         let (legs, sessions) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self {
-            user_agent,
-            socket,
-            local,
-            legs,
-            sessions,
-            news,
-            news_sender,
-            clock,
-            rng,
-            buffer,
-        })
+        Ok(Self { line, local, media, legs, sessions, news, news_sender, clock, rng })
     }
 
     pub(super) const fn local(&self) -> SocketAddr {
@@ -108,102 +105,80 @@ impl Endpoint {
     /// Waits for the next happening, at most until a moment.
     pub(super) async fn next(&mut self, due: Option<Timestamp>) -> Result<Happening, SimError> {
         loop {
-            if let Some(happening) = self.drain().await {
-                return Ok(happening);
-            }
-            let now = self.clock.now();
-            if due.is_some_and(|due| due <= now) {
-                return Ok(Happening::Due);
-            }
-            let wake = self.user_agent.poll_timeout().into_iter().chain(due).min();
             tokio::select! {
-                received = self.socket.recv_from(&mut self.buffer) => match received {
-                    Ok((length, from)) => {
-                        let datagram = self.buffer.get(..length).unwrap_or_default();
-                        self.user_agent.receive(self.clock.now(), from, datagram);
+                biased;
+                event = self.line.next() => {
+                    let event = event.ok_or(SimError::LineGone)?;
+                    if let Some(happening) = self.take_in(event) {
+                        return Ok(happening);
                     }
-                    // The platform went away; SIP's timers notice.
-                    Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
-                    Err(error) => return Err(error.into()),
-                },
+                }
+                () = tokio::time::sleep(until(due, self.clock.now())) => return Ok(Happening::Due),
                 Some(news) = self.news.recv() => return Ok(Happening::Heard(news)),
-                () = tokio::time::sleep(until(wake, now)) => {}
-            }
-            let now = self.clock.now();
-            if self.user_agent.poll_timeout().is_some_and(|due| due <= now) {
-                self.user_agent.handle_timeout(now);
             }
         }
     }
 
-    /// Sends what is to be sent; gives back the first thing that matters here.
-    async fn drain(&mut self) -> Option<Happening> {
-        while let Some(output) = self.user_agent.poll_output() {
-            match output {
-                Output::Transmit { to, bytes } => {
-                    // What is lost is sent again.
-                    drop(self.socket.send_to(&bytes, to).await);
-                }
-                Output::Event(UaEvent::Incoming { leg, called, sdp, .. }) => {
-                    return Some(Happening::Incoming { leg_id: leg, called, sdp });
-                }
-                Output::Event(
-                    UaEvent::Ended { leg, .. }
-                    | UaEvent::Failed { leg, .. }
-                    | UaEvent::Refused { leg, .. }
-                    | UaEvent::Cancelled { leg, .. },
-                ) => {
-                    drop(self.legs.remove(&leg));
-                    self.sessions.remove(&leg);
-                    return Some(Happening::Over { leg_id: leg });
-                }
-                Output::Event(UaEvent::Offered { leg, sdp }) => self.offered(leg, sdp.as_deref()),
-                Output::Event(_) => {}
+    /// Takes in what SIP says; gives it back where it matters here.
+    fn take_in(&mut self, event: UaEvent) -> Option<Happening> {
+        match event {
+            UaEvent::Incoming { leg, called, sdp, .. } => {
+                Some(Happening::Incoming { leg_id: leg, called, sdp })
             }
+            UaEvent::Ended { leg, .. }
+            | UaEvent::Failed { leg, .. }
+            | UaEvent::Refused { leg, .. }
+            | UaEvent::Cancelled { leg, .. } => {
+                drop(self.legs.remove(&leg));
+                self.sessions.remove(&leg);
+                Some(Happening::Over { leg_id: leg })
+            }
+            UaEvent::Offered { leg, sdp } => {
+                self.offered(leg, sdp.as_deref());
+                None
+            }
+            _ => None,
         }
-        None
     }
 
     /// The platform's side holds, resumes or moves: the exchange goes along.
     fn offered(&mut self, leg_id: LegId, sdp: Option<&str>) {
-        let now = self.clock.now();
         let both = (self.legs.get(&leg_id), self.sessions.get_mut(&leg_id));
         let (Some(leg), Some((session_id, version))) = both else {
-            return self.user_agent.refuse_offer(now, leg_id, 488);
+            return self.line.send(UaCommand::RefuseOffer { leg: leg_id, status: 488 });
         };
         *version += 1;
         let Some(sdp) = sdp else {
             let offer = media::offer_again(leg.local(), *session_id, *version, Direction::SendRecv);
-            return self.user_agent.answer_offer(now, leg_id, offer);
+            return self.line.send(UaCommand::AnswerOffer { leg: leg_id, sdp: offer });
         };
         match media::answer_again(sdp, leg.local(), *session_id, *version) {
             Ok((answer, negotiated)) => {
                 leg.set_remote(negotiated);
-                self.user_agent.answer_offer(now, leg_id, answer);
+                self.line.send(UaCommand::AnswerOffer { leg: leg_id, sdp: answer });
             }
-            Err(_) => self.user_agent.refuse_offer(now, leg_id, 488),
+            Err(_) => self.line.send(UaCommand::RefuseOffer { leg: leg_id, status: 488 }),
         }
     }
 
-    pub(super) fn ring(&mut self, leg_id: LegId) {
-        self.user_agent.ring(self.clock.now(), leg_id);
+    pub(super) fn ring(&self, leg_id: LegId) {
+        self.line.send(UaCommand::Ring { leg: leg_id });
     }
 
-    pub(super) fn reject(&mut self, leg_id: LegId, status: u16, q850: Option<u8>) {
-        self.user_agent.reject(self.clock.now(), leg_id, status, q850);
+    pub(super) fn reject(&self, leg_id: LegId, status: u16, q850: Option<u8>) {
+        self.line.send(UaCommand::Reject { leg: leg_id, status, q850 });
     }
 
-    pub(super) fn hang_up(&mut self, leg_id: LegId) {
-        self.user_agent.hang_up(self.clock.now(), leg_id, Some(16));
+    pub(super) fn hang_up(&self, leg_id: LegId) {
+        self.line.hang_up(leg_id, Some(16));
     }
 
     /// Answers with media; a session that cannot be used is refused with 488. Whether it works.
-    pub(super) async fn answer(&mut self, leg_id: LegId, sdp: Option<&str>) -> bool {
+    pub(super) fn answer(&mut self, leg_id: LegId, sdp: Option<&str>) -> bool {
         // Nobody here asks what a tone means.
         let settings = MediaSettings { detect_progress: false, ..MediaSettings::default() };
         let rng = self.rng.fork(&leg_id.to_string());
-        let (clock, news) = (self.clock.clone(), self.news_sender.clone());
-        let opened = MediaLeg::open(leg_id, self.local.ip(), settings, rng, clock, news).await;
+        let opened = self.media.open(leg_id, settings, rng, self.news_sender.clone());
         let Ok(leg) = opened else {
             self.reject(leg_id, 503, Some(34));
             return false;
@@ -214,7 +189,7 @@ impl Endpoint {
                 leg.set_remote(negotiated);
                 self.legs.insert(leg_id, leg);
                 self.sessions.insert(leg_id, (session_id, 0));
-                self.user_agent.answer(self.clock.now(), leg_id, answer);
+                self.line.send(UaCommand::Answer { leg: leg_id, sdp: answer });
                 true
             }
             Err(_) => {

@@ -6,7 +6,7 @@
 //! goes over RTP from one media session to another, and what is heard there to the classifier, on
 //! a clock of its own, as in a call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ use crate::call::tone;
 use crate::cli::{Common, Format, output};
 use crate::conversation::{AnswerClassifier, AnswerVerdict, Judgement};
 use crate::media::{
-    Clip, Codec, Direction, MediaEvent, MediaOutput, MediaSession, MediaSettings, Negotiated, Wav,
+    Clip, Codec, MediaEvent, MediaOutput, MediaPort, MediaSession, MediaSettings, Negotiated, Wav,
 };
 
 /// One step of the clock.
@@ -51,6 +51,10 @@ struct Figures {
     /// From the answer to the first judgement.
     decision_median_ms: u64,
     decision_p90_ms: u64,
+    /// The same, median, by label.
+    decided: BTreeMap<String, u64>,
+    /// From the first sound of people and machines to the first judgement, median.
+    from_first_sound_median_ms: u64,
     /// Judged so, by label.
     judged: BTreeMap<String, BTreeMap<&'static str, usize>>,
     wrong: Vec<String>,
@@ -82,6 +86,8 @@ fn measure(dir: &Path) -> anyhow::Result<Figures> {
     anyhow::ensure!(!paths.is_empty(), "no LABEL-NAME.wav in {}", dir.display());
     let mut figures = Figures::default();
     let mut times = Vec::new();
+    let mut from_first_sound = Vec::new();
+    let mut by_label: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for path in &paths {
         let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let label = name.split('-').next().unwrap_or_default();
@@ -90,16 +96,29 @@ fn measure(dir: &Path) -> anyhow::Result<Figures> {
         let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
         let wav = Wav::read(&bytes).with_context(|| format!("read {}", path.display()))?;
         anyhow::ensure!(wav.rate_hz == 8_000, "{}: wanted 8000 Hz", path.display());
-        let judgements = listen(&Clip::new(wav.samples));
+        let Listened { judgements, first_sound } = listen(&Clip::new(wav.samples));
         figures.count(name, label, wanted, &judgements);
-        times.extend(judgements.first().map(|judgement| judgement.after.0));
+        let Some(after) = judgements.first().map(|judgement| judgement.after.0) else { continue };
+        times.push(after);
+        by_label.entry(label.to_owned()).or_default().push(after);
+        if matches!(wanted, AnswerVerdict::Human | AnswerVerdict::Machine) {
+            from_first_sound.extend(first_sound.map(|sound| after.saturating_sub(sound.0)));
+        }
     }
-    times.sort_unstable();
-    let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or(0);
-    (figures.decision_median_ms, figures.decision_p90_ms) = (at(50), at(90));
+    figures.decision_median_ms = at(&mut times, 50);
+    figures.decision_p90_ms = at(&mut times, 90);
+    figures.from_first_sound_median_ms = at(&mut from_first_sound, 50);
+    figures.decided =
+        by_label.into_iter().map(|(label, mut times)| (label, at(&mut times, 50))).collect();
     figures.right_percent = percent(figures.right, figures.samples);
     figures.humans_called_machine_percent = percent(figures.humans_called_machine, figures.humans);
     Ok(figures)
+}
+
+/// The value that so many percent of them stay below.
+fn at(times: &mut [u64], percent: usize) -> u64 {
+    times.sort_unstable();
+    times.get(times.len() * percent / 100).copied().unwrap_or(0)
 }
 
 fn percent(part: usize, whole: usize) -> f64 {
@@ -134,62 +153,68 @@ impl Figures {
     }
 }
 
+/// What was made of a recording.
+#[derive(Default)]
+struct Listened {
+    judgements: Vec<Judgement>,
+    /// From the answer to the first word, where there was one.
+    first_sound: Option<Millis>,
+}
+
 /// Plays a recording from one session to another; what the classifier makes of it.
-fn listen(clip: &Clip) -> Vec<Judgement> {
+fn listen(clip: &Clip) -> Listened {
     let start = Timestamp::EPOCH;
     let rng = Rng::from_seed(1);
     let [us, them] = [40_000, 40_002].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let agreed = |remote| Negotiated {
-        remote,
-        codec: Codec::Pcmu,
-        telephone_event: None,
-        direction: Direction::SendRecv,
-        ptime: STEP,
-    };
+    let agreed = |remote| Negotiated::plain(remote, Codec::Pcmu);
     let mut sender = MediaSession::new(MediaSettings::default(), rng.fork("sender"));
     let mut receiver = MediaSession::new(MediaSettings::default(), rng.fork("receiver"));
     sender.set_remote(start, &agreed(us));
     receiver.set_remote(start, &agreed(them));
-    sender.play(start, 1, clip.clone());
+    let (mut said, mut heard) = (VecDeque::new(), VecDeque::new());
+    sender.play(start, 1, clip.clone(), &mut said);
     let mut classifier = AnswerClassifier::new(start);
-    let mut judgements: Vec<Judgement> = Vec::new();
+    let mut listened = Listened::default();
     let mut now = start;
     let end = start.plus(Millis(clip.duration().0 + AFTER.0));
     while now < end {
-        sender.handle_timeout(now);
-        while let Some(output) = sender.poll_output() {
-            if let MediaOutput::Transmit { bytes, .. } = output {
-                receiver.receive(now, them, &bytes);
+        sender.handle_timeout(now, &mut said);
+        for output in said.drain(..) {
+            if let MediaOutput::Transmit { mut bytes, .. } = output {
+                receiver.receive(now, MediaPort::Rtp, them, &mut bytes, &mut heard);
             }
         }
-        receiver.handle_timeout(now);
-        while let Some(output) = receiver.poll_output() {
+        receiver.handle_timeout(now, &mut heard);
+        for output in heard.drain(..) {
             if let MediaOutput::Event(event) = output {
-                let is_decided = judgements
-                    .last()
-                    .is_some_and(|judged| judged.verdict != AnswerVerdict::Ringback);
-                judgements.extend(hear(&mut classifier, now, event, is_decided));
+                if let MediaEvent::WordStarted { ago, .. } = event {
+                    let sound = Millis(now.since(start).0.saturating_sub(ago.0));
+                    listened.first_sound.get_or_insert(sound);
+                }
+                listened.judgements.extend(hear(&mut classifier, now, event));
             }
         }
-        judgements.extend(classifier.handle_timeout(now));
+        listened.judgements.extend(classifier.handle_timeout(now));
         now = now.plus(STEP);
     }
-    judgements
+    listened
 }
 
-/// Once it is decided the talk has begun, and only tones still say who it is.
-fn hear(
-    classifier: &mut AnswerClassifier,
-    now: Timestamp,
-    event: MediaEvent,
-    is_decided: bool,
-) -> Option<Judgement> {
+fn hear(classifier: &mut AnswerClassifier, now: Timestamp, event: MediaEvent) -> Option<Judgement> {
     match event {
-        MediaEvent::SpeechStarted { .. } if !is_decided => {
+        MediaEvent::WordStarted { ago, .. } => {
+            classifier.word_started(now, ago);
+            None
+        }
+        MediaEvent::WordEnded { duration, ago, .. } => {
+            classifier.word_ended(now, duration, ago);
+            None
+        }
+        MediaEvent::SpeechStarted { .. } => {
             classifier.speech_started(now);
             None
         }
-        MediaEvent::SpeechEnded { duration, .. } if !is_decided => {
+        MediaEvent::SpeechEnded { duration, .. } => {
             classifier.speech_ended(now, duration);
             None
         }
@@ -213,10 +238,15 @@ fn text(figures: &Figures) -> String {
             figures.humans, figures.humans_called_machine_percent
         ),
     ];
+    lines.push(format!(
+        "people and machines: first judged {} ms after their first sound (median)",
+        figures.from_first_sound_median_ms
+    ));
     for (label, verdicts) in &figures.judged {
         let verdicts: Vec<String> =
             verdicts.iter().map(|(verdict, count)| format!("{verdict} {count}")).collect();
-        lines.push(format!("{label}: judged {}", verdicts.join(", ")));
+        let after = figures.decided.get(label).copied().unwrap_or(0);
+        lines.push(format!("{label}: judged {}; after {after} ms (median)", verdicts.join(", ")));
     }
     lines.extend(figures.wrong.iter().map(|wrong| format!("wrong: {wrong}")));
     lines.push(String::new());

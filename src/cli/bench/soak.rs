@@ -276,7 +276,7 @@ fn write(folder: &Path, events: u64, seal: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// What this process holds in memory.
-fn resident_bytes() -> u64 {
+pub(super) fn resident_bytes() -> u64 {
     bytes_of("VmRSS:")
 }
 

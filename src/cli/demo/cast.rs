@@ -13,7 +13,9 @@ use crate::base::{AgentId, CarrierId, Ppm};
 use crate::dialing::POST_DIAL_DELAY_MAX;
 use crate::runtime::Config;
 use crate::runtime::clock::system_random;
-use crate::runtime::config::{AgentConfig, CarrierConfig, IdentityName, Secret};
+use crate::runtime::config::{
+    AgentConfig, AgentRole, CarrierConfig, IdentityName, Secret, SrtpName, TransportName,
+};
 
 /// The user the second carrier wants to see.
 const USER: &str = "ledgerline";
@@ -65,9 +67,12 @@ impl Cast {
             Some(CarrierConfig {
                 id: CarrierId::new(carrier.id).ok()?,
                 address: carrier.sip,
+                transport: TransportName::Udp,
+                tls_name: None,
                 weight: carrier.weight,
                 channels,
                 // 0.9 cents a minute.
+                media_networks: Vec::new(),
                 price_per_minute_milli: Some(900),
                 billed_s: 1,
                 calls_per_second: None,
@@ -82,6 +87,7 @@ impl Cast {
                 identity: IdentityName::From,
                 private: false,
                 tech_prefix: None,
+                srtp: SrtpName::Off,
             })
         });
         config.carriers = carriers.collect();
@@ -93,6 +99,7 @@ impl Cast {
             let id = AgentId::new(name).ok()?;
             Some(AgentConfig {
                 id,
+                role: AgentRole::Agent,
                 phone: Some(*phone),
                 user: None,
                 password: None,

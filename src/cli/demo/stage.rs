@@ -70,6 +70,8 @@ impl Stage {
             },
             weights: RoutingWeights::default(),
             seed: args.seed,
+            record: false,
+            record_required: false,
         }];
         Ok(Self { config, script, leads, clock: SystemClock::new().now() })
     }

@@ -44,7 +44,8 @@ impl Tables {
             | Event::LegProgressed(_)
             | Event::LegAnswered(_)
             | Event::LegEnded(_)
-            | Event::LegReleased(_) => self.apply_to_legs(event, at, position),
+            | Event::LegReleased(_)
+            | Event::LegResumed(_) => self.apply_to_legs(event, at, position),
             Event::TurnSpoken(_)
             | Event::TurnHeard(_)
             | Event::IntentTagged(_)
@@ -68,7 +69,15 @@ impl Tables {
             | Event::MessageReceived(_) => self.apply_to_messages(event, at, position),
             // In `events` only.
             Event::ConfigurationLoaded(_)
+            | Event::LegHeld(_)
+            | Event::TransferStarted(_)
+            | Event::TransferCompleted(_)
+            | Event::TransferFailed(_)
+            | Event::SupervisionStarted(_)
+            | Event::SupervisionModeChanged(_)
+            | Event::SupervisionEnded(_)
             | Event::CarrierSuspended(_)
+            | Event::LegQualitySampled(_)
             | Event::SimCardAdded(_)
             | Event::SimCardSampled(_)
             | Event::SimCardRested(_)
@@ -76,8 +85,15 @@ impl Tables {
             | Event::CarrierRegistrationLost(_)
             | Event::PhoneRegistered(_)
             | Event::PhoneUnregistered(_)
+            | Event::RecordingStarted(_)
+            | Event::RecordingStored(_)
+            | Event::RecordingFailed(_)
+            | Event::RecordingDeleted(_)
+            | Event::RecordingPlayed(_)
+            | Event::RecordingExported(_)
             | Event::LeadRowRejected(_)
             | Event::LeadOffered(_)
+            | Event::VoicemailLeft(_)
             | Event::SubjectRegistered(_)
             | Event::ReportMade(_)
             | Event::ReportSending(_)
@@ -283,7 +299,13 @@ impl Tables {
                 self.call(fact.call_id, position, |row| match &fact.kind {
                     LegKind::Customer(_) => row.customer_leg_ended(fact),
                     LegKind::Agent(_) => row.agent_leg_ended(at),
+                    LegKind::Supervisor(_) => {}
                 });
+            }
+            Event::LegResumed(fact) => {
+                if let LegKind::Agent(_) = fact.kind {
+                    self.call(fact.call_id, position, |row| row.resumed(fact));
+                }
             }
             Event::LegReleased(fact) => {
                 self.leg(fact.leg_id, position, |row| row.released(fact));

@@ -181,6 +181,7 @@ fn party(kind: &LegKind) -> (&'static str, Option<String>, Option<String>) {
     match kind {
         LegKind::Customer(carrier) => ("customer", Some(carrier.to_string()), None),
         LegKind::Agent(agent) => ("agent", None, Some(agent.to_string())),
+        LegKind::Supervisor(agent) => ("supervisor", None, Some(agent.to_string())),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::call::Attempt;
 use crate::base::{Millis, Timestamp};
-use crate::event::{AnswerClassified, AttemptEnded, CallBridged, CallEnded, Handler, LegEnded};
+use crate::event::{
+    AnswerClassified, AttemptEnded, CallBridged, CallEnded, Handler, LegEnded, LegResumed,
+};
 use crate::projection::table::{int, row};
 
 row! {
@@ -36,7 +38,7 @@ row! {
         agent_wait_ms: Option<i64>,
         /// From the agent's connection to the end of the agent's leg, in ms.
         agent_talk_ms: Option<i64>,
-        /// How long the customer was on hold, in ms: there is no hold here, so 0.
+        /// How long agents held the customer, in ms.
         hold_ms: i64,
         /// The agent's work after the call, in ms; nothing before it is over.
         wrap_up_ms: Option<i64>,
@@ -126,6 +128,11 @@ impl Call {
         if let Some(since) = self.agent_connected_at {
             self.agent_talk_ms = Some(int(at.since(since).0));
         }
+    }
+
+    /// An agent held the call and is back, or gone.
+    pub(super) fn resumed(&mut self, fact: &LegResumed) {
+        self.hold_ms += int(fact.held_ms.0);
     }
 
     pub(super) fn call_ended(&mut self, fact: &CallEnded) {

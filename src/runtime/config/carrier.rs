@@ -1,10 +1,15 @@
-//! What a carrier and an agent's phone are to SIP: registrations, identities, hashes.
+//! What a carrier is to SIP: transports, registrations, identities, hashes, keys.
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentConfig, CarrierConfig, SipConfig};
+use super::{CarrierConfig, SipConfig};
 use crate::base::Millis;
-use crate::sip::{Assertion, Credentials, DigestHash, Identity, Registration, RegistrationId};
+use crate::media::Capabilities;
+use crate::media::srtp::{SRTP_ENTROPY, SrtpKeys};
+use crate::runtime::clock::system_random;
+use crate::sip::{
+    Assertion, Credentials, DigestHash, Hop, Identity, Registration, RegistrationId, Transport,
+};
 
 /// The header that vouches for the caller, as a file names it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +24,19 @@ pub enum IdentityName {
     Preferred,
 }
 
+/// Whether calls are encrypted by SRTP with keys in SDP (RFC 4568), as a file names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SrtpName {
+    /// Never: keys that are offered are not taken.
+    #[default]
+    Off,
+    /// Where the other side can (RFC 8643).
+    Offer,
+    /// Always: a call without it fails.
+    Require,
+}
+
 /// A hash for digest authentication, as a file names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DigestName {
@@ -30,11 +48,46 @@ pub enum DigestName {
     Sha256,
 }
 
+/// True for what need not be written down.
+pub(super) fn is_off(srtp: &SrtpName) -> bool {
+    *srtp == SrtpName::Off
+}
+
+/// A transport, as a file names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransportName {
+    /// UDP.
+    #[default]
+    Udp,
+    /// TCP.
+    Tcp,
+    /// TLS.
+    Tls,
+}
+
+impl TransportName {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    pub(super) const fn is_udp(&self) -> bool {
+        matches!(self, Self::Udp)
+    }
+}
+
 pub(super) const fn default_register_expires() -> u64 {
     3_600
 }
 
 impl CarrierConfig {
+    /// Where and how it is reached.
+    pub const fn hop(&self) -> Hop {
+        let transport = match self.transport {
+            TransportName::Udp => Transport::Udp,
+            TransportName::Tcp => Transport::Tcp,
+            TransportName::Tls => Transport::Tls,
+        };
+        Hop { transport, address: self.address }
+    }
+
     /// Who we are to it when it asks.
     pub fn credentials(&self) -> Option<Credentials> {
         let (user, password) = self.user.clone().zip(self.password.as_ref())?;
@@ -46,7 +99,7 @@ impl CarrierConfig {
         let credentials = self.credentials().filter(|_| self.register)?;
         Some(Registration {
             id,
-            to: self.address,
+            to: self.hop(),
             domain: self.domain.clone(),
             user: credentials.user.clone(),
             credentials,
@@ -68,6 +121,22 @@ impl CarrierConfig {
         }
     }
 
+    /// What is offered and taken in session descriptions with it. The keys are random bytes of
+    /// the operating system's, new for each leg.
+    pub fn capabilities(&self, able: &Capabilities) -> Capabilities {
+        let keys = |is_required: bool| {
+            let mut entropy = [0; SRTP_ENTROPY];
+            system_random(&mut entropy);
+            SrtpKeys::from_entropy(is_required, &entropy)
+        };
+        let srtp = match self.srtp {
+            SrtpName::Off => None,
+            SrtpName::Offer => Some(keys(false)),
+            SrtpName::Require => Some(keys(true)),
+        };
+        Capabilities { srtp, ..able.clone() }
+    }
+
     /// A number as it wants it.
     pub fn called(&self, number: &str) -> String {
         match &self.tech_prefix {
@@ -75,14 +144,6 @@ impl CarrierConfig {
             Some(prefix) => format!("{prefix}{}", number.trim_start_matches('+')),
             None => number.to_owned(),
         }
-    }
-}
-
-impl AgentConfig {
-    /// What the agent's phone registers with, where it does.
-    pub fn credentials(&self) -> Option<Credentials> {
-        let (user, password) = self.user.clone().zip(self.password.as_ref())?;
-        Some(Credentials { user, password: password.reveal().to_owned() })
     }
 }
 

@@ -4,17 +4,23 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
+use super::recording::FOLDER;
 use super::{
     AgentConfig, CampaignConfig, CarrierConfig, Config, KurrentdbConfig, Names, ProjectionsConfig,
-    ReportsConfig, SealingConfig, SipConfig, SmtpConfig, SqlConfig, StorePlace,
+    RecordingConfig, ReportsConfig, SealingConfig, SipConfig, SmtpConfig, SqlConfig, StorePlace,
+    TransportName,
 };
 use crate::base::PhoneNumber;
+use crate::recording::DAYS_MIN;
 
 /// A longest wait that makes sense: an hour. Units: ms.
 const HOUR_MS: u64 = 3_600_000;
+/// A hundred years.
+const DAYS_MAX: u32 = 36_500;
 /// A highest price that makes sense, and whose sums stay in range.
 const PRICE_MAX: u64 = 1_000_000_000;
 
@@ -104,7 +110,18 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
     let mut table = Table { name: "projections", number: 0, faults: &mut faults };
     check_projections(&config.projections, &mut table);
     check_sql(&config.sql, &mut Table { name: "sql", number: 0, faults: &mut faults });
+    let codecs = &config.media.codecs;
+    if codecs.is_empty() || has_twice(codecs) {
+        let mut table = Table { name: "media", number: 0, faults: &mut faults };
+        table.fault(&["codecs"], "wanted at least one codec, and each once".to_owned());
+    }
+    if let Some(threads) = config.media.threads {
+        let mut table = Table { name: "media", number: 0, faults: &mut faults };
+        table.range(&["threads"], threads.get() as u64, 1, 64);
+    }
     check_sip(&config.sip, &mut Table { name: "sip", number: 0, faults: &mut faults });
+    let mut table = Table { name: "recording", number: 0, faults: &mut faults };
+    check_recording(&config.recording, &mut table);
     if let Some(smtp) = &config.smtp {
         check_smtp(smtp, &mut Table { name: "smtp", number: 0, faults: &mut faults });
     }
@@ -131,6 +148,10 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
         let mut table = Table { name: "campaigns", number, faults: &mut faults };
         table.unique(campaign.id.as_str(), &mut seen);
         check_campaign(campaign, &mut table);
+        if campaign.record_required && !(campaign.record && config.recording.enabled) {
+            let problem = "wanted with `record = true`, and recording.enabled not false";
+            table.fault(&["record_required"], problem);
+        }
     }
     faults
 }
@@ -151,6 +172,27 @@ fn check_projections(projections: &ProjectionsConfig, table: &mut Table<'_>) {
     let has =
         (projections.endpoint.is_some(), projections.region.is_some(), projections.virtual_hosted);
     check_store(projections.place(), has, table);
+}
+
+fn check_recording(recording: &RecordingConfig, table: &mut Table<'_>) {
+    let days = recording.days;
+    if !(DAYS_MIN..=DAYS_MAX).contains(&days) {
+        let problem = format!(
+            "{days}; wanted {DAYS_MIN} to {DAYS_MAX}: complaints and audits come months after \
+             a call; a person's own wish is met by `leads erase` or `recording delete` at once"
+        );
+        table.fault(&["days"], problem);
+    }
+    table.range(&["spool_max_mib"], recording.spool_max_mib, 64, 1 << 20);
+    let folder = recording.store.as_deref().and_then(|store| store.strip_prefix(FOLDER));
+    if let Some(folder) = folder {
+        if !Path::new(folder).is_absolute() {
+            table.fault(&["store"], "wanted a whole path, such as file:/srv/recordings");
+        }
+        return;
+    }
+    let has = (recording.endpoint.is_some(), recording.region.is_some(), recording.virtual_hosted);
+    check_store(recording.place(), has, table);
 }
 
 /// A store, and whether endpoint, region and `virtual_hosted` are set.
@@ -229,6 +271,7 @@ fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {
     if sip.caller.parse::<PhoneNumber>().is_err() {
         table.fault(&["caller"], "wanted a number such as +12025550100");
     }
+    check_addresses(sip, table);
     table.range(&["no_provisional_ms"], sip.no_provisional_ms.0, 100, 60_000);
     table.range(&["probe_every_ms"], sip.probe_every_ms.0, 100, HOUR_MS);
     table.range(&["agent_ring_ms"], sip.agent_ring_ms.0, 100, 180_000);
@@ -285,6 +328,7 @@ fn check_reports(reports: &ReportsConfig, has_smtp: bool, table: &mut Table<'_>)
 }
 
 fn check_carrier(carrier: &CarrierConfig, table: &mut Table<'_>) {
+    check_transport(carrier, table);
     table.range(&["weight"], carrier.weight.into(), 1, 1_000);
     table.range(&["channels"], carrier.channels.into(), 1, 100_000);
     table.range(&["billed_s"], carrier.billed_s, 1, 3_600);
@@ -330,6 +374,57 @@ fn check_carrier(carrier: &CarrierConfig, table: &mut Table<'_>) {
     if carrier.tech_prefix.as_ref().is_some_and(|prefix| !is_prefix(prefix)) {
         table.fault(&["tech_prefix"], "wanted 1 to 12 of 0-9, *, # and +");
     }
+    for network in carrier.media_networks.iter().filter(|network| network.is_vast()) {
+        let problem = "wanted the carrier's own networks, at most a /8, or of IPv6 a /16";
+        table.fault(&["media_networks"], format!("{network}: {problem}"));
+    }
+}
+
+/// Where peers reach us: an address they can send to, and a certificate for TLS.
+fn check_addresses(sip: &SipConfig, table: &mut Table<'_>) {
+    let listens =
+        [(&["listen"][..], Some(sip.listen)), (&["tcp"][..], sip.tcp), (&["tls"][..], sip.tls)];
+    for (keys, address) in listens {
+        if sip.advertised.is_none() && address.is_some_and(|address| address.ip().is_unspecified())
+        {
+            let problem = "is every address of this machine, and none that peers can answer to; \
+                           set `advertised` to the address they reach it at, such as \
+                           \"203.0.113.5\", or listen on one address";
+            table.fault(keys, problem);
+        }
+    }
+    if sip.advertised.is_some_and(|address| address.is_unspecified() || address.is_multicast()) {
+        table.fault(&["advertised"], "wanted the address peers reach this machine at");
+    }
+    if sip.advertised_port == Some(0) {
+        table.fault(&["advertised_port"], "wanted 1 to 65535");
+    }
+    if cfg!(not(any(feature = "kurrentdb", feature = "sql-servers"))) && sip.tls.is_some() {
+        table.fault(&["tls"], NO_TLS);
+    }
+    match (&sip.tls_cert, &sip.tls_key, sip.tls) {
+        (Some(_), Some(_), _) | (None, None, None) => {}
+        (None, None, Some(_)) => {
+            table.fault(&["tls"], "wanted with `tls_cert` and `tls_key`, both PEM");
+        }
+        (Some(_), None, _) => table.fault(&["tls_cert"], "wanted with `tls_key`"),
+        (None, Some(_), _) => table.fault(&["tls_key"], "wanted with `tls_cert`"),
+    }
+}
+
+/// TLS was left out of the program.
+const NO_TLS: &str = "this program was built without TLS; build it with the feature kurrentdb or \
+                      sql-servers";
+
+/// How a carrier is spoken to.
+fn check_transport(carrier: &CarrierConfig, table: &mut Table<'_>) {
+    let is_tls = carrier.transport == TransportName::Tls;
+    if cfg!(not(any(feature = "kurrentdb", feature = "sql-servers"))) && is_tls {
+        table.fault(&["transport"], NO_TLS);
+    }
+    if carrier.tls_name.is_some() && !is_tls {
+        table.fault(&["tls_name"], "wanted with `transport = \"tls\"` alone");
+    }
 }
 
 fn has_control(text: &str) -> bool {
@@ -374,4 +469,8 @@ fn check_campaign(campaign: &CampaignConfig, table: &mut Table<'_>) {
     if sum != 1_000_000 {
         table.fault(&["weights"], format!("the four add up to {sum}; wanted 1000000"));
     }
+}
+
+fn has_twice<T: Ord>(values: &[T]) -> bool {
+    values.iter().collect::<BTreeSet<_>>().len() < values.len()
 }

@@ -23,6 +23,25 @@ fn a_wrong_key_names_its_line_and_the_right_ones() {
 }
 
 #[test]
+fn networks_and_ports_of_media_are_read_and_nonsense_names_its_line() {
+    let text = format!(
+        "[media]\nports = \"10000-19999\"\nthreads = 2\n{CARRIER}\
+         media_networks = [\"198.51.100.0/24\", \"2001:db8::/32\"]\n"
+    );
+    let config = Config::parse(Path::new("l.toml"), &text).expect("good");
+    assert_eq!(config.media.ports.map(|ports| ports.pairs()), Some(5_000));
+    let relay = "198.51.100.7".parse().expect("an address");
+    assert!(config.carriers[0].media_networks[0].contains(relay));
+    let networks = |text: &str| format!("{CARRIER}media_networks = [{text}]\n");
+    check(&networks("\"198.51.100.0/33\""), "line 6, column 18: read network: \"198.51.100.0/33\"");
+    check(&networks("\"relay.example.com\""), "wanted an address and the bits that count");
+    check(&networks("\"0.0.0.0/0\""), "line 6, column 18: carriers.media_networks: 0.0.0.0/0");
+    check("[media]\nports = \"10001-19999\"\n", "line 2, column 9: read media ports");
+    check("[media]\nthreads = 0\n", "line 2, column 11");
+    check("[media]\nthreads = 65\n", "line 2");
+}
+
+#[test]
 fn a_wrong_value_names_its_line_and_what_would_be_right() {
     check("[http]\nlisten = \"here\"\n", "line 2, column 10");
     check("[[campaigns]]\nid = \"Bad Id\"\n", "a-z, 0-9");
@@ -318,4 +337,64 @@ fn reports_and_the_mail_server_name_what_is_wrong_and_no_address() {
     let config = Config::parse(Path::new("l.toml"), &good).expect("good");
     let shown = serde_json::to_string(&config).expect("JSON");
     assert!(!shown.contains("ada@example.com") && !format!("{config:?}").contains("ada@"));
+}
+
+#[test]
+fn an_address_that_peers_cannot_reach_is_refused() {
+    for (lines, wanted) in [
+        ("listen = \"0.0.0.0:5060\"", Some("sip.listen: is every address of this machine")),
+        ("listen = \"[::]:5060\"", Some("sip.listen: is every address of this machine")),
+        ("tcp = \"0.0.0.0:5060\"", Some("sip.tcp: is every address of this machine")),
+        ("listen = \"0.0.0.0:5060\"\nadvertised = \"203.0.113.5\"", None),
+        ("advertised = \"0.0.0.0\"", Some("sip.advertised: wanted the address")),
+        ("advertised_port = 0", Some("sip.advertised_port: wanted 1 to 65535")),
+        ("tls_cert = \"a.pem\"", Some("sip.tls_cert: wanted with `tls_key`")),
+    ] {
+        let read = Config::parse(Path::new("l.toml"), &format!("[sip]\n{lines}\n"));
+        match (read, wanted) {
+            (Ok(_), None) => {}
+            (Err(error), Some(wanted)) => {
+                assert!(error.to_string().contains(wanted), "{lines}: {error}");
+            }
+            (read, _) => panic!("{lines}: {:?}", read.map(drop)),
+        }
+    }
+}
+
+#[test]
+fn a_transport_is_read_with_what_belongs_to_it() {
+    let carrier = |more: &str| {
+        let head =
+            "[[carriers]]\nid = \"a\"\naddress = \"192.0.2.1:5061\"\nweight = 1\nchannels = 1";
+        Config::parse(Path::new("l.toml"), &format!("{head}\n{more}\n"))
+    };
+    let config = carrier("transport = \"tcp\"").expect("a transport");
+    assert_eq!(config.carriers[0].hop().to_string(), "192.0.2.1:5061;transport=tcp");
+    let error = carrier("tls_name = \"sip.example.com\"").expect_err("without TLS");
+    assert!(error.to_string().contains("carriers.tls_name"), "{error}");
+    carrier("transport = \"sctp\"").expect_err("no such transport");
+}
+
+#[test]
+fn recordings_are_kept_long_enough_and_somewhere() {
+    let recording = |keys: &str| format!("[recording]\n{keys}\n");
+    let config = Config::parse(Path::new("l.toml"), "").expect("defaults");
+    assert_eq!(config.recording.days, 180);
+    check(
+        &recording("days = 90"),
+        "line 2, column 8: recording.days: 90; wanted 180 to 36500: complaints and audits come",
+    );
+    check(&recording("store = \"file:here\""), "recording.store: wanted a whole path, such as");
+    check(&recording("endpoint = \"https://s.example.com\""), "recording.endpoint: there is no");
+    check(&recording("spool_max_mib = 1"), "recording.spool_max_mib: 1; wanted 64 to");
+    let must = format!("{CAMPAIGN}record_required = true\n");
+    check(&must, "campaigns.record_required: wanted with `record = true`");
+    let off = format!(
+        "{}{CAMPAIGN}record = true\nrecord_required = true\n",
+        recording("enabled = false")
+    );
+    check(&off, "campaigns.record_required: wanted with");
+    let folder = Config::parse(Path::new("l.toml"), &recording("store = \"file:/srv/rec\""));
+    let store = folder.expect("a folder").recording.open_store(Path::new("data")).expect("a store");
+    assert_eq!(store.location("a.lrec"), "file:/srv/rec/a.lrec");
 }

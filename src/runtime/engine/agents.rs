@@ -1,21 +1,22 @@
 //! Agents: signed in while their phone answers, rested after each call.
 
-use std::net::SocketAddr;
-
 use super::Engine;
 use crate::base::{AgentId, Millis, Timestamp};
 use crate::event::{AgentSignedIn, AgentSignedOut, AgentState, AgentStateChanged};
 use crate::runtime::config::AgentConfig;
 use crate::runtime::journal::Draft;
+use crate::sip::Hop;
 
 /// An agent whose phone did not take a call is left alone this long.
 const BREAK: Millis = Millis(5_000);
 
 impl Engine {
     /// A phone answers: its agent is there.
-    pub(super) fn phone_answered(&mut self, from: SocketAddr) {
+    pub(super) fn phone_answered(&mut self, from: Hop) {
         let now = self.parts.journal.now();
-        let is_there = |agent: &&AgentConfig| self.phone_of(agent) == Some(from);
+        // Supervisors take no calls.
+        let is_there =
+            |agent: &&AgentConfig| !agent.is_supervisor() && self.phone_of(agent) == Some(from);
         let there: Vec<_> = self.parts.agents.iter().filter(is_there).cloned().collect();
         for agent in &there {
             let known = self.parts.journal.live.routing.agents().get(&agent.id);
@@ -39,7 +40,7 @@ impl Engine {
     }
 
     /// A phone does not answer: its agent gets no calls.
-    pub(super) fn phone_gone(&mut self, to: SocketAddr) {
+    pub(super) fn phone_gone(&mut self, to: Hop) {
         let is_there = |agent: &&AgentConfig| self.phone_of(agent) == Some(to);
         let gone = self.parts.agents.iter().filter(is_there).map(|agent| agent.id.clone());
         for agent_id in gone.collect::<Vec<_>>() {

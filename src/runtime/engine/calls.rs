@@ -1,25 +1,14 @@
 //! Calls: their facts are gathered, their commands carried out.
 
 use super::{Engine, EngineError};
-use crate::base::{CallId, CarrierId, EventId, LegId, Millis, PhoneNumber};
-use crate::call::{Call, CallCommand, CallInput, CallOutput, LegOver};
+use crate::base::{CallId, CarrierId, EventId, LegId, Millis};
+use crate::call::{CallCommand, CallInput, CallOutput, LegOver};
 use crate::dialing::barred;
 use crate::event::{Actor, AgentState, AgentStateChanged, Handler, RoutePurpose};
 use crate::media::MediaStatistics;
 use crate::runtime::config::SimConfig;
 use crate::runtime::journal::Draft;
-use crate::runtime::wire::Voice;
-use crate::sip::{FailureCause, Identity};
-
-/// A call and what the runtime knows of it besides.
-pub(super) struct Slot {
-    pub(super) call: Call,
-    /// Nothing where the person's key was destroyed.
-    pub(super) phone: Option<PhoneNumber>,
-    pub(super) voice: Voice,
-    /// The last decision taken for it.
-    pub(super) cause: Option<EventId>,
-}
+use crate::sip::{FailureCause, Identity, UaCommand};
 
 /// How a gateway is told which SIM a call takes; nothing of both for a carrier without SIMs.
 #[derive(Default)]
@@ -44,8 +33,7 @@ impl Engine {
         let now = self.parts.journal.now();
         let mut commands = Vec::new();
         for call_id in std::mem::take(&mut self.stirred) {
-            let Some(slot) = self.calls.get_mut(&call_id) else { continue };
-            while let Some(output) = slot.call.poll_output() {
+            while let Some((output, cause)) = self.calls.poll_output(call_id) {
                 match output {
                     CallOutput::Fact(event) => self.drafts.push(Draft {
                         event_id: None,
@@ -53,7 +41,7 @@ impl Engine {
                         event,
                         at: now,
                         actor: Actor::part("call"),
-                        cause: slot.cause,
+                        cause,
                     }),
                     CallOutput::Command(command) => commands.push((call_id, command)),
                 }
@@ -78,17 +66,23 @@ impl Engine {
                 let identity = Identity::of(self.parts.sip.caller.clone());
                 match self.phone_to_ring(&agent_id) {
                     Some((to, called)) => {
-                        let (credentials, headers) = (None, Vec::new());
-                        let target =
-                            super::legs::Target { to, called, identity, credentials, headers };
+                        let target = super::legs::Target {
+                            to,
+                            called,
+                            identity,
+                            credentials: None,
+                            headers: Vec::new(),
+                            media_networks: Vec::new(),
+                            capabilities: self.parts.capabilities.clone(),
+                        };
                         self.invite(call_id, leg_id, target, ring_timeout).await;
                     }
                     None => self.never_left(call_id, leg_id),
                 }
             }
-            CallCommand::HangUp { leg_id } => self.parts.user_agent.hang_up(now, leg_id, None),
+            CallCommand::HangUp { leg_id } => self.parts.line.hang_up(leg_id, None),
             CallCommand::Play { leg_id, prompt, text } => {
-                let voice = self.calls.get(&call_id).map(|slot| slot.voice.clone());
+                let voice = self.calls.get(call_id).map(|slot| slot.voice.clone());
                 if let (Some(leg), Some(voice)) = (self.legs.get_mut(&leg_id), voice) {
                     leg.speaker.say(&leg.media, prompt.0, text, voice, now);
                 }
@@ -98,16 +92,28 @@ impl Engine {
                     leg.speaker.stop(&leg.media, now);
                 }
             }
-            CallCommand::Bridge { customer, agent } => {
-                if let (Some(customer), Some(agent)) =
-                    (self.legs.get(&customer), self.legs.get(&agent))
-                {
-                    customer.media.bridge_to(&agent.media);
-                    agent.media.bridge_to(&customer.media);
-                }
+            CallCommand::Connect { hears } => self.connect(call_id, &hears),
+            CallCommand::PlayHold { leg_id } => self.hold_music(leg_id, true),
+            CallCommand::StopHold { leg_id } => self.hold_music(leg_id, false),
+            CallCommand::WantAgent { agent_id } => self.take_agent(call_id, agent_id).await?,
+            CallCommand::RingPhone { leg_id } => {
+                self.parts.line.send(UaCommand::Ring { leg: leg_id });
+            }
+            CallCommand::AnswerPhone { leg_id } => self.answer_phone(leg_id).await,
+            CallCommand::RejectPhone { leg_id, status } => {
+                self.parts.line.send(UaCommand::Reject { leg: leg_id, status, q850: None });
+            }
+            CallCommand::AcceptRefer { leg_id } => {
+                self.parts.line.send(UaCommand::AcceptRefer { leg: leg_id });
+            }
+            CallCommand::RefuseRefer { leg_id, status } => {
+                self.parts.line.send(UaCommand::RefuseRefer { leg: leg_id, status });
+            }
+            CallCommand::NotifyRefer { leg_id, status } => {
+                self.parts.line.send(UaCommand::NotifyRefer { leg: leg_id, status });
             }
             CallCommand::Done => {
-                self.calls.remove(&call_id);
+                self.calls.remove(call_id);
             }
         }
         Ok(())
@@ -118,7 +124,7 @@ impl Engine {
         let (now, position) = (journal.now(), journal.position());
         let decision = journal.live.dialing.choose_carrier(call_id, leg_id, now, position);
         let carrier_id = decision.chosen.clone();
-        let cause = self.calls.get(&call_id).and_then(|slot| slot.cause);
+        let cause = self.calls.get(call_id).and_then(|slot| slot.cause);
         let draft = Draft::new(decision, now, "dialer").because_of(cause);
         let ids = journal.append(vec![draft]).await?;
         self.decided(call_id, ids.first().copied());
@@ -131,7 +137,7 @@ impl Engine {
         call_id: CallId,
         purpose: RoutePurpose,
     ) -> Result<(), EngineError> {
-        let Some(slot) = self.calls.get(&call_id) else { return Ok(()) };
+        let Some(slot) = self.calls.get(call_id) else { return Ok(()) };
         let cause = slot.cause;
         let journal = &mut self.parts.journal;
         let (now, position) = (journal.now(), journal.position());
@@ -156,9 +162,7 @@ impl Engine {
     }
 
     fn decided(&mut self, call_id: CallId, cause: Option<EventId>) {
-        if let Some(slot) = self.calls.get_mut(&call_id) {
-            slot.cause = cause.or(slot.cause);
-        }
+        self.calls.decided(call_id, cause);
     }
 
     async fn invite_customer(
@@ -169,7 +173,7 @@ impl Engine {
         ring_timeout: Millis,
     ) {
         let carrier = self.parts.carriers.iter().find(|carrier| carrier.id == *carrier_id);
-        let phone = self.calls.get(&call_id).and_then(|slot| slot.phone.as_ref());
+        let phone = self.calls.get(call_id).and_then(|slot| slot.phone.as_ref());
         let (Some(carrier), Some(phone)) = (carrier, phone) else {
             self.never_left(call_id, leg_id);
             return;
@@ -186,11 +190,13 @@ impl Engine {
         let sim = chosen.and_then(|id| carrier.sims.iter().find(|sim| sim.id == *id));
         let sim = SimSelector::of(sim);
         let target = super::legs::Target {
-            to: carrier.address,
+            to: carrier.hop(),
             called: format!("{}{}", sim.prefix, carrier.called(phone.reveal())),
             headers: sim.headers,
             identity: carrier.identity(&self.parts.sip),
             credentials: carrier.credentials(),
+            media_networks: carrier.media_networks.clone(),
+            capabilities: carrier.capabilities(&self.parts.capabilities),
         };
         self.invite(call_id, leg_id, target, ring_timeout).await;
     }

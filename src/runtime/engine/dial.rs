@@ -1,6 +1,6 @@
 //! Dialing: decisions become calls.
 
-use super::calls::Slot;
+use super::slots::Slot;
 use super::{Engine, EngineError};
 use crate::base::{CallId, CampaignId, Timestamp};
 use crate::call::{Call, CallInput, CallSetup};
@@ -37,6 +37,9 @@ impl Engine {
 
     /// Takes one decision. Whether another may follow.
     async fn decide_dial(&mut self, campaign_id: &CampaignId) -> Result<bool, EngineError> {
+        if self.waits_for_recorder(campaign_id) {
+            return Ok(false);
+        }
         let journal = &mut self.parts.journal;
         let (now, position) = (journal.now(), journal.position());
         let mut call_ids = self.call_ids.clone();

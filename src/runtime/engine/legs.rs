@@ -1,29 +1,40 @@
 //! Legs: SIP and media of one side of a call, put together.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+
+use tokio::sync::mpsc;
 
 use super::Engine;
 use super::watch::Seen;
-use crate::base::{CallId, LegId, Millis};
+use crate::base::{CallId, LegId, Millis, Network};
 use crate::call::{CallInput, LegOver};
 use crate::event::LegReleased;
-use crate::media::{self, MediaSettings};
+use crate::media::{self, Capabilities, MediaSettings, Negotiated};
 use crate::runtime::journal::Draft;
-use crate::runtime::wire::{MediaLeg, Speaker};
-use crate::sip::{Credentials, Identity, Invite, Party, UaEvent};
+use crate::runtime::wire::{ListenError, MediaLeg, MediaNews, Speaker};
+use crate::sip::{Credentials, Hop, Identity, Invite, Party, UaCommand, UaEvent};
 
 /// A leg on the wire.
 pub(super) struct Leg {
     pub(super) call_id: CallId,
     pub(super) media: Arc<MediaLeg>,
+    /// Where peers send media to.
+    pub(super) local: SocketAddr,
     pub(super) speaker: Speaker,
-    offer: String,
+    /// Our last session description.
+    pub(super) described: String,
+    /// What we can do on it, with its keys.
+    pub(super) capabilities: Capabilities,
+    /// What was agreed last.
+    pub(super) agreed: Option<Negotiated>,
     /// What its session descriptions are told apart by, and the number of the last one.
     pub(super) session_id: u64,
     pub(super) version: u64,
     /// One side holds: it need not send.
     pub(super) is_held: bool,
+    /// The tone of hold plays.
+    pub(super) has_hold_tone: bool,
     /// Why it was cut from here, where that is more than hanging up.
     pub(super) cut: Option<LegOver>,
     /// What came of its media; nothing until it is up.
@@ -32,15 +43,65 @@ pub(super) struct Leg {
 
 /// Whom to invite.
 pub(super) struct Target {
-    pub(super) to: SocketAddr,
+    pub(super) to: Hop,
     pub(super) called: String,
     pub(super) identity: Identity,
     pub(super) credentials: Option<Credentials>,
     /// Header fields of the peer's own.
     pub(super) headers: Vec<(String, String)>,
+    /// Where its audio may come from besides the address it agrees on.
+    pub(super) media_networks: Vec<Network>,
+    /// What we can do with it.
+    pub(super) capabilities: Capabilities,
+}
+
+/// An address of ours as peers reach it.
+fn shown(local: SocketAddr, advertised: Option<IpAddr>) -> SocketAddr {
+    SocketAddr::new(advertised.unwrap_or(local.ip()), local.port())
+}
+
+impl Leg {
+    /// A leg that has agreed on nothing yet.
+    pub(super) fn new(
+        call_id: CallId,
+        leg_id: LegId,
+        (media, local): (Arc<MediaLeg>, SocketAddr),
+        session_id: u64,
+        news: &mpsc::UnboundedSender<MediaNews>,
+    ) -> Self {
+        Self {
+            call_id,
+            media,
+            local,
+            speaker: Speaker::new(leg_id, news.clone()),
+            described: String::new(),
+            capabilities: Capabilities::default(),
+            agreed: None,
+            session_id,
+            version: 0,
+            is_held: false,
+            has_hold_tone: false,
+            cut: None,
+            seen: None,
+        }
+    }
 }
 
 impl Engine {
+    /// Opens a leg's media, which may come from these networks, too. Gives the address peers
+    /// reach it at besides.
+    pub(super) fn open_media(
+        &mut self,
+        leg_id: LegId,
+        peer_networks: Vec<Network>,
+    ) -> Result<(Arc<MediaLeg>, SocketAddr), ListenError> {
+        let settings = MediaSettings { peer_networks, ..MediaSettings::default() };
+        let rng = self.rng.fork(&leg_id.to_string());
+        let media = self.parts.media.open(leg_id, settings, rng, self.news_sender.clone())?;
+        let local = shown(media.local(), self.parts.sip.advertised);
+        Ok((Arc::new(media), local))
+    }
+
     /// Opens a leg's media and sends INVITE.
     pub(super) async fn invite(
         &mut self,
@@ -49,13 +110,8 @@ impl Engine {
         target: Target,
         ring_timeout: Millis,
     ) {
-        let settings = MediaSettings::default();
-        let rng = self.rng.fork(&leg_id.to_string());
-        let clock = self.parts.clock.clone();
-        let news = self.news_sender.clone();
-        let opened = MediaLeg::open(leg_id, self.address, settings, rng, clock, news).await;
-        let media = match opened {
-            Ok(media) => Arc::new(media),
+        let (media, local) = match self.open_media(leg_id, target.media_networks) {
+            Ok(opened) => opened,
             Err(error) => {
                 tracing::error!(%call_id, %error, "no media port");
                 self.never_left(call_id, leg_id);
@@ -63,24 +119,20 @@ impl Engine {
             }
         };
         let session_id = self.rng.bits() >> 1;
-        let offer = media::offer(media.local(), session_id);
-        let now = self.parts.journal.now();
-        self.parts.user_agent.invite_with(
-            now,
-            Invite {
-                leg: leg_id,
-                to: target.to,
-                called: target.called,
-                identity: target.identity,
-                credentials: target.credentials,
-                sdp: offer.clone(),
-                ring_timeout,
-            },
-            &target.headers,
-        );
-        let speaker = Speaker::new(leg_id, self.news_sender.clone());
-        let (version, is_held, cut, seen) = (0, false, None, None);
-        let leg = Leg { call_id, media, speaker, offer, session_id, version, is_held, cut, seen };
+        let capabilities = target.capabilities;
+        let offer = capabilities.offer(local, session_id);
+        let invite = Box::new(Invite {
+            leg: leg_id,
+            to: target.to,
+            called: target.called,
+            identity: target.identity,
+            credentials: target.credentials,
+            sdp: offer.clone(),
+            ring_timeout,
+        });
+        self.parts.line.send(UaCommand::Invite { invite, headers: target.headers });
+        let mut leg = Leg::new(call_id, leg_id, (media, local), session_id, &self.news_sender);
+        (leg.described, leg.capabilities) = (offer, capabilities);
         self.legs.insert(leg_id, leg);
     }
 
@@ -88,9 +140,12 @@ impl Engine {
     pub(super) fn signal(&mut self, event: UaEvent) {
         let now = self.parts.journal.now();
         match event {
-            UaEvent::Incoming { leg, .. } => {
-                // Calls come from here, not to here.
-                self.parts.user_agent.reject(now, leg, 403, None);
+            UaEvent::Incoming { leg, replaces: Some(_), .. } => {
+                // Calls are taken over by REFER, not by whoever calls.
+                self.parts.line.send(UaCommand::Reject { leg, status: 403, q850: None });
+            }
+            UaEvent::Incoming { leg, phone, called, sdp, .. } => {
+                self.phone_calls(leg, phone.as_deref(), &called, sdp);
             }
             UaEvent::Progress { leg: leg_id, status } => {
                 self.give(leg_id, CallInput::Progress { leg_id, status });
@@ -123,12 +178,19 @@ impl Engine {
             }
             UaEvent::OptionsAnswered { to, status } => self.probe_answered(to, status),
             UaEvent::OptionsTimedOut { to } => self.probe_missed(to),
-            UaEvent::Malformed { from, reason } => {
-                tracing::debug!(%from, reason, "malformed SIP");
+            UaEvent::Screened { from, reason, dropped } => {
+                let reason = reason.as_str();
+                tracing::warn!(%from, reason, dropped, "SIP of a stranger is dropped");
             }
             UaEvent::Offered { leg, sdp } => self.offered(leg, sdp.as_deref()),
             UaEvent::OfferAnswered { leg, offer, sdp } => self.offer_answered(leg, &offer, &sdp),
-            UaEvent::Confirmed { .. } | UaEvent::OfferRefused { .. } => {}
+            UaEvent::Referred { leg, user, replaces } => self.referred(leg, &user, replaces),
+            UaEvent::Info { leg, digit } => self.pressed_by_info(leg, digit),
+            UaEvent::Confirmed { .. }
+            | UaEvent::OfferRefused { .. }
+            | UaEvent::ReferProgress { .. }
+            | UaEvent::Replaced { .. }
+            | UaEvent::Malformed { .. } => {}
             registration @ (UaEvent::Registered { .. }
             | UaEvent::RegistrationLost { .. }
             | UaEvent::PhoneRegistered { .. }
@@ -139,28 +201,33 @@ impl Engine {
     fn answered(&mut self, leg_id: LegId, sdp: &str) {
         let now = self.parts.journal.now();
         let Some(leg) = self.legs.get_mut(&leg_id) else {
-            self.parts.user_agent.hang_up(now, leg_id, None);
+            self.parts.line.hang_up(leg_id, None);
             return;
         };
-        match media::accept(sdp, &leg.offer) {
+        match media::accept(sdp, &leg.described) {
             Ok(negotiated) => {
                 let codec = negotiated.codec.name();
                 leg.seen = Some(Seen::new(now));
                 leg.agree(now, negotiated);
                 self.give(leg_id, CallInput::Answered { leg_id, codec });
+                self.record(leg_id, codec);
             }
             Err(error) => {
                 tracing::warn!(%leg_id, %error, "answered without a usable session");
                 leg.cut = Some(LegOver::BadSession);
                 // Q.850 cause 88: incompatible destination.
-                self.parts.user_agent.hang_up(now, leg_id, Some(88));
+                self.parts.line.hang_up(leg_id, Some(88));
             }
         }
     }
 
     fn over(&mut self, leg_id: LegId, over: LegOver) {
+        if self.phone_over(leg_id, over) {
+            return;
+        }
         let Some(leg) = self.legs.remove(&leg_id) else { return };
         let over = leg.cut.unwrap_or(over);
+        leg.media.stop_recording();
         let statistics = leg.media.statistics();
         self.give_call(leg.call_id, CallInput::Over { leg_id, over, statistics });
     }

@@ -1,12 +1,11 @@
 //! Carriers come and go: what probes and failed calls say of them.
 
-use std::net::SocketAddr;
-
 use super::{Engine, EngineError};
 use crate::base::Millis;
 use crate::dialing::{OPTIONS_TIMEOUT, Trust};
 use crate::event::{CampaignStateName, CarrierFailed, CarrierRecovered};
 use crate::runtime::journal::Draft;
+use crate::sip::Hop;
 
 /// A carrier that failed calls rests this long, even where it answers probes.
 const REST: Millis = Millis(10_000);
@@ -92,14 +91,14 @@ impl Engine {
         Ok(is_any)
     }
 
-    pub(super) fn probe_answered(&mut self, from: SocketAddr, status: u16) {
+    pub(super) fn probe_answered(&mut self, from: Hop, status: u16) {
         if status >= 500 && status != 501 {
             self.probe_missed(from);
             return;
         }
         self.probes.answered(from);
         let now = self.parts.journal.now();
-        for carrier in self.parts.carriers.iter().filter(|carrier| carrier.address == from) {
+        for carrier in self.parts.carriers.iter().filter(|carrier| carrier.hop() == from) {
             let known = self.parts.journal.live.dialing.carriers().get(&carrier.id);
             let is_down = known.is_some_and(|known| !known.is_up);
             let is_new = known.is_some_and(|known| known.is_up && known.trust == Trust::Unproven);
@@ -113,12 +112,12 @@ impl Engine {
         self.phone_answered(from);
     }
 
-    pub(super) fn probe_missed(&mut self, to: SocketAddr) {
+    pub(super) fn probe_missed(&mut self, to: Hop) {
         if !self.probes.missed(to) {
             return;
         }
         let now = self.parts.journal.now();
-        for carrier in self.parts.carriers.iter().filter(|carrier| carrier.address == to) {
+        for carrier in self.parts.carriers.iter().filter(|carrier| carrier.hop() == to) {
             let known = self.parts.journal.live.dialing.carriers().get(&carrier.id);
             if known.is_some_and(|known| known.is_up) {
                 tracing::warn!(carrier = %carrier.id, "carrier does not answer");

@@ -2,28 +2,32 @@
 //!
 //! The user agent keeps them up and takes them; here their changes become facts.
 
-use std::net::SocketAddr;
-
 use super::{Engine, Parts};
-use crate::base::{AgentId, CarrierId, Millis, Timestamp};
+use crate::base::{AgentId, CarrierId, Millis, Network};
 use crate::event::{
     CarrierRegistered, CarrierRegistrationLost, PhoneRegistered, PhoneUnregistered,
 };
 use crate::runtime::config::{AgentConfig, CarrierConfig};
 use crate::runtime::journal::Draft;
-use crate::sip::{PhoneGone, RegistrationId, UaEvent};
+use crate::sip::{Hop, Phone, PhoneGone, RegistrationId, UaCommand, UaEvent};
 
 /// Registers with the carriers that want it, and takes registrations of the phones that move.
-pub(super) fn begin(parts: &mut Parts, now: Timestamp) {
+/// Whoever is neither a carrier nor an agent's phone is a stranger.
+pub(super) fn begin(parts: &Parts) {
+    let carriers = parts.carriers.iter().map(|carrier| carrier.address);
+    let known = carriers.chain(parts.agents.iter().filter_map(|agent| agent.phone));
+    let known = known.map(|address| Network::single(address.ip())).collect();
+    parts.line.send(UaCommand::ScreenStrangers { known });
     for (id, carrier) in numbered(&parts.carriers) {
         if let Some(registration) = carrier.registration(id) {
-            parts.user_agent.register(now, registration);
+            parts.line.send(UaCommand::Register(registration));
         }
     }
     let users: Vec<_> = parts.agents.iter().filter_map(AgentConfig::credentials).collect();
     if !users.is_empty() {
         let hashes = parts.sip.phone_hashes();
-        parts.user_agent.admit_phones(&parts.sip.phone_realm, &hashes, users);
+        let realm = parts.sip.phone_realm.clone();
+        parts.line.send(UaCommand::AdmitPhones { realm, hashes, users });
     }
 }
 
@@ -34,10 +38,9 @@ fn numbered(carriers: &[CarrierConfig]) -> impl Iterator<Item = (RegistrationId,
 
 impl Engine {
     /// Takes registrations back; answers are waited for with the last hang-ups.
-    pub(super) fn end_registrations(&mut self) {
-        let now = self.parts.journal.now();
+    pub(super) fn end_registrations(&self) {
         for (id, _) in numbered(&self.parts.carriers) {
-            self.parts.user_agent.unregister(now, id);
+            self.parts.line.send(UaCommand::Unregister(id));
         }
     }
 
@@ -46,8 +49,8 @@ impl Engine {
         match event {
             UaEvent::Registered { id, expires } => self.carrier_registered(id, expires),
             UaEvent::RegistrationLost { id, status } => self.registration_lost(id, status),
-            UaEvent::PhoneRegistered { user, from, expires } => {
-                self.phone_registered(&user, from, expires);
+            UaEvent::PhoneRegistered { user, phone, expires } => {
+                self.phone_registered(&user, phone, expires);
             }
             UaEvent::PhoneUnregistered { user, reason } => self.phone_unregistered(&user, reason),
             _ => {}
@@ -76,11 +79,12 @@ impl Engine {
         self.parts.carriers.get(usize::from(id.0)).map(|carrier| carrier.id.clone())
     }
 
-    fn phone_registered(&mut self, user: &str, from: SocketAddr, expires_ms: Millis) {
+    fn phone_registered(&mut self, user: &str, phone: Phone, expires_ms: Millis) {
         let Some(agent_id) = self.agent_with(user) else { return };
         let now = self.parts.journal.now();
         self.forget_phone(&agent_id);
-        self.phones.insert(agent_id.clone(), from);
+        let from = phone.hop;
+        self.phones.insert(agent_id.clone(), phone);
         self.probes.add(from, now);
         let fact = PhoneRegistered { agent_id, phone: from.to_string(), expires_ms };
         self.drafts.push(Draft::new(fact, now, "runtime"));
@@ -99,33 +103,34 @@ impl Engine {
 
     /// An address is asked no more, unless somebody else is there, too.
     fn forget_phone(&mut self, agent_id: &AgentId) {
-        let Some(address) = self.phones.remove(agent_id) else { return };
-        let is_there = |agent: &AgentConfig| self.phone_of(agent) == Some(address);
-        let is_carrier = self.parts.carriers.iter().any(|carrier| carrier.address == address);
+        let Some(Phone { hop, .. }) = self.phones.remove(agent_id) else { return };
+        let is_there = |agent: &AgentConfig| self.phone_of(agent) == Some(hop);
+        let is_carrier = self.parts.carriers.iter().any(|carrier| carrier.hop() == hop);
         if !is_carrier && !self.parts.agents.iter().any(is_there) {
-            self.probes.remove(address);
+            self.probes.remove(hop);
         }
     }
 
-    fn agent_with(&self, user: &str) -> Option<AgentId> {
+    pub(super) fn agent_with(&self, user: &str) -> Option<AgentId> {
         let has_it = |agent: &&AgentConfig| agent.user.as_deref() == Some(user);
         self.parts.agents.iter().find(has_it).map(|agent| agent.id.clone())
     }
 
     /// Where an agent's phone is: where it was configured, or where it registered from.
-    pub(super) fn phone_of(&self, agent: &AgentConfig) -> Option<SocketAddr> {
-        agent.phone.or_else(|| self.phones.get(&agent.id).copied())
+    pub(super) fn phone_of(&self, agent: &AgentConfig) -> Option<Hop> {
+        let registered = self.phones.get(&agent.id).map(|phone| phone.hop);
+        agent.phone.map(Hop::from).or(registered)
     }
 
     /// Address and user part an agent's phone is called at; nothing while it is not registered.
-    pub(super) fn phone_to_ring(&self, agent_id: &AgentId) -> Option<(SocketAddr, String)> {
+    pub(super) fn phone_to_ring(&self, agent_id: &AgentId) -> Option<(Hop, String)> {
         let agent = self.parts.agents.iter().find(|agent| agent.id == *agent_id)?;
         match (agent.phone, &agent.user) {
-            (Some(address), _) => Some((address, agent_id.to_string())),
+            (Some(address), _) => Some((address.into(), agent_id.to_string())),
             (None, Some(user)) => {
-                let phone = self.parts.user_agent.reach(user)?;
-                let called = if phone.user.is_empty() { user.clone() } else { phone.user };
-                Some((phone.address, called))
+                let phone = self.phones.get(agent_id)?;
+                let called = if phone.user.is_empty() { user } else { &phone.user };
+                Some((phone.hop, called.clone()))
             }
             (None, None) => None,
         }

@@ -1,4 +1,7 @@
+use std::net::SocketAddr;
 use std::path::Path;
+
+use tokio::net::UdpSocket;
 
 use super::*;
 use crate::event::{DoNotCallAdded, Event};
@@ -88,11 +91,14 @@ async fn no_more_calls_are_begun_than_the_carrier_has_channels() {
     let mut config = configured(folder.path());
     config.campaigns[0].robot_channels = Some(5);
     config.carriers[0].channels = 2;
-    let address = config.carriers[0].address;
+    // It is there and silent.
+    let carrier = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+    config.carriers[0].address = carrier.local_addr().expect("bound");
+    let hop = config.carriers[0].hop();
     let platform = Platform::open(config, mute(), true).await.expect("a platform");
     let mut engine = platform.into_engine();
     // A carrier that never answered anything would get one call.
-    engine.probe_answered(address, 200);
+    engine.probe_answered(hop, 200);
     engine.turn().await.expect("a turn");
     let dialing = &engine.parts.journal.live.dialing;
     let in_use: Vec<_> = dialing.carriers().values().map(|one| one.channels_in_use).collect();
@@ -178,4 +184,103 @@ async fn a_gateway_is_told_which_sim_takes_the_call() {
     assert!(invite.contains("\r\nX-Port: 3\r\n"), "no header field");
     stop.send(()).expect("it works");
     run.await.expect("no panic").expect("a good end");
+}
+
+/// 100 to an INVITE or 200 to an OPTIONS, by hand.
+fn short_answer(request: &str, status: &str) -> String {
+    let copied = request.lines().filter(|line| {
+        ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name))
+    });
+    let copied: String = copied.map(|line| format!("{line}\r\n")).collect();
+    format!("SIP/2.0 {status}\r\n{copied}Content-Length: 0\r\n\r\n")
+}
+
+/// Waits for a request of a method and gives it back with its sender; others are left alone.
+async fn heard(socket: &UdpSocket, method: &str) -> (String, SocketAddr) {
+    let mut datagram = [0; 4_096];
+    loop {
+        let (length, from) = socket.recv_from(&mut datagram).await.expect("a datagram");
+        let text = String::from_utf8_lossy(&datagram[..length]).into_owned();
+        if text.starts_with(method) {
+            return (text, from);
+        }
+    }
+}
+
+/// A platform with one lead to dial and two carriers that the test speaks for; the first of them
+/// is asked first.
+async fn two_carriers(folder: &Path, no_provisional: Millis) -> (Engine, [UdpSocket; 2]) {
+    let mut config = configured(folder);
+    config.campaigns[0].leads_max = Some(1);
+    config.sip.no_provisional_ms = no_provisional;
+    let mut sockets = Vec::new();
+    for name in ["north", "south"] {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+        let mut carrier = config.carriers[0].clone();
+        carrier.id = CarrierId::new(name).expect("a name");
+        carrier.address = socket.local_addr().expect("bound");
+        carrier.weight = if name == "north" { 1_000 } else { 1 };
+        config.carriers.push(carrier);
+        sockets.push(socket);
+    }
+    config.carriers.remove(0);
+    let platform = Platform::open(config, mute(), false).await.expect("a platform");
+    let sockets = <[UdpSocket; 2]>::try_from(sockets).expect("two of them");
+    (platform.into_engine(), sockets)
+}
+
+#[tokio::test]
+async fn a_wait_for_the_disk_does_not_make_a_carrier_late_that_answered_in_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut engine, [north, south]) = two_carriers(folder.path(), Millis(80)).await;
+    engine.turn().await.expect("a turn");
+    let (invite, from) = heard(&north, "INVITE").await;
+    let trying = short_answer(&invite, "100 Trying");
+    north.send_to(trying.as_bytes(), from).await.expect("sent");
+    // Nobody drives the engine for longer than a carrier may be silent: its disk is slow.
+    let within = std::time::Duration::from_millis(200);
+    tokio::time::timeout(within, heard(&south, "INVITE")).await.expect_err("no turn, no INVITE");
+    engine.turn().await.expect("a turn");
+    let moved = tokio::time::timeout(within, heard(&south, "INVITE")).await;
+    assert!(moved.is_err(), "the first carrier said 100 in time");
+}
+
+#[tokio::test]
+async fn a_carrier_with_a_closed_port_costs_no_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, [north, south]) = two_carriers(folder.path(), Millis(60_000)).await;
+    // Nobody listens there any more.
+    drop(north);
+    let (stop, stopped) = oneshot::channel();
+    let mut run = tokio::spawn(engine.run(stopped));
+    let within = std::time::Duration::from_secs(5);
+    let (invite, from) = tokio::select! {
+        heard = tokio::time::timeout(within, heard(&south, "INVITE")) => {
+            heard.expect("long before the first carrier's time is up")
+        }
+        ended = &mut run => panic!("{ended:?} without an INVITE"),
+    };
+    let busy = short_answer(&invite, "486 Busy Here");
+    south.send_to(busy.as_bytes(), from).await.expect("sent");
+    stop.send(()).expect("it works");
+    run.await.expect("no panic").expect("a good end");
+}
+
+#[tokio::test]
+async fn what_peers_are_told_is_the_advertised_address() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let carrier = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+    let mut config = configured(folder.path());
+    config.carriers[0].address = carrier.local_addr().expect("bound");
+    config.sip.listen = "0.0.0.0:0".parse().expect("an address");
+    config.sip.advertised = Some("127.0.0.9".parse().expect("an address"));
+    config.sip.advertised_port = Some(5_099);
+    let platform = Platform::open(config, mute(), false).await.expect("a platform");
+    let mut engine = platform.into_engine();
+    engine.turn().await.expect("a turn");
+    let (invite, _) = heard(&carrier, "INVITE").await;
+    assert!(invite.contains("Via: SIP/2.0/UDP 127.0.0.9:5099;"), "{invite}");
+    assert!(invite.contains("@127.0.0.9:5099>"), "{invite}");
+    assert!(invite.contains("c=IN IP4 127.0.0.9\r\n"), "{invite}");
+    assert!(!invite.contains("0.0.0.0"), "{invite}");
 }

@@ -64,7 +64,7 @@ impl Engine {
         for leg_id in lost {
             tracing::warn!(%leg_id, "no media came, hung up");
             // Q.850 cause 27: destination out of order.
-            self.parts.user_agent.hang_up(now, leg_id, Some(27));
+            self.parts.line.hang_up(leg_id, Some(27));
         }
     }
 

@@ -43,9 +43,9 @@ impl Speaker {
                 Ok(Ok(clip)) => leg.play(id, clip),
                 Ok(Err(problem)) => {
                     tracing::error!(%leg_id, problem, "cannot speak");
-                    drop(news.send(MediaNews { leg_id, event: unheard(id, now) }));
+                    drop(news.send(MediaNews::new(leg_id, unheard(id, now))));
                 }
-                Err(_) => drop(news.send(MediaNews { leg_id, event: unheard(id, now) })),
+                Err(_) => drop(news.send(MediaNews::new(leg_id, unheard(id, now)))),
             }
         });
         self.making = Some((id, task.abort_handle()));
@@ -57,7 +57,7 @@ impl Speaker {
             && !task.is_finished()
         {
             task.abort();
-            drop(self.news.send(MediaNews { leg_id: self.leg_id, event: unheard(id, now) }));
+            drop(self.news.send(MediaNews::new(self.leg_id, unheard(id, now))));
         }
         leg.stop_playing();
     }

@@ -166,7 +166,7 @@ impl SimulatedCarrier {
     fn drain(&mut self, now: Timestamp) {
         while let Some(output) = self.user_agent.poll_output() {
             match output {
-                Output::Transmit { to, bytes } => self.sent.push((to, bytes)),
+                Output::Transmit { to, bytes } => self.sent.push((to.address, bytes)),
                 Output::Event(UaEvent::Incoming { leg, called, .. }) => {
                     self.numbers.insert(leg, called);
                     self.call(now, leg);

@@ -300,7 +300,7 @@ impl Platform {
                 if !seen.has_failed {
                     seen.first_invite = Some(now);
                 }
-                let to = self.addresses[&carrier_id];
+                let to = self.addresses[&carrier_id].into();
                 // Numbers set aside for fiction, with the lead in the last digits.
                 let called = format!("+1555{:07}", call_id.0.as_u128() >> 16);
                 let identity = Identity::of("+12025550100".to_owned());
@@ -315,10 +315,8 @@ impl Platform {
             }
             CallCommand::HangUp { leg_id } => self.user_agent.hang_up(now, leg_id, None),
             CallCommand::Done => drop(self.calls.remove(&call_id)),
-            CallCommand::InviteAgent { .. }
-            | CallCommand::Play { .. }
-            | CallCommand::StopPlaying { .. }
-            | CallCommand::Bridge { .. } => {}
+            // Nobody talks.
+            _ => {}
         }
     }
 
@@ -332,7 +330,7 @@ impl Platform {
     fn drain(&mut self, now: Timestamp) {
         while let Some(output) = self.user_agent.poll_output() {
             match output {
-                Output::Transmit { to, bytes } => self.sent.push((to, bytes)),
+                Output::Transmit { to, bytes } => self.sent.push((to.address, bytes)),
                 Output::Event(event) => self.signal(now, event),
             }
         }
@@ -340,9 +338,11 @@ impl Platform {
 
     fn signal(&mut self, now: Timestamp, event: UaEvent) {
         match event {
-            UaEvent::OptionsAnswered { to, status } if status < 500 => self.answers(now, to),
+            UaEvent::OptionsAnswered { to, status } if status < 500 => {
+                self.answers(now, to.address)
+            }
             UaEvent::OptionsAnswered { to, .. } | UaEvent::OptionsTimedOut { to } => {
-                self.silent(now, to);
+                self.silent(now, to.address);
             }
             UaEvent::Progress { leg: leg_id, status } => {
                 let Some(call_id) = self.legs.get(&leg_id).copied() else { return };

@@ -331,7 +331,22 @@ impl Stage<'_> {
             CallCommand::HangUp { leg_id } => self.after(serial, WIRE, CallDue::HungUp(leg_id)),
             CallCommand::Play { prompt, text, .. } => self.play(serial, prompt, &text),
             CallCommand::StopPlaying { prompt, .. } => self.stop_playing(serial, prompt),
-            CallCommand::Bridge { customer, agent } => self.bridge(serial, customer, agent),
+            CallCommand::Connect { hears } => {
+                // The customer's leg is the older one, and so the first.
+                if let Some(first) = hears.first() {
+                    self.bridge(serial, first.listener, first.speaker);
+                }
+            }
+            // Nobody holds, passes calls on or listens in here.
+            CallCommand::PlayHold { .. }
+            | CallCommand::StopHold { .. }
+            | CallCommand::WantAgent { .. }
+            | CallCommand::RingPhone { .. }
+            | CallCommand::AnswerPhone { .. }
+            | CallCommand::RejectPhone { .. }
+            | CallCommand::AcceptRefer { .. }
+            | CallCommand::RefuseRefer { .. }
+            | CallCommand::NotifyRefer { .. } => {}
             CallCommand::Done => {
                 self.calls.remove(&serial);
             }
