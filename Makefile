@@ -41,6 +41,17 @@ bench: ## Measure, on an optimised build: make bench NAME=log, or NAME=log-peers
 	@if [[ -x benches/$(NAME).py ]]; then exec benches/$(NAME).py $(ARGS); fi; \
 	    exec target/release/ledgerline bench $(NAME) $(ARGS)
 
+# What strangers' bytes go through: sip, sdp or rtp.
+RUNS ?= 10000000
+.PHONY: fuzz
+fuzz: ## Feed a reader with broken input: make fuzz NAME=sip RUNS=10000000
+	@[[ -n "$(NAME)" ]] || { echo 'fuzz: say what: make fuzz NAME=sip' >&2; exit 2; }
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo 'fuzz: cargo-fuzz is missing: cargo install cargo-fuzz --locked' >&2; exit 1; }
+	mkdir -p fuzz/corpus/$(NAME)
+	$(CARGO) +nightly fuzz run --sanitizer none -O $(NAME) fuzz/corpus/$(NAME) \
+	    $(wildcard fuzz/seeds/$(NAME) $(if $(filter sip,$(NAME)),tests/torture/rfc4475 tests/torture/rfc5118)) \
+	    -- -runs=$(RUNS) -max_len=3000 -timeout=10
+
 .PHONY: lint
 lint: web ## Formatting, lints with and without the SQL engine, types of the console
 	$(CARGO) fmt --check

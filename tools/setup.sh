@@ -132,6 +132,29 @@ duckdb_peer() {
     printf '%s\n' "$wanted" >"$folder/.installed"
 }
 
+# sip_peer: the tools that look for open SIP servers, below target/peers/sip. Does nothing where
+# they are there.
+sip_peer() {
+    local root folder log wanted
+    root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+    folder=$root/target/peers/sip
+    log=$root/target/peers/sip.log
+    wanted=$(cat "$root/tests/peers/sip-requirements.txt")
+    if [[ -f $folder/.installed && $(<"$folder/.installed") == "$wanted" ]]; then return 0; fi
+    say "fetching SIPVicious for the tests into target/peers"
+    mkdir -p "$root/target/peers"
+    rm -f "$folder/.installed"
+    {
+        python3 -m venv --clear "$folder" &&
+            "$folder/bin/pip" install --quiet --disable-pip-version-check \
+                --requirement "$root/tests/peers/sip-requirements.txt"
+    } >"$log" 2>&1 || {
+        say "SIPVicious is missing (looks for open SIP servers); python3 with venv and pip could not fetch it from PyPI, see $log"
+        return 1
+    }
+    printf '%s\n' "$wanted" >"$folder/.installed"
+}
+
 check_versions() {
     local found status=0
     if has rustc; then
@@ -166,6 +189,8 @@ main() {
     if [[ $target == test ]]; then
         need sipp sip-tester "answers calls in the tests"
         need kamailio kamailio "takes registrations in the tests"
+        need sipsak sipsak "asks and floods in the tests"
+        need tshark tshark "reads what goes over the wire in the tests"
         need baresip baresip-core "is an agent's phone in the tests"
         need 'chromium|chromium-browser|google-chrome' chromium "opens the console in the tests"
         need python3 python3-venv "runs clients of KurrentDB and SQL in the tests"
@@ -186,6 +211,7 @@ main() {
         peers || status=1
         sql_peers || status=1
         duckdb_peer || status=1
+        sip_peer || status=1
     fi
     exit "$status"
 }

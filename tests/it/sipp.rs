@@ -2,16 +2,21 @@
 //!
 //! SIPp plays the carrier (or the caller of our simulated one) on loopback; the verdict is its
 //! exit code on one side and the event log on the other. Needs the Debian packages `sip-tester`,
-//! `kamailio` and `baresip-core`.
+//! `kamailio`, `baresip-core`, `sipsak` and `tshark`, and SIPVicious below `target/peers/sip`.
 
 mod baresip;
 mod caller;
+mod capture;
+mod encrypted;
 mod gateway;
+mod hostile;
 mod kamailio;
 mod peer;
 mod platform;
+mod recorded;
 mod registered;
 mod simulated;
+mod transfers;
 
 use ledgerline::media::Direction;
 use serde_json::{Value, json};
@@ -67,6 +72,19 @@ fn keys_are_heard_and_the_robot_says_goodbye() {
     assert_eq!(&log.one("DoNotCallAdded")["call_id"], call_id);
     assert_eq!(log.one("CallEnded")["hung_up_by"], "platform");
     assert_eq!(log.one("AttemptEnded")["level"], "X");
+}
+
+#[test]
+fn a_carrier_that_speaks_tcp_gets_whole_calls_over_one_connection() {
+    let mut stage = Stage::new(1);
+    let gateway = Gateway::pressing("19");
+    let sipp = Sipp::carrier_by_tcp(stage.path(), "keys.xml", &media(&gateway));
+    let log = stage.carrier(sipp.sip, "transport = \"tcp\"").run();
+    let messages = sipp.messages();
+    sipp.verdict().expect(1);
+    assert!(messages.contains("Via: SIP/2.0/TCP "), "{messages}");
+    assert_eq!(messages.matches("INVITE sip:").count(), 1, "sent once: {messages}");
+    assert_eq!(log.one("CallEnded")["hung_up_by"], "platform");
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Caller {
         let mut caller = Self { socket, user_agent, clock, leg, agreed: Vec::new() };
         let invite = Invite {
             leg,
-            to: peer,
+            to: peer.into(),
             called: "12025550110".to_owned(),
             identity: Identity::of("+12025550100".to_owned()),
             credentials: None,
@@ -59,7 +59,7 @@ impl Caller {
             while let Some(output) = self.user_agent.poll_output() {
                 match output {
                     Output::Transmit { to, bytes } => {
-                        self.socket.send_to(&bytes, to).expect("sent");
+                        self.socket.send_to(&bytes, to.address).expect("sent");
                     }
                     Output::Event(UaEvent::Released { status, .. }) => {
                         assert_eq!(status, Some(200));

@@ -8,6 +8,8 @@ use std::net::UdpSocket;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use ledgerline::media::Clip;
+
 /// RTP's fixed header (RFC 3550 §5.1).
 const HEADER: usize = 12;
 /// µ-law silence.
@@ -17,11 +19,20 @@ const TELEPHONE_EVENT: u8 = 101;
 /// Packets from one key to the next: a second.
 const BETWEEN_KEYS: usize = 50;
 
+/// What came in.
+#[derive(Default)]
+struct Heard {
+    /// Packets with sound.
+    packets: usize,
+    /// All of it, as µ-law.
+    audio: Vec<u8>,
+}
+
 /// A media port in a thread of its own.
 pub(super) struct Gateway {
     pub(super) port: u16,
     socket: UdpSocket,
-    thread: JoinHandle<usize>,
+    thread: JoinHandle<Heard>,
 }
 
 impl Gateway {
@@ -37,19 +48,31 @@ impl Gateway {
 
     /// Ends it. How many packets with sound it heard.
     pub(super) fn heard(self) -> usize {
+        self.end().packets
+    }
+
+    /// Ends it. What it heard, from the first packet to the last.
+    pub(super) fn audio(self) -> Clip {
+        Clip::from_ulaw(&self.end().audio)
+    }
+
+    fn end(self) -> Heard {
         let here = self.socket.local_addr().expect("an address");
         self.socket.send_to(&[], here).expect("the end");
         self.thread.join().expect("the gateway")
     }
 }
 
-fn serve(socket: &UdpSocket, keys: &str) -> usize {
+fn serve(socket: &UdpSocket, keys: &str) -> Heard {
     let mut keys = keys.chars();
     let mut packet = [0; 2_048];
-    let (mut sequence, mut timestamp, mut heard, mut next_key) = (7_u16, 90_000_u32, 0, 1);
+    let (mut sequence, mut timestamp, mut next_key) = (7_u16, 90_000_u32, 1);
+    let mut heard = Heard::default();
     while let Ok((length @ 1.., from)) = socket.recv_from(&mut packet) {
         let payload = packet.get(HEADER..length).unwrap_or_default();
-        heard += usize::from(payload.iter().any(|byte| byte | 0x80 != SILENCE));
+        heard.packets += usize::from(payload.iter().any(|byte| byte | 0x80 != SILENCE));
+        // Keys that are passed on are no sound.
+        heard.audio.extend(payload.iter().filter(|_| payload.len() == 160));
         let mut send = |kind: u8, timestamp: u32, payload: &[u8]| {
             let mut out = vec![0x80, kind];
             out.extend(sequence.to_be_bytes());
@@ -62,7 +85,7 @@ fn serve(socket: &UdpSocket, keys: &str) -> usize {
         };
         send(0, timestamp, &[SILENCE; 160]);
         timestamp = timestamp.wrapping_add(160);
-        if heard == next_key
+        if heard.packets == next_key
             && let Some(key) = keys.next()
         {
             next_key += BETWEEN_KEYS;

@@ -1,8 +1,8 @@
 //! A SIPp process: the carrier that somebody else wrote.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -43,6 +43,15 @@ pub(super) fn wait(child: &mut Child, what: &str) -> i32 {
     status.code().unwrap_or_else(|| panic!("{what} did not end within {DEADLINE:?}"))
 }
 
+/// Asks whether somebody is there.
+fn question(transport: &str, here: SocketAddr, there: SocketAddr) -> String {
+    format!(
+        "OPTIONS sip:{there} SIP/2.0\r\nVia: SIP/2.0/{transport} {here};branch=z9hG4bK-ask\r\n\
+         From: <sip:test@{here}>;tag=ask\r\nTo: <sip:{there}>\r\nCall-ID: ask@{here}\r\n\
+         CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
 /// SIPp playing a scenario.
 pub(super) struct Sipp {
     child: Child,
@@ -69,6 +78,33 @@ impl Sipp {
         let mut sipp = Self::start(folder, scenario, arguments);
         sipp.wait_for_answer();
         sipp
+    }
+
+    /// The same over TCP.
+    pub(super) fn carrier_by_tcp(folder: &Path, scenario: &str, arguments: &[String]) -> Self {
+        let by_tcp = ["-t".to_owned(), "t1".to_owned()];
+        let mut sipp = Self::start(folder, scenario, &[&by_tcp[..], arguments].concat());
+        for _ in 0..ASKED_MAX {
+            if !sipp.child.try_wait().is_ok_and(|it| it.is_none()) {
+                break;
+            }
+            if sipp.answers_by_tcp() {
+                return sipp;
+            }
+            // Its port is closed until it has read its scenario.
+            std::thread::park_timeout(ASKED_AGAIN);
+        }
+        panic!("SIPp does not answer: {}", sipp.read("stderr.log"));
+    }
+
+    fn answers_by_tcp(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(self.sip) else { return false };
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        let here = stream.local_addr().expect("an address");
+        let ask = question("TCP", here, self.sip);
+        let mut answer = [0; 2_048];
+        stream.write_all(ask.as_bytes()).is_ok()
+            && stream.read(&mut answer).is_ok_and(|length| length > 0)
     }
 
     /// Starts a scenario of tests/sipp.
@@ -116,11 +152,7 @@ impl Sipp {
             if !self.child.try_wait().is_ok_and(|it| it.is_none()) {
                 break;
             }
-            let ask = format!(
-                "OPTIONS sip:{there} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK-ask\r\n\
-                 From: <sip:test@{here}>;tag=ask\r\nTo: <sip:{there}>\r\nCall-ID: ask@{here}\r\n\
-                 CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
-            );
+            let ask = question("UDP", here, there);
             // A port that is still closed refuses; the next datagram says more.
             drop(socket.send_to(ask.as_bytes(), there));
             if socket.recv_from(&mut answer).is_ok() {
@@ -169,4 +201,10 @@ impl Verdict {
     pub(super) fn expect(&self, calls: usize) {
         assert_eq!((self.code, self.whole_calls), (0, calls), "{}", self.errors);
     }
+}
+
+/// The present moment, for deadlines of peers.
+#[expect(clippy::disallowed_methods, reason = "peers that others wrote have time of their own")]
+pub(super) fn now() -> std::time::Instant {
+    std::time::Instant::now()
 }

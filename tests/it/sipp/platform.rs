@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -16,7 +16,9 @@ pub(super) struct Stage {
     folder: TempDir,
     carriers: String,
     sip: String,
+    campaign: String,
     listen: SocketAddr,
+    http: String,
 }
 
 /// The log of a campaign that ran.
@@ -32,7 +34,9 @@ impl Stage {
         }
         fs::write(folder.path().join("leads.csv"), file).expect("the leads");
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { folder, carriers: String::new(), sip: String::new(), listen }
+        let (carriers, sip, campaign) = (String::new(), String::new(), String::new());
+        let http = "listen = \"127.0.0.1:0\"".to_owned();
+        Self { folder, carriers, sip, campaign, listen, http }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -70,38 +74,80 @@ impl Stage {
         self
     }
 
+    /// The lines of `[http]`.
+    pub(super) fn http(&mut self, lines: &str) -> &mut Self {
+        lines.clone_into(&mut self.http);
+        self
+    }
+
     /// Further lines of `[sip]`.
     pub(super) fn sip(&mut self, lines: &str) -> &mut Self {
         lines.clone_into(&mut self.sip);
         self
     }
 
+    /// Further lines of the campaign.
+    pub(super) fn campaign(&mut self, lines: &str) -> &mut Self {
+        lines.clone_into(&mut self.campaign);
+        self
+    }
+
     /// Runs the campaign to its end.
     pub(super) fn run(&self) -> Log {
+        self.start().end()
+    }
+
+    /// The log, once it ran.
+    pub(super) fn log(&self) -> Log {
+        Log::read(&self.path().join("config.toml"))
+    }
+
+    /// Begins the campaign.
+    pub(super) fn start(&self) -> Running {
         let (folder, root) = (self.path(), env!("CARGO_MANIFEST_DIR"));
         let (carriers, sip, listen) = (&self.carriers, &self.sip, self.listen);
+        let (campaign, http) = (&self.campaign, &self.http);
         let config = format!(
-            "data_dir = \"data\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
+            "data_dir = \"data\"\n[http]\n{http}\n\
              [sip]\nlisten = \"{listen}\"\n{sip}\n{carriers}\n\
              [[campaigns]]\nid = \"peer\"\nname = \"Peer\"\n\
              script = \"{root}/scripts/business_loan_en.toml\"\nleads = \"leads.csv\"\n\
-             robot_channels = 2\n[campaigns.retry]\nmax_attempts = 1\nbusy_after_ms = 1000\n\
+             robot_channels = 2\n{campaign}\n[campaigns.retry]\nmax_attempts = 1\nbusy_after_ms = 1000\n\
              no_answer_after_ms = 1000\ncarrier_failed_after_ms = 1000\n"
         );
         let path = folder.join("config.toml");
         fs::write(&path, config).expect("the configuration");
         let output = |name: &str| File::create(folder.join(name)).expect("a file for its output");
-        let mut child = ledgerline(&path)
+        let child = ledgerline(&path)
             .args(["run", "--until-complete"])
             .stdin(Stdio::null())
             .stdout(output("run.out"))
             .stderr(output("run.err"))
             .spawn()
             .expect("the program starts");
-        let code = wait(&mut child, "ledgerline run");
-        let errors = fs::read_to_string(folder.join("run.err")).unwrap_or_default();
+        Running { child, folder: folder.to_owned() }
+    }
+}
+
+/// A campaign that runs.
+pub(super) struct Running {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Running {
+    /// Waits for its end.
+    pub(super) fn end(mut self) -> Log {
+        let code = wait(&mut self.child, "ledgerline run");
+        let errors = fs::read_to_string(self.folder.join("run.err")).unwrap_or_default();
         assert_eq!(code, 0, "{errors}");
-        Log::read(&path)
+        Log::read(&self.folder.join("config.toml"))
+    }
+
+    /// Kills it, without a word.
+    pub(super) fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("its end");
     }
 }
 
@@ -134,6 +180,11 @@ impl Log {
     /// Every fact of a type, in order.
     pub(super) fn all(&self, name: &str) -> Vec<&Value> {
         self.0.iter().filter(|(event, _)| event == name).map(|(_, data)| data).collect()
+    }
+
+    /// Where the first fact of a type stands.
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|(event, _)| event == name)
     }
 
     /// The only fact of a type.

@@ -13,7 +13,7 @@ use super::platform::Stage;
 use super::{count, media};
 
 /// Asks with OPTIONS until an answer comes.
-fn wait_until_it_answers(there: SocketAddr) {
+pub(super) fn wait_until_it_answers(there: SocketAddr) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
     let here = socket.local_addr().expect("an address");

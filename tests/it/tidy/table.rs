@@ -32,6 +32,7 @@ pub(super) const TABLE: &[Row] = &[
     row("3", "event_log", "0-1"),
     row("3", "kurrentdb", "0-1, event_log"),
     row("3", "privacy", "0-1, event_log"),
+    row("3", "recording", "0-1, media, event_log"),
     row("3", "projection", "0-1, compliance, dialing, routing, event_log"),
     row("3", "query", "0-1, event_log, projection"),
     row("3", "audit", "0-2, event_log, projection"),
