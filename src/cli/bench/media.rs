@@ -21,7 +21,7 @@ use crate::base::{LegId, Rng, Timestamp};
 use crate::cli::{Common, Format, output};
 use crate::media::{Clip, Codec, MediaSettings, Negotiated, Pair, Tap};
 use crate::runtime::clock::SystemClock;
-use crate::runtime::wire::{MediaLeg, MediaOptions, MediaThreads};
+use crate::runtime::wire::{MediaLeg, MediaOptions, MediaPriority, MediaThreads};
 use peer::{Peer, wall};
 
 /// Answers in a second, while calls are set up.
@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// Threads that move media; by default one for two processors.
     #[arg(long, value_name = "N")]
     threads: Option<std::num::NonZeroUsize>,
+    /// Leaves those threads at normal priority.
+    #[arg(long)]
+    normal: bool,
     /// Gives both directions of every call to a tap, as a recording takes them.
     #[arg(long)]
     record: bool,
@@ -103,7 +106,8 @@ impl Tap for Counter {
 
 pub(crate) fn measure(args: &Args) -> anyhow::Result<Figures> {
     let mut rng = Rng::from_seed(1);
-    let options = MediaOptions { threads: args.threads, ports: None };
+    let priority = if args.normal { MediaPriority::Normal } else { MediaPriority::Realtime };
+    let options = MediaOptions { threads: args.threads, ports: None, priority };
     let clock = Arc::new(SystemClock::new());
     let address = std::net::Ipv4Addr::LOCALHOST.into();
     let threads = MediaThreads::start(address, options, clock, &mut rng)?;
