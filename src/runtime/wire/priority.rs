@@ -4,7 +4,7 @@
 //! is no error: media moves all the same, and leaves late where processors are wanted by others.
 //! With one processor nothing is taken: the rest has to run, too.
 //! Deliberately absent: the priority of the process, and of any other thread.
-//! Source: POSIX.1-2017 §2.8.4 (`SCHED_RR`), sched(7).
+//! Sources: [ADR 0030](../../../docs/adr/0030-media-in-real-time.md), POSIX.1-2017 §2.8.4 (`SCHED_RR`), sched(7).
 
 use std::thread::available_parallelism;
 
