@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Relay {
     socket: UdpSocket,
     calls: u64,
+    /// What is asked: the relay takes one that has the number of another for its repetition.
+    asked: u64,
 }
 
 impl Relay {
@@ -22,7 +24,7 @@ impl Relay {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("bind for the relay")?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.connect(address).with_context(|| format!("reach the relay {address}"))?;
-        Ok(Self { socket, calls: 0 })
+        Ok(Self { socket, calls: 0, asked: 0 })
     }
 
     /// Begins a call between two sides.
@@ -38,10 +40,11 @@ impl Relay {
     }
 
     /// Asks, and reads where the answer's description wants audio.
-    fn ask(&self, fields: &[(&str, &str)]) -> anyhow::Result<SocketAddr> {
+    fn ask(&mut self, fields: &[(&str, &str)]) -> anyhow::Result<SocketAddr> {
         let text = |text: &str| format!("{}:{text}", text.len());
         let fields: String = fields.iter().map(|(key, value)| text(key) + &text(value)).collect();
-        self.socket.send(format!("{} d{fields}e", self.calls).as_bytes()).context("ask")?;
+        self.asked += 1;
+        self.socket.send(format!("{} d{fields}e", self.asked).as_bytes()).context("ask")?;
         let mut buffer = [0; 8_192];
         let length = self.socket.recv(&mut buffer).context("hear from the relay")?;
         let answer = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
