@@ -15,6 +15,7 @@ mod peer;
 mod platform;
 mod recorded;
 mod registered;
+mod secured;
 mod simulated;
 mod transfers;
 
