@@ -128,10 +128,9 @@ pub struct Call {
 impl Call {
     /// A call whose dial is decided and recorded. Asks for a carrier at once.
     pub fn new(setup: CallSetup, now: Timestamp) -> Self {
-        let leg_id = LegId::of_call(now, setup.call_id, 1);
         let mut call = Self {
             setup,
-            customer: CustomerSide::Choosing { leg_id },
+            customer: CustomerSide::Over,
             agent: AgentSide::None,
             agent_until: None,
             transfer: None,
@@ -151,11 +150,11 @@ impl Call {
             is_stopping: false,
             is_done: false,
             reason: None,
-            legs: 1,
+            legs: 0,
             bad_numbers: 0,
             outputs: VecDeque::new(),
         };
-        call.command(CallCommand::WantCarrier { leg_id });
+        call.want_carrier(now);
         call
     }
 
@@ -193,6 +192,7 @@ impl Call {
             CallInput::CarrierChosen { leg_id, carrier_id } => {
                 self.carrier_chosen(now, leg_id, carrier_id);
             }
+            CallInput::CarrierWaits { leg_id, until } => self.carrier_waits(leg_id, until),
             CallInput::HandlerChosen { purpose, handler } => {
                 self.handler_chosen(now, purpose, handler);
             }
@@ -360,7 +360,7 @@ impl Call {
         self.release_others(now);
         self.reason = Some(reason.to_owned());
         match self.customer {
-            CustomerSide::Choosing { .. } => self.customer = CustomerSide::Over,
+            CustomerSide::Choosing(_) => self.customer = CustomerSide::Over,
             CustomerSide::Over => self.hang_up_agent(),
             CustomerSide::Dialling(_) | CustomerSide::Up { .. } => {
                 self.hang_up_customer(HangUpParty::Platform);

@@ -10,17 +10,31 @@ use crate::event::{
 use crate::media::{Codec, MediaStatistics, Quality};
 use crate::sip::{FailureCause, Party};
 
+/// How long a leg may wait until a carrier has its turn: what it may take until the next carrier
+/// has the call of one that failed it.
+const CARRIER_WAIT_MAX: Millis = Millis(3_000);
+
 /// Where the customer's side is.
 #[derive(Debug)]
 pub(super) enum CustomerSide {
     /// A carrier is being chosen for the leg.
-    Choosing { leg_id: LegId },
+    Choosing(Choosing),
     /// INVITE is out.
     Dialling(Dialling),
     /// Answered.
     Up { leg_id: LegId, carrier_id: CarrierId, answered_at: Timestamp },
     /// Over, for good.
     Over,
+}
+
+/// A leg whose carrier is not chosen yet.
+#[derive(Debug)]
+pub(super) struct Choosing {
+    leg_id: LegId,
+    /// Until when a carrier may be waited for.
+    wait_until: Timestamp,
+    /// When to ask again.
+    again: Option<Timestamp>,
 }
 
 /// A leg that is not answered yet.
@@ -64,7 +78,8 @@ impl CustomerSide {
     /// The leg, while there is one.
     pub(super) const fn leg_id(&self) -> Option<LegId> {
         match self {
-            Self::Choosing { leg_id } | Self::Up { leg_id, .. } => Some(*leg_id),
+            Self::Up { leg_id, .. } => Some(*leg_id),
+            Self::Choosing(leg) => Some(leg.leg_id),
             Self::Dialling(leg) => Some(leg.leg_id),
             Self::Over => None,
         }
@@ -75,11 +90,12 @@ impl CustomerSide {
         self.leg_id() == Some(leg_id)
     }
 
-    /// When a leg that does not ring is given up.
+    /// When a carrier is asked for again, or a leg that does not ring is given up.
     pub(super) const fn poll_timeout(&self) -> Option<Timestamp> {
         match self {
             Self::Dialling(leg) => leg.rings_until,
-            Self::Choosing { .. } | Self::Up { .. } | Self::Over => None,
+            Self::Choosing(leg) => leg.again,
+            Self::Up { .. } | Self::Over => None,
         }
     }
 
@@ -90,14 +106,31 @@ impl CustomerSide {
 }
 
 impl Call {
+    /// Asks for a carrier of the next leg, which may be waited for, but not for long: somebody
+    /// who was to be called now waits with it.
+    pub(super) fn want_carrier(&mut self, now: Timestamp) {
+        let (leg_id, wait_until) = (self.next_leg(now), now.plus(CARRIER_WAIT_MAX));
+        self.customer = CustomerSide::Choosing(Choosing { leg_id, wait_until, again: None });
+        self.command(CallCommand::WantCarrier { leg_id, wait_until });
+    }
+
+    /// The carrier that could take it has its turn then.
+    pub(super) fn carrier_waits(&mut self, leg_id: LegId, until: Timestamp) {
+        if let CustomerSide::Choosing(leg) = &mut self.customer
+            && leg.leg_id == leg_id
+        {
+            leg.again = Some(until);
+        }
+    }
+
     pub(super) fn carrier_chosen(
         &mut self,
         now: Timestamp,
         leg_id: LegId,
         carrier_id: Option<CarrierId>,
     ) {
-        let CustomerSide::Choosing { leg_id: wanted } = self.customer else { return };
-        if wanted != leg_id {
+        let CustomerSide::Choosing(leg) = &self.customer else { return };
+        if leg.leg_id != leg_id {
             return;
         }
         let Some(carrier_id) = carrier_id else {
@@ -131,7 +164,15 @@ impl Call {
     }
 
     /// Withdraws a leg that has not rung in time: its carrier is there, but does not get through.
+    /// Asks again where a carrier was waited for.
     pub(super) fn dial_timeout(&mut self, now: Timestamp) {
+        if let CustomerSide::Choosing(leg) = &mut self.customer
+            && leg.again.is_some_and(|again| again <= now)
+        {
+            leg.again = None;
+            let (leg_id, wait_until) = (leg.leg_id, leg.wait_until);
+            self.command(CallCommand::WantCarrier { leg_id, wait_until });
+        }
         let CustomerSide::Dialling(leg) = &mut self.customer else { return };
         if leg.rings_until.is_none_or(|until| until > now) {
             return;
@@ -242,7 +283,7 @@ impl Call {
                 self.release_agent(now);
                 self.release_others(now);
             }
-            CustomerSide::Choosing { .. } | CustomerSide::Over => {}
+            CustomerSide::Choosing(_) | CustomerSide::Over => {}
         }
     }
 
@@ -287,9 +328,7 @@ impl Call {
             LegVerdict::NextCarrier(disposition) => {
                 self.bad_numbers += u32::from(disposition == Disposition::InvalidNumber);
                 self.talk.disposition = Some(disposition);
-                let leg_id = self.next_leg(now);
-                self.customer = CustomerSide::Choosing { leg_id };
-                self.command(CallCommand::WantCarrier { leg_id });
+                self.want_carrier(now);
             }
             LegVerdict::End(disposition) => self.talk.disposition = Some(disposition),
         }
@@ -361,7 +400,7 @@ impl Call {
         let leg_id = match &self.customer {
             CustomerSide::Dialling(leg) => leg.leg_id,
             CustomerSide::Up { leg_id, .. } => *leg_id,
-            CustomerSide::Choosing { .. } | CustomerSide::Over => return,
+            CustomerSide::Choosing(_) | CustomerSide::Over => return,
         };
         if self.ended_by.is_none() {
             self.ended_by = Some(by);

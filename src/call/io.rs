@@ -1,7 +1,7 @@
 //! What goes into a call and what comes out.
 
 use super::{Hearing, TransferTarget};
-use crate::base::{AgentId, CarrierId, LegId, Millis};
+use crate::base::{AgentId, CarrierId, LegId, Millis, Timestamp};
 use crate::conversation::{self, PromptId};
 use crate::event::{Event, Handler, RoutePurpose, SupervisionMode};
 use crate::media::MediaStatistics;
@@ -57,6 +57,13 @@ pub enum CallInput {
         leg_id: LegId,
         /// Its carrier.
         carrier_id: Option<CarrierId>,
+    },
+    /// None of the carriers may begin a call at this moment, but one of them soon: ask again.
+    CarrierWaits {
+        /// The leg asked for.
+        leg_id: LegId,
+        /// When its turn comes.
+        until: Timestamp,
     },
     /// Who talks was chosen; nothing where nobody is free.
     HandlerChosen {
@@ -152,10 +159,13 @@ pub enum CallInput {
 /// What a call wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallCommand {
-    /// Choose a carrier and answer with [`CallInput::CarrierChosen`].
+    /// Choose a carrier and answer with [`CallInput::CarrierChosen`], or with
+    /// [`CallInput::CarrierWaits`] where one has its turn in time.
     WantCarrier {
         /// For which leg.
         leg_id: LegId,
+        /// Until when it may wait.
+        wait_until: Timestamp,
     },
     /// Choose who talks and answer with [`CallInput::HandlerChosen`].
     WantHandler {

@@ -37,6 +37,39 @@ fn without_any_carrier_left_the_attempt_failed() {
     assert_eq!(stage.count("CallEnded"), 0);
 }
 
+/// Given that the only carrier left has its turn in a moment, when the moment comes, then it is
+/// asked for the same leg, and the attempt goes on.
+#[test]
+fn a_carrier_that_has_its_turn_soon_is_waited_for() {
+    let mut stage = Stage::new();
+    let first = stage.dial("north");
+    stage.refuse(first, 503);
+    let (leg_id, wait_until) = stage.asks_for_carrier();
+    assert_eq!(wait_until, stage.now.plus(Millis(3_000)));
+    stage.give(CallInput::CarrierWaits { leg_id, until: stage.now.plus(Millis(800)) });
+    stage.wait(799);
+    assert!(stage.wants_nothing());
+    stage.wait(1);
+    assert_eq!(stage.asks_for_carrier(), (leg_id, wait_until), "the wait does not begin anew");
+    // Somebody else was faster.
+    stage.give(CallInput::CarrierWaits { leg_id, until: stage.now.plus(Millis(1_000)) });
+    stage.wait(1_000);
+    assert_eq!(stage.dial("south"), leg_id);
+    stage.answer(leg_id);
+    assert_eq!((stage.count("LegStarted"), stage.count("AttemptEnded")), (2, 0));
+}
+
+#[test]
+fn who_is_told_to_stop_waits_for_no_carrier() {
+    let mut stage = Stage::new();
+    let leg_id = stage.wants_carrier();
+    stage.give(CallInput::CarrierWaits { leg_id, until: stage.now.plus(Millis(800)) });
+    stage.give(CallInput::Stop { reason: "shutdown" });
+    assert_eq!(stage.attempt().disposition, Disposition::Cancelled);
+    stage.wait(1_000);
+    assert!(stage.wants_nothing());
+}
+
 #[test]
 fn without_any_carrier_at_all_it_says_so() {
     let mut stage = Stage::new();

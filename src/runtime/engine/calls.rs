@@ -57,7 +57,15 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let now = self.parts.journal.now();
         match command {
-            CallCommand::WantCarrier { leg_id } => self.choose_carrier(call_id, leg_id).await?,
+            CallCommand::WantCarrier { leg_id, wait_until } => {
+                let turn = self.parts.journal.live.dialing.turn_of(call_id, now);
+                match turn.filter(|turn| *turn <= wait_until) {
+                    Some(until) => {
+                        self.give_call(call_id, CallInput::CarrierWaits { leg_id, until });
+                    }
+                    None => self.choose_carrier(call_id, leg_id).await?,
+                }
+            }
             CallCommand::WantHandler { purpose } => self.choose_handler(call_id, purpose).await?,
             CallCommand::InviteCustomer { leg_id, carrier_id, ring_timeout } => {
                 self.invite_customer(call_id, leg_id, &carrier_id, ring_timeout).await;

@@ -229,6 +229,7 @@ impl Engine {
         let over = leg.cut.unwrap_or(over);
         leg.media.stop_recording();
         let statistics = leg.media.statistics();
+        self.parts.screened.add(&statistics);
         self.give_call(leg.call_id, CallInput::Over { leg_id, over, statistics });
     }
 }

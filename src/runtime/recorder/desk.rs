@@ -20,7 +20,7 @@ use crate::recording::{
     Coding, ObjectError, Opened, Store, StoreError, WavCoding, check, open, write_wav,
 };
 use crate::runtime::clock::{SystemClock, system_rng};
-use crate::runtime::config::Config;
+use crate::runtime::config::{Config, RecordingConfig};
 use crate::runtime::journal::{Draft, Journal, JournalError};
 use crate::runtime::log::{LogError, OpenLog, open_log, read_log};
 use crate::runtime::platform::{StartError, open_vault};
@@ -89,6 +89,17 @@ pub enum DeskError {
         id: RecordingId,
         /// What is wrong.
         source: ObjectError,
+    },
+    /// The platform is about to stop.
+    #[error("recording: the platform is stopping")]
+    Stopping,
+    /// It is kept longer.
+    #[error("recording: {id} is kept until {due}; to delete it before its time, say so")]
+    TooEarly {
+        /// The recording.
+        id: RecordingId,
+        /// When its days are over.
+        due: Timestamp,
     },
     /// The thread that waited for the store ended badly.
     #[error("recording: wait for the store: {0}")]
@@ -336,11 +347,7 @@ pub async fn copy(
         Ok(opened) => {
             let by_name = by.to_owned();
             let fact: Event = if is_kept {
-                let format = match coding {
-                    WavCoding::Pcm16 => "wav",
-                    WavCoding::G711 => "wav-g711",
-                };
-                let format = format.to_owned();
+                let format = coding.name().to_owned();
                 RecordingExported { call_id, recording_id, by: by_name, format }.into()
             } else {
                 RecordingPlayed { call_id, recording_id, by: by_name }.into()
@@ -439,7 +446,15 @@ async fn with_store<T: Send + 'static>(
     config: &Config,
     work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, DeskError> {
-    let (recording, data_dir) = (config.recording.clone(), config.data_dir.clone());
+    with_store_of(config.recording.clone(), config.data_dir.clone(), work).await
+}
+
+/// The same for a store that stands by itself.
+pub(super) async fn with_store_of<T: Send + 'static>(
+    recording: RecordingConfig,
+    data_dir: PathBuf,
+    work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, DeskError> {
     let waiting = tokio::task::spawn_blocking(move || {
         let store = recording.open_store(&data_dir)?;
         work(&store)
