@@ -14,10 +14,10 @@ use crate::event::{
     Actor, Event, RecordingDeleted, RecordingDeletion, RecordingExported, RecordingPlayed,
     RecordingStored,
 };
-use crate::event_log::{AllRead, Direction, ReadError};
+use crate::event_log::{AllRead, Direction, OpenError, ReadError};
 use crate::privacy::{Vault, VaultError};
 use crate::recording::{
-    Coding, ObjectError, Opened, Store, StoreError, WavCoding, check, open, write_wav,
+    Coding, ObjectError, Opened, Store, StoreError, WavCoding, check, due_at, open, write_wav,
 };
 use crate::runtime::clock::{SystemClock, system_rng};
 use crate::runtime::config::{Config, RecordingConfig};
@@ -94,7 +94,7 @@ pub enum DeskError {
     #[error("recording: the platform is stopping")]
     Stopping,
     /// It is kept longer.
-    #[error("recording: {id} is kept until {due}; to delete it before its time, say so")]
+    #[error("recording: {id} is kept until {due}; say `early` to delete it before")]
     TooEarly {
         /// The recording.
         id: RecordingId,
@@ -104,6 +104,18 @@ pub enum DeskError {
     /// The thread that waited for the store ended badly.
     #[error("recording: wait for the store: {0}")]
     Waiting(#[from] tokio::task::JoinError),
+}
+
+impl DeskError {
+    /// Whether a platform runs on the data folder, which alone may write facts.
+    pub const fn is_in_use(&self) -> bool {
+        let files = match self {
+            Self::Log(LogError::Files(files)) => files,
+            Self::Open(StartError::Log(LogError::Files(files))) => files,
+            _ => return false,
+        };
+        matches!(files, OpenError::Locked { .. })
+    }
 }
 
 /// A recording as the log knows it.
@@ -386,17 +398,27 @@ async fn read(config: &Config, vault: &Vault, row: Listed) -> Result<Opened, Des
     Ok(opened)
 }
 
-/// Deletes the recording of a call because somebody asked for it.
+/// Deletes the recording of a call because somebody asked for it; where its days are not over,
+/// only where `early` says that this is meant.
 ///
 /// # Errors
 /// [`DeskError`]; it may still be there.
-pub async fn delete(config: &Config, wanted: CallId, by: &str) -> Result<RecordingId, DeskError> {
+pub async fn delete(
+    config: &Config,
+    wanted: CallId,
+    by: &str,
+    early: bool,
+) -> Result<RecordingId, DeskError> {
     let rows = list(config).await?;
     let row = find(&rows, wanted)?;
     let (call_id, recording_id) = (row.call_id, row.recording_id);
     let Some(stored) = row.stored.clone().filter(|_| row.state != "deleted") else {
         return Err(DeskError::NotStored { id: recording_id, state: row.state.to_owned() });
     };
+    let due = due_at(row.started_at, config.recording.days);
+    if !early && SystemClock::new().now() < due {
+        return Err(DeskError::TooEarly { id: recording_id, due });
+    }
     let mut desk = Desk::open(config).await?;
     let removed =
         with_store(config, move |store| store.remove(store.path(&stored.location)?)).await;
