@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use hearing::Hearing;
 pub use io::{CallCommand, CallInput, CallOutput, LegOver};
-pub use tones::tone;
+pub use tones::{early_tone, tone};
 pub use transfer::TransferTarget;
 
 use self::agent::AgentSide;
@@ -215,6 +215,7 @@ impl Call {
                     self.hear(now, input);
                 }
             }
+            CallInput::EarlyTone { leg_id, tone } => self.heard_early(leg_id, tone),
             CallInput::Held { leg_id } => self.held(now, leg_id),
             CallInput::Resumed { leg_id } => self.resumed(now, leg_id),
             CallInput::Referred { leg_id, target } => self.referred(now, leg_id, target),

@@ -2,7 +2,7 @@
 
 use super::{Call, CallCommand, CallOutput, LegOver};
 use crate::base::{CarrierId, LegId, Millis, Timestamp};
-use crate::dialing::{LegEnding, LegVerdict, POST_DIAL_DELAY_MAX, judge_ending, suspended_until};
+use crate::dialing::{EarlyTone, LegEnding, LegVerdict, POST_DIAL_DELAY_MAX, judge_ending, suspended_until};
 use crate::event::{
     CallAnswered, CarrierSuspended, CostKind, Disposition, HangUpParty, LegAnswered, LegEnded,
     LegKind, LegProgressed, LegStarted, RoutePurpose,
@@ -45,6 +45,8 @@ pub(super) struct Dialling {
     since: Timestamp,
     last_status: u16,
     has_rung: bool,
+    /// What the network said in tones, the last of them.
+    tone: Option<EarlyTone>,
     /// Until when it has to ring; nothing once it did, or was given up.
     rings_until: Option<Timestamp>,
     /// It did not ring in time and is being withdrawn.
@@ -158,6 +160,7 @@ impl Call {
             since: now,
             last_status: 100,
             has_rung: false,
+            tone: None,
             rings_until: Some(now.plus(delay.unwrap_or(POST_DIAL_DELAY_MAX))),
             is_given_up: false,
         });
@@ -216,6 +219,15 @@ impl Call {
             && let CustomerSide::Dialling(leg) = &mut self.customer
         {
             leg.is_given_up = false;
+        }
+    }
+
+    /// The network says in tones what comes of a leg that nobody answered.
+    pub(super) fn heard_early(&mut self, leg_id: LegId, tone: EarlyTone) {
+        if let CustomerSide::Dialling(leg) = &mut self.customer
+            && leg.leg_id == leg_id
+        {
+            leg.tone = Some(tone);
         }
     }
 
@@ -313,7 +325,11 @@ impl Call {
             q850_cause: end.q850_cause,
             failure: end.failure.as_deref(),
             has_rung: leg.has_rung,
+            tone: leg.tone,
         };
+        if let Some(tone) = leg.tone.filter(|_| ending.goes_by_tone()) {
+            self.reason.get_or_insert_with(|| tone.as_str().to_owned());
+        }
         let verdict = judge_ending(ending, self.bad_numbers);
         self.talk.sip_status = ending.sip_status;
         self.talk.q850_cause = ending.q850_cause;

@@ -3,6 +3,7 @@
 use super::{Hearing, TransferTarget};
 use crate::base::{AgentId, CarrierId, LegId, Millis, Timestamp};
 use crate::conversation::{self, PromptId};
+use crate::dialing::EarlyTone;
 use crate::event::{Event, Handler, RoutePurpose, SupervisionMode};
 use crate::media::MediaStatistics;
 use crate::sip::{FailureCause, Party};
@@ -108,6 +109,13 @@ pub enum CallInput {
         leg_id: LegId,
         /// What.
         input: conversation::Input,
+    },
+    /// A tone of the network was heard on a leg that nobody answered.
+    EarlyTone {
+        /// The leg.
+        leg_id: LegId,
+        /// What it says.
+        tone: EarlyTone,
     },
     /// The other end of a leg put it on hold.
     Held {

@@ -244,6 +244,7 @@ impl Dialing {
             q850_cause: fact.q850_cause,
             failure: fact.failure.as_deref(),
             has_rung: false,
+            tone: None,
         };
         let by = blame(ending);
         if let (Some(sim_id), true) = (&leg.sim_id, by != Blame::Nobody) {

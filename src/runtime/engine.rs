@@ -43,7 +43,7 @@ use super::wire::{MediaNews, MediaThreads, Voice, until};
 use crate::base::{
     AgentId, CallId, CampaignId, CarrierId, IdSequence, LegId, Millis, Rng, Timestamp,
 };
-use crate::call::{CallCommand, CallInput, tone};
+use crate::call::{CallCommand, CallInput, early_tone, tone};
 use crate::conversation::{Input, PromptId, Script};
 use crate::dialing::Prices;
 use crate::event::{CampaignStateName, PlatformStopped};
@@ -380,6 +380,15 @@ impl Engine {
     fn media(&mut self, news: MediaNews) {
         let leg_id = news.leg_id;
         if self.is_hold_tone(leg_id, &news.event) {
+            return;
+        }
+        if self.legs.get(&leg_id).is_some_and(|leg| leg.is_early) {
+            // Nobody is there yet to speak or to press keys: tones are the network's.
+            if let MediaEvent::ProgressHeard { progress, .. } = news.event
+                && let Some(tone) = early_tone(progress)
+            {
+                self.give(leg_id, CallInput::EarlyTone { leg_id, tone });
+            }
             return;
         }
         let input = match news.event {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::gateway::Gateway;
-use super::http::{ask, free_address, look_for};
+use super::http::{ask, free_address, look_for, try_ask};
 use super::media;
 use super::peer::Sipp;
 use super::platform::Stage;
@@ -58,6 +58,8 @@ fn calls_that_must_be_recorded_end_with_the_disk_and_begin_again_with_it() {
     stage.http(&format!("listen = \"{http}\""));
     let disk = small_disk(&stage, 512, 472);
     let running = stage.start_by(&words(&disk), &[], &[]);
+
+    look_for("console", || try_ask(http, "GET /healthz", "", "", "").ok());
 
     // Two are dialled at once. The disk takes a second of them.
     look_for("end of both calls", || {
