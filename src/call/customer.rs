@@ -2,7 +2,9 @@
 
 use super::{Call, CallCommand, CallOutput, LegOver};
 use crate::base::{CarrierId, LegId, Millis, Timestamp};
-use crate::dialing::{EarlyTone, LegEnding, LegVerdict, POST_DIAL_DELAY_MAX, judge_ending, suspended_until};
+use crate::dialing::{
+    EarlyTone, LegEnding, LegVerdict, POST_DIAL_DELAY_MAX, judge_ending, suspended_until,
+};
 use crate::event::{
     CallAnswered, CarrierSuspended, CostKind, Disposition, HangUpParty, LegAnswered, LegEnded,
     LegKind, LegProgressed, LegStarted, RoutePurpose,

@@ -15,10 +15,9 @@ pub const fn early_tone(progress: Progress) -> Option<EarlyTone> {
         }
         Progress::Sit(SitKind::Intercept | SitKind::VacantCode) => Some(EarlyTone::NoSuchNumber),
         Progress::Sit(SitKind::Unspecified) => Some(EarlyTone::Announcement),
-        Progress::Ringback
-        | Progress::FaxCalling
-        | Progress::FaxAnswer
-        | Progress::Beep { .. } => None,
+        Progress::Ringback | Progress::FaxCalling | Progress::FaxAnswer | Progress::Beep { .. } => {
+            None
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod baresip;
 mod caller;
 mod capture;
+mod early;
 mod encrypted;
 mod gateway;
 mod hostile;

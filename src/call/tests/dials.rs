@@ -3,6 +3,7 @@
 use super::stage::Stage;
 use crate::base::Millis;
 use crate::call::{CallInput, LegOver};
+use crate::dialing::EarlyTone;
 use crate::event::{Disposition, Event, HangUpParty, RoutePurpose};
 use crate::sip::FailureCause;
 
@@ -106,6 +107,48 @@ fn a_phone_that_rings_out_is_no_answer_and_not_tried_elsewhere() {
         stage.over(leg_id, over);
         assert_eq!(stage.attempt().disposition, Disposition::NoAnswer, "{over:?}");
     }
+}
+
+/// Given three tones before an announcement, when the phone then rings out, then the number is
+/// what is wrong, and the reason says how that is known.
+#[test]
+fn what_the_network_says_in_tones_is_the_cause_where_nothing_else_is() {
+    let ended = |tone, over| {
+        let mut stage = Stage::new();
+        let leg_id = stage.dial("north");
+        stage.give(CallInput::Progress { leg_id, status: 183 });
+        stage.give(CallInput::EarlyTone { leg_id, tone });
+        stage.over(leg_id, over);
+        let attempt = stage.attempt();
+        (attempt.disposition, attempt.reason.clone())
+    };
+    let because = |reason: &str| Some(reason.to_owned());
+    assert_eq!(
+        ended(EarlyTone::NoSuchNumber, LegOver::Cancelled),
+        (Disposition::InvalidNumber, because("early_no_such_number"))
+    );
+    assert_eq!(
+        ended(EarlyTone::Busy, LegOver::refused(480, None)),
+        (Disposition::Busy, because("early_busy"))
+    );
+    assert_eq!(
+        ended(EarlyTone::Announcement, LegOver::refused(480, None)),
+        (Disposition::NoAnswer, because("early_announcement"))
+    );
+    assert_eq!(ended(EarlyTone::Busy, LegOver::refused(603, None)), (Disposition::Rejected, None));
+}
+
+#[test]
+fn what_was_heard_before_the_answer_says_nothing_of_the_call() {
+    let mut stage = Stage::new();
+    let leg_id = stage.dial("north");
+    stage.give(CallInput::Progress { leg_id, status: 183 });
+    stage.give(CallInput::EarlyTone { leg_id, tone: EarlyTone::Busy });
+    stage.answer(leg_id);
+    stage.give(CallInput::EarlyTone { leg_id, tone: EarlyTone::Busy });
+    stage.bye(leg_id, crate::sip::Party::Remote);
+    assert_eq!(stage.attempt().reason, None);
+    assert_eq!(stage.attempt().sip_status, Some(200));
 }
 
 #[test]
