@@ -19,6 +19,7 @@ mod playback;
 mod recorded;
 mod recorded_badly;
 mod registered;
+mod secured;
 mod simulated;
 mod transfers;
 

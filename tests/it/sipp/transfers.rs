@@ -8,7 +8,7 @@ use ledgerline::media::{Clip, Wav};
 use serde_json::{Value, json};
 
 use super::baresip::{Baresip, Hand};
-use super::gateway::Gateway;
+use super::gateway::{Gateway, Permission};
 use super::http::{ask, try_ask, users};
 use super::peer::{Sipp, free_port};
 use super::platform::Stage;
@@ -52,7 +52,7 @@ fn heard_by(phone: &Baresip) -> Clip {
     clips.fold(Clip::new(Vec::new()), |all, one| all.followed_by(&one))
 }
 
-/// A campaign whose customer wants a person, with phones that register.
+/// A campaign whose customer wants a person once the phones have registered.
 struct Floor {
     stage: Stage,
     gateway: Gateway,
@@ -62,7 +62,7 @@ struct Floor {
 
 fn floor(agents: &[(&str, &str)]) -> Floor {
     let mut stage = Stage::new(1);
-    let gateway = Gateway::pressing("0");
+    let gateway = Gateway::waiting_to_press("0");
     let sipp = Sipp::carrier(stage.path(), "talk.xml", &media(&gateway));
     let registrar = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let tables: String = agents
@@ -77,6 +77,13 @@ fn floor(agents: &[(&str, &str)]) -> Floor {
     Floor { stage, gateway, sipp, registrar }
 }
 
+/// A phone in the hand of each of its users; the customer may ask for a person then.
+fn seated<const N: usize>(phones: [&Baresip; N], customer: &Permission) -> [Hand; N] {
+    let hands = phones.map(Baresip::hand_when_registered);
+    customer.give();
+    hands
+}
+
 fn phone(hz: u32, folder: &Path, registrar: SocketAddr, user: &str) -> Baresip {
     Baresip::saying(hz, folder, registrar, user, &format!("open-{user}"))
 }
@@ -89,12 +96,12 @@ const LESS_SKILLED: &str = "skill_ppm = 100000";
 fn an_agent_holds_resumes_and_passes_the_call_on() {
     let floor = floor(&[("ann", SKILLED), ("bob", LESS_SKILLED)]);
     let (folder, registrar) = (floor.stage.path().to_owned(), floor.registrar);
+    let customer = floor.gateway.permission();
     let phones = std::thread::spawn(move || {
         wait_until_it_answers(registrar);
         let ann = phone(ANN, &folder, registrar, "ann");
         let bob = phone(BOB, &folder, registrar, "bob");
-        let mut ann_hand: Hand = ann.hand();
-        let mut bob_hand = bob.hand();
+        let [mut ann_hand, mut bob_hand] = seated([&ann, &bob], &customer);
         ann_hand.wait_for("CALL_ESTABLISHED");
         ann_hand.listen(1_000);
         ann_hand.press("hold", "");
@@ -143,10 +150,11 @@ fn an_agent_holds_resumes_and_passes_the_call_on() {
 fn a_transfer_to_the_world_outside_is_refused() {
     let floor = floor(&[("ann", "")]);
     let (folder, registrar) = (floor.stage.path().to_owned(), floor.registrar);
+    let customer = floor.gateway.permission();
     let phones = std::thread::spawn(move || {
         wait_until_it_answers(registrar);
         let ann = phone(ANN, &folder, registrar, "ann");
-        let mut hand = ann.hand();
+        let [mut hand] = seated([&ann], &customer);
         hand.wait_for("CALL_ESTABLISHED");
         hand.press("transfer", &format!("sip:+12025550199@{registrar}"));
         // This phone hangs up then, and says no more.
@@ -167,11 +175,12 @@ fn a_transfer_to_the_world_outside_is_refused() {
 fn an_agent_asks_another_one_and_joins_the_two() {
     let floor = floor(&[("ann", SKILLED), ("bob", LESS_SKILLED)]);
     let (folder, registrar) = (floor.stage.path().to_owned(), floor.registrar);
+    let customer = floor.gateway.permission();
     let phones = std::thread::spawn(move || {
         wait_until_it_answers(registrar);
         let ann = phone(ANN, &folder, registrar, "ann");
         let bob = phone(BOB, &folder, registrar, "bob");
-        let (mut ann_hand, mut bob_hand) = (ann.hand(), bob.hand());
+        let [mut ann_hand, mut bob_hand] = seated([&ann, &bob], &customer);
         ann_hand.wait_for("CALL_ESTABLISHED");
         ann_hand.press("hold", "");
         ann_hand.listen(700);
@@ -226,6 +235,7 @@ fn replaces(trace: &str, to: &str) -> String {
 fn a_supervisor_whispers_and_barges_in() {
     let mut floor = floor(&[("ann", ""), ("sam", "role = \"supervisor\"")]);
     let (folder, registrar) = (floor.stage.path().to_owned(), floor.registrar);
+    let customer = floor.gateway.permission();
     let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
     users(&folder, "boss:writer:open-boss\n");
     floor.stage.http(&format!("listen = \"{http}\"\nuser_file = \"users\""));
@@ -233,7 +243,7 @@ fn a_supervisor_whispers_and_barges_in() {
         wait_until_it_answers(registrar);
         let ann = phone(ANN, &folder, registrar, "ann");
         let sam = phone(SAM, &folder, registrar, "sam");
-        let (mut ann_hand, mut sam_hand) = (ann.hand(), sam.hand());
+        let [mut ann_hand, mut sam_hand] = seated([&ann, &sam], &customer);
         ann_hand.wait_for("CALL_ESTABLISHED");
         let call = current_call(http);
         assert_eq!(post(http, &call, "wrong", "listen"), 401);
