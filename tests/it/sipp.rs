@@ -7,6 +7,8 @@
 mod baresip;
 mod caller;
 mod capture;
+#[cfg(all(feature = "analytics", feature = "dashboard"))]
+mod console;
 mod early;
 mod encrypted;
 mod gateway;
