@@ -197,6 +197,8 @@ main() {
         need tshark tshark "reads what goes over the wire in the tests"
         need baresip baresip-core "is an agent's phone in the tests"
         need 'chromium|chromium-browser|google-chrome' chromium "opens the console in the tests"
+        need faketime faketime "lets the days of recordings pass in the tests"
+        need unshare util-linux "gives a small disk in the tests"
         need python3 python3-venv "runs clients of KurrentDB and SQL in the tests"
         need psql postgresql-client "asks the server of SQL in the tests"
     fi

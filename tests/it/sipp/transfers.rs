@@ -1,8 +1,7 @@
 //! Hold, transfer and supervision with phones that others wrote: who hears whom is told by the
 //! pitch each of them says.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use ledgerline::media::{Clip, Wav};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::baresip::{Baresip, Hand};
 use super::gateway::{Gateway, Permission};
+use super::http::{ask, try_ask, users};
 use super::peer::{Sipp, free_port};
 use super::platform::Stage;
 use super::registered::wait_until_it_answers;
@@ -237,9 +237,7 @@ fn a_supervisor_whispers_and_barges_in() {
     let (folder, registrar) = (floor.stage.path().to_owned(), floor.registrar);
     let customer = floor.gateway.permission();
     let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let users = folder.join("users");
-    std::fs::write(&users, "boss:writer:open-boss\n").expect("users");
-    set_private(&users);
+    users(&folder, "boss:writer:open-boss\n");
     floor.stage.http(&format!("listen = \"{http}\"\nuser_file = \"users\""));
     let phones = std::thread::spawn(move || {
         wait_until_it_answers(registrar);
@@ -283,35 +281,10 @@ fn a_supervisor_whispers_and_barges_in() {
     assert!(states.iter().all(|agent| *agent == "ann"), "a supervisor takes no calls: {states:?}");
 }
 
-fn set_private(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(path, mode).expect("a private file");
-}
-
-/// Asks over HTTP; the answer's status and body.
-fn ask(http: SocketAddr, head: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(http).expect("the console");
-    let length = body.len();
-    write!(
-        stream,
-        "{head}\r\nHost: {http}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    )
-    .expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let status = answer.get(9..12).and_then(|status| status.parse().ok()).expect("a status");
-    (status, answer.split_once("\r\n\r\n").unwrap_or_default().1.to_owned())
-}
-
 /// The call on the board.
 fn current_call(http: SocketAddr) -> String {
     for _ in 0..200 {
-        let (_, body) = ask(http, "GET /api/board HTTP/1.1", "");
-        let start = body.find('{').expect("JSON");
-        let end = body.rfind('}').expect("JSON");
-        let board: Value = serde_json::from_str(&body[start..=end]).expect("JSON");
+        let board = ask(http, "GET /api/board", "", "").json();
         if let Some(call) = board["calls"][0]["call_id"].as_str() {
             return call.to_owned();
         }
@@ -320,22 +293,7 @@ fn current_call(http: SocketAddr) -> String {
 }
 
 fn post(http: SocketAddr, call: &str, password: &str, mode: &str) -> u16 {
-    let proof = base64(&format!("boss:{password}"));
     let body = json!({"agent": "sam", "mode": mode}).to_string();
     let path = format!("POST /api/calls/{call}/supervise");
-    ask(http, &format!("{path} HTTP/1.1\r\nAuthorization: Basic {proof}"), &body).0
-}
-
-fn base64(text: &str) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for group in text.as_bytes().chunks(3) {
-        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
-        let bits = bits << (8 * (3 - group.len()));
-        for place in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * place)) as usize & 63];
-            out.push(if place <= group.len() { char::from(letter) } else { '=' });
-        }
-    }
-    out
+    try_ask(http, &path, &format!("boss:{password}"), "", &body).expect("an answer").status
 }
