@@ -57,10 +57,15 @@ impl Browser {
         browser
     }
 
-    /// What a promise in the page comes to.
+    /// What a promise in the page comes to. It counts as done by hand: a page may begin to play
+    /// what somebody pressed.
     pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
-        let wanted =
-            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let wanted = json!({
+            "expression": expression,
+            "awaitPromise": true,
+            "returnByValue": true,
+            "userGesture": true,
+        });
         let answer = self.call("Runtime.evaluate", &wanted);
         let failure = &answer["exceptionDetails"];
         assert!(failure.is_null(), "{failure}");
@@ -75,21 +80,6 @@ impl Browser {
         let proof = format!("Basic {}", proof.as_str().expect("text"));
         let headers = json!({ "headers": { "Authorization": proof } });
         self.call("Network.setExtraHTTPHeaders", &headers);
-    }
-
-    /// The page as PNG.
-    pub(crate) fn screenshot(&mut self) -> Vec<u8> {
-        let size = json!({
-            "width": 1400, "height": 1100, "deviceScaleFactor": 1, "mobile": false
-        });
-        self.call("Emulation.setDeviceMetricsOverride", &size);
-        let picture = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
-        let text = picture["data"].as_str().expect("a picture").to_owned();
-        let bytes = self.evaluate(&format!("[...atob({text:?})].map(one => one.charCodeAt(0))"));
-        let bytes = bytes.as_array().expect("bytes").iter();
-        bytes
-            .map(|byte| byte.as_u64().and_then(|it| u8::try_from(it).ok()).expect("a byte"))
-            .collect()
     }
 
     fn message(&self, wanted: &str) -> Value {
