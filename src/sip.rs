@@ -17,6 +17,7 @@
 //! RFC 3323 and RFC 3325 (identity).
 
 mod agent;
+mod authority;
 mod call;
 mod check;
 mod client;
@@ -32,6 +33,7 @@ mod identity;
 mod incoming;
 mod info;
 mod late;
+mod locate;
 mod message;
 mod negotiation;
 mod offer;
@@ -48,6 +50,7 @@ mod session_timer;
 mod timers;
 
 pub use agent::UserAgent;
+pub use authority::{Authority, AuthorityError, Host};
 pub use check::is_usable;
 pub use command::UaCommand;
 pub use event::{
@@ -56,6 +59,7 @@ pub use event::{
 pub use framing::{Frame, Framer, FramingError};
 pub use hop::{Hop, Transport};
 pub use identity::{Assertion, Identity};
+pub use locate::{Known, Located, Naptr, Question, Records, STEPS_MAX, Srv, Step, Wanted, locate};
 pub use register::{Registration, RegistrationId};
 pub use registrar::{DigestHash, Phone, PhoneGone};
 pub use screen::{ScreenReason, Screened};
