@@ -9,8 +9,9 @@
 //! after it; arbitrary bytes never panic; once all legs are over and 64·T1 has passed, no
 //! transaction and no dialog is left; no output carries a phone number in its `Debug`.
 //!
-//! Deliberately absent: sockets and connections; WebSocket; forwarding; names looked up in DNS (a host name
-//! falls back to the address the peer wrote from).
+//! Deliberately absent: sockets and connections; WebSocket; forwarding; questions to the DNS:
+//! [`locate`] says what to ask, and a host name inside a dialog falls back to the address the peer
+//! wrote from.
 //! Sources: RFC 3261, RFC 3262 (PRACK), RFC 6026 (accepted state), RFC 3264 and RFC 6337
 //! (offers), RFC 3311 (UPDATE), RFC 4028 (session timers), RFC 3515 and RFC 3891 (REFER,
 //! Replaces), RFC 3581 (rport), RFC 3326 and RFC 6432 (Reason), RFC 7616 and RFC 8760 (digest),
@@ -36,6 +37,7 @@ mod late;
 mod locate;
 mod message;
 mod negotiation;
+mod next_target;
 mod offer;
 mod outgoing;
 mod refer;

@@ -16,6 +16,7 @@ mod recordings;
 mod registrations;
 mod slots;
 mod supervise;
+mod targets;
 mod transfer;
 mod watch;
 
@@ -30,12 +31,14 @@ use self::probe::Probes;
 use self::slots::Slots;
 use self::supervise::Supervise;
 pub use self::supervise::{SupervisionDoor, SupervisionRefusal};
+use self::targets::Targets;
 use self::transfer::PhoneCall;
 use super::clock::system_random;
 use super::config::{AgentConfig, CampaignConfig, CarrierConfig, SipConfig};
 use super::intake::Offer;
 use super::journal::{Draft, Journal, JournalError};
 use super::line::Line;
+use super::names::{Sighting, Whereabouts};
 use super::recorder::Recordings;
 use super::scripts::Scripts;
 use super::wire::{MediaNews, MediaThreads, Voice, until};
@@ -93,6 +96,8 @@ pub(crate) struct Parts {
     pub(crate) scripts: Scripts,
     pub(crate) voices: Voices,
     pub(crate) line: Line,
+    /// Where carriers with a name are, as it becomes known.
+    pub(crate) names: Whereabouts,
     /// Nothing where no call is recorded.
     pub(crate) recordings: Option<Recordings>,
     /// Whether new calls are recorded, where their campaign is.
@@ -120,6 +125,7 @@ pub(crate) struct Engine {
     /// Facts of the engine itself that wait for the next append.
     drafts: Vec<Draft>,
     probes: Probes,
+    targets: Targets,
     /// Where agents' phones registered from.
     phones: BTreeMap<AgentId, Phone>,
     /// Carriers that failed calls, each until when it is left alone.
@@ -153,6 +159,7 @@ enum Arrival {
     Offer(Offer),
     Supervise(Supervise),
     Recorder(News),
+    Sighted(Sighting),
     Stop,
     Due,
 }
@@ -160,6 +167,7 @@ enum Arrival {
 impl Engine {
     pub(crate) fn new(
         mut parts: Parts,
+        sightings: Vec<Sighting>,
         offers: mpsc::Receiver<Offer>,
         supervisions: mpsc::Receiver<Supervise>,
     ) -> Self {
@@ -167,11 +175,11 @@ impl Engine {
         let started = parts.journal.now();
         let mut rng = parts.journal.fork("engine");
         let call_ids = IdSequence::with_room(&mut rng, LEGS);
-        let carriers = parts.carriers.iter().map(CarrierConfig::hop);
         let phones = parts.agents.iter().filter_map(|agent| agent.phone.map(Hop::from));
-        let probes = Probes::new(carriers.chain(phones), parts.sip.probe_every_ms, started);
+        let probes = Probes::new(phones, parts.sip.probe_every_ms, started);
         registrations::begin(&parts);
-        Self {
+        let targets = Targets::new(parts.journal.fork("targets"));
+        let mut engine = Self {
             parts,
             calls: Slots::default(),
             legs: BTreeMap::new(),
@@ -181,6 +189,7 @@ impl Engine {
             stirred: BTreeSet::new(),
             drafts: Vec::new(),
             probes,
+            targets,
             phones: BTreeMap::new(),
             rests: BTreeMap::new(),
             outage: Outage::default(),
@@ -196,7 +205,9 @@ impl Engine {
             started,
             dial_due: None,
             stopping: None,
-        }
+        };
+        engine.place_carriers(sightings);
+        engine
     }
 
     /// Works until told to stop, or until every campaign is complete where that was asked for.
@@ -236,6 +247,7 @@ impl Engine {
             Some(news) = self.news.recv() => Ok(Arrival::Media(news)),
             Some(offer) = self.offers.recv() => Ok(Arrival::Offer(offer)),
             Some(request) = self.supervisions.recv() => Ok(Arrival::Supervise(request)),
+            Some(sighting) = self.parts.names.next() => Ok(Arrival::Sighted(sighting)),
             news = recordings::next(&mut self.parts.recordings) => Ok(Arrival::Recorder(news)),
             _ = &mut *stop, if !is_stopping => Ok(Arrival::Stop),
             () = tokio::time::sleep(wait) => Ok(Arrival::Due),
@@ -249,6 +261,7 @@ impl Engine {
             Arrival::Offer(offer) => self.offered = Some(offer),
             Arrival::Supervise(request) => self.supervise(request),
             Arrival::Recorder(news) => self.recorder_says(news),
+            Arrival::Sighted(sighting) => self.sighted(sighting),
             Arrival::Stop => self.stop("shutdown"),
             Arrival::Due => {}
         }

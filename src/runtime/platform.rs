@@ -20,6 +20,7 @@ use super::import::{Import, ImportError, ImportReport, import};
 use super::intake::Inbox;
 use super::journal::{Draft, Journal, JournalError};
 use super::log::{LogError, OpenLog, open_log};
+use super::names::Whereabouts;
 use super::recorder::{PREFIX, RecordingError, Recordings};
 use super::recovery::{Recovered, recover};
 use super::scripts::{ScriptFileError, Scripts};
@@ -124,7 +125,9 @@ impl Platform {
         let node = config.node.clone();
         let mut journal =
             Journal::open(log.log.clone(), clock.clone(), system_rng(), node.clone()).await?;
-        let (line, sip) = open_line(&config, journal.fork("sip"), clock.clone()).await?;
+        let opened = open_line(&config, journal.fork("sip"), clock.clone()).await?;
+        let mut names = Whereabouts::watch(&config, opened.can_tls);
+        let (line, sip) = (opened.line, opened.local);
         let mut vault = open_vault(&config, &journal)?;
         let recovered = recover(&mut journal, &node, log.torn_tail_bytes).await?;
         set_up(&mut journal, &config, &scripts).await?;
@@ -152,6 +155,7 @@ impl Platform {
         };
         let (options, capabilities) = (config.media.options(), config.media.capabilities());
         let media = MediaThreads::start(sip.ip(), options, clock.clone(), &mut system_rng())?;
+        let sightings = names.first().await;
         let parts = Parts {
             node,
             prices: Arc::new(config.prices()),
@@ -165,6 +169,7 @@ impl Platform {
             scripts,
             voices,
             line,
+            names,
             recordings,
             is_recording: config.recording.enabled,
             media,
@@ -173,7 +178,7 @@ impl Platform {
         };
         let (inbox, offers) = Inbox::new();
         let (supervision, supervisions) = SupervisionDoor::open();
-        let engine = Engine::new(parts, offers, supervisions);
+        let engine = Engine::new(parts, sightings, offers, supervisions);
         Ok(Self {
             engine,
             log,
@@ -307,7 +312,7 @@ async fn set_up(
     let hash = sha256_hex(settings.as_bytes());
     let mut drafts = vec![Draft::new(ConfigurationLoaded { hash, settings }, now, "runtime")];
     for carrier in &config.carriers {
-        if carrier.srtp != SrtpName::Off && carrier.transport != TransportName::Tls {
+        if carrier.srtp != SrtpName::Off && carrier.transport != Some(TransportName::Tls) {
             let carrier_id = &carrier.id;
             tracing::warn!(%carrier_id, "keys of SRTP go in SIP that anyone on the way can read");
         }

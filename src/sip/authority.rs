@@ -9,12 +9,15 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// The longest name, and the longest part of one. Units: bytes.
 const NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
 
 /// A host, with or without a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Authority {
     /// Who.
     pub host: Host,
@@ -58,6 +61,20 @@ impl Authority {
             Host::Name(name) => Some(name),
             Host::Ip(_) => None,
         }
+    }
+}
+
+impl TryFrom<String> for Authority {
+    type Error = AuthorityError;
+
+    fn try_from(text: String) -> Result<Self, AuthorityError> {
+        text.parse()
+    }
+}
+
+impl From<Authority> for String {
+    fn from(authority: Authority) -> Self {
+        authority.to_string()
     }
 }
 

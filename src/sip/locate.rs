@@ -272,6 +272,11 @@ impl Located {
         self.servers.is_empty()
     }
 
+    /// Whether this is one of the addresses.
+    pub fn has(&self, hop: Hop) -> bool {
+        self.servers.iter().any(|server| server.hops().any(|one| one == hop))
+    }
+
     /// Every address, each once.
     pub fn hops(&self) -> BTreeSet<Hop> {
         self.servers.iter().flat_map(Server::hops).collect()

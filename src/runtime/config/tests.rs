@@ -369,7 +369,7 @@ fn a_transport_is_read_with_what_belongs_to_it() {
         Config::parse(Path::new("l.toml"), &format!("{head}\n{more}\n"))
     };
     let config = carrier("transport = \"tcp\"").expect("a transport");
-    assert_eq!(config.carriers[0].hop().to_string(), "192.0.2.1:5061;transport=tcp");
+    assert_eq!(config.carriers[0].transport, Some(TransportName::Tcp));
     let error = carrier("tls_name = \"sip.example.com\"").expect_err("without TLS");
     assert!(error.to_string().contains("carriers.tls_name"), "{error}");
     carrier("transport = \"sctp\"").expect_err("no such transport");

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::Rng;
 
 /// A zone, written as text: `name NAPTR order preference flags service replacement`,
 /// `name SRV priority weight port target`, `name A address`.
