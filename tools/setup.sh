@@ -189,6 +189,7 @@ main() {
     if [[ $target == test ]]; then
         need sipp sip-tester "answers calls in the tests"
         need kamailio kamailio "takes registrations in the tests"
+        need dnsmasq dnsmasq-base "says where carriers are in the tests"
         need sipsak sipsak "asks and floods in the tests"
         need tshark tshark "reads what goes over the wire in the tests"
         need baresip baresip-core "is an agent's phone in the tests"

@@ -5,8 +5,8 @@
 //! reached, or that was answered with 503. Out: the same INVITE to the next target, with another
 //! branch; [`UaEvent::TargetFailed`]. Invariants: nobody is rung twice: what has said more than 100
 //! keeps the call, and an answer that comes late from a target given up is cancelled or hung up;
-//! a leg changes its target only in the time one of them may be silent, so that it finds one, or
-//! fails, within twice that time.
+//! a leg changes its target only in the time one of them may be silent, and a quarter of it, so
+//! that it finds one, or fails, within little more than twice that time.
 //! The INVITE stays the same one, so that two targets before one server are seen by it as one
 //! call that came twice (482, RFC 3261 §8.2.2.2). Deliberately absent: which targets there are;
 //! `locate` says so.
@@ -59,7 +59,8 @@ impl UserAgent {
             return false;
         }
         self.wire.event(UaEvent::TargetFailed { to: out.invite.to, retry_after });
-        if now.since(out.targets.since) > patience {
+        // A timer may be seen a little late.
+        if now.since(out.targets.since) > Millis(patience.0 + patience.0 / 4) {
             return false;
         }
         let Some(to) = out.targets.left.pop_front() else { return false };

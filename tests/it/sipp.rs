@@ -2,15 +2,18 @@
 //!
 //! SIPp plays the carrier (or the caller of our simulated one) on loopback; the verdict is its
 //! exit code on one side and the event log on the other. Needs the Debian packages `sip-tester`,
-//! `kamailio`, `baresip-core`, `sipsak` and `tshark`, and SIPVicious below `target/peers/sip`.
+//! `kamailio`, `baresip-core`, `dnsmasq-base`, `sipsak` and `tshark`, and SIPVicious below `target/peers/sip`.
 
 mod baresip;
 mod caller;
 mod capture;
+mod dnsmasq;
 mod encrypted;
 mod gateway;
 mod hostile;
 mod kamailio;
+mod named;
+mod natted;
 mod peer;
 mod platform;
 mod recorded;

@@ -56,12 +56,7 @@ struct Aside {
 
 impl Targets {
     pub(super) const fn new(rng: Rng) -> Self {
-        Self {
-            places: BTreeMap::new(),
-            aside: BTreeMap::new(),
-            known: BTreeMap::new(),
-            rng,
-        }
+        Self { places: BTreeMap::new(), aside: BTreeMap::new(), known: BTreeMap::new(), rng }
     }
 
     /// Whether an address is one of a carrier's.

@@ -39,7 +39,7 @@ fn first(bench: &mut Bench, place: u8) -> String {
 }
 
 fn hear(bench: &mut Bench, place: u8, text: &str) {
-    bench.ua.receive(bench.now, target(place), text.as_bytes());
+    bench.ua.receive(bench.now, target(place), text.replace('\n', "\r\n").as_bytes());
 }
 
 fn failed(place: u8, retry_after: Option<Millis>) -> UaEvent {
@@ -62,7 +62,7 @@ fn a_silent_target_gives_way_to_the_next_with_the_same_call() {
     assert_ne!(header(&before, "Via"), header(&after, "Via"));
     // The second one answers.
     hear(&mut bench, 2, &answer(&after, "180 Ringing", "", ""));
-    let contact = "Contact: <sip:x@203.0.113.2>\r\nContent-Type: application/sdp\r\n";
+    let contact = "Contact: <sip:x@203.0.113.2>\n";
     hear(&mut bench, 2, &answer(&after, "200 OK", contact, OFFER));
     assert_eq!(words(&bench.transmitted()), [(target(2), "ACK")]);
     let events = bench.events();
@@ -70,7 +70,7 @@ fn a_silent_target_gives_way_to_the_next_with_the_same_call() {
     // The first one wakes up: nobody is to be rung twice.
     hear(&mut bench, 1, &answer(&before, "180 Ringing", "", ""));
     assert_eq!(words(&bench.transmitted()), [(target(1), "CANCEL")]);
-    let late = answer(&before, "200 OK", "Contact: <sip:x@203.0.113.1>\r\n", "");
+    let late = answer(&before, "200 OK", "Contact: <sip:x@203.0.113.1>\n", "");
     hear(&mut bench, 1, &late.replace("tag=", "tag=late"));
     assert_eq!(words(&bench.transmitted()), [(target(1), "ACK"), (target(1), "BYE")]);
     assert_eq!(bench.events(), [], "and nobody hears of it");
@@ -100,7 +100,7 @@ fn a_target_that_takes_no_calls_is_acknowledged_and_left() {
     let mut bench = Bench::new();
     let (_, request) = call(&mut bench, 2);
     hear(&mut bench, 1, &answer(&request, "100 Trying", "", ""));
-    hear(&mut bench, 1, &answer(&request, "503 Busy", "Retry-After: 60\r\n", ""));
+    hear(&mut bench, 1, &answer(&request, "503 Busy", "Retry-After: 60\n", ""));
     let sent = bench.transmitted();
     assert_eq!(words(&sent), [(target(1), "ACK"), (target(2), "INVITE")]);
     assert!(bench.events().contains(&failed(1, Some(Millis(60_000)))));
@@ -142,6 +142,20 @@ fn a_leg_finds_a_target_or_fails_within_twice_the_time_one_may_be_silent() {
     assert!(is_it, "{events:?}");
     assert!(bench.now.since(start) < Millis(3_000));
     bench.assert_nothing_left();
+}
+
+#[test]
+fn a_timer_that_is_seen_late_is_none_the_less_in_time() {
+    let mut bench = Bench::new();
+    call(&mut bench, 3);
+    bench.now = bench.now.plus(Millis(1_480));
+    bench.ua.handle_timeout(bench.now);
+    let asked: Vec<_> = bench.transmitted().into_iter().map(|(to, _)| to).collect();
+    assert_eq!(asked.last(), Some(&target(2)));
+    let start = bench.now;
+    bench.wait(1_200);
+    assert!(matches!(bench.events().last(), Some(UaEvent::Failed { .. })));
+    assert!(bench.now.since(start) < Millis(1_520), "3 s in all");
 }
 
 #[test]
