@@ -22,8 +22,8 @@ const SERVICES_MAX: usize = 8;
 /// Servers of one service that are looked at. RFC 2782 names no limit; a foreign zone must not
 /// fill our memory.
 const SERVERS_MAX: usize = 16;
-/// Addresses of one server that are.
-const ADDRESSES_MAX: usize = 16;
+/// Addresses of all servers together: each of them is probed.
+const ADDRESSES_MAX: usize = 32;
 
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ pub fn locate(wanted: &Wanted, known: &Known) -> Step {
         }
         Host::Name(name) => search.name(name, *port, wanted),
     };
-    step.map_or_else(Step::Ask, Step::Found)
+    step.map_or_else(Step::Ask, |located| Step::Found(located.bounded()))
 }
 
 /// Questions that have to be answered first.
@@ -265,6 +265,17 @@ impl Located {
             return Self::default();
         }
         Self { servers: vec![Server { transport, priority: 0, weight: 0, addresses }] }
+    }
+
+    /// With no more addresses than are looked after, those of the first servers.
+    fn bounded(mut self) -> Self {
+        let mut room = ADDRESSES_MAX;
+        for server in &mut self.servers {
+            server.addresses.truncate(room);
+            room -= server.addresses.len();
+        }
+        self.servers.retain(|server| !server.addresses.is_empty());
+        self
     }
 
     /// Whether there is no address at all.

@@ -115,7 +115,7 @@ impl CarrierConfig {
         Some(Registration {
             id,
             to,
-            domain: self.domain.clone().or_else(|| self.host()),
+            domain: self.domain.clone().or_else(|| self.address.name().map(str::to_owned)),
             user: credentials.user.clone(),
             credentials,
             expires: Millis::from_secs(self.register_expires_s),

@@ -207,6 +207,10 @@ impl Engine {
 
     /// Registers where the carrier is, or elsewhere where that target is gone or failed.
     fn follow(&mut self, carrier_id: &CarrierId) {
+        if self.stopping.is_some() {
+            // Registrations are being taken back.
+            return;
+        }
         let now = self.parts.journal.now();
         let carrier = numbered(&self.parts.carriers).find(|(_, one)| one.id == *carrier_id);
         let Some((id, carrier)) = carrier.filter(|(_, carrier)| carrier.register) else { return };

@@ -1,5 +1,10 @@
 //! A peer with several targets: the next one is asked where one is dead.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::test_runner::TestCaseError;
+
 use super::super::super::{FailureCause, Hop, Transport};
 use super::*;
 
@@ -132,8 +137,7 @@ fn a_leg_finds_a_target_or_fails_within_twice_the_time_one_may_be_silent() {
     let start = bench.now;
     bench.ua.transport_failed(bench.now, target(1));
     bench.wait(2_399);
-    let asked: std::collections::BTreeSet<_> =
-        bench.transmitted().into_iter().map(|(to, _)| to).collect();
+    let asked: BTreeSet<_> = bench.transmitted().into_iter().map(|(to, _)| to).collect();
     assert_eq!(asked, [2, 3].map(target).into());
     bench.wait(1);
     let events = bench.events();
@@ -191,4 +195,176 @@ fn targets_may_be_spoken_to_in_different_ways() {
     let sent = first(&mut bench, 2);
     assert!(header(&sent, "Via").starts_with("SIP/2.0/UDP "));
     assert!(!header(&sent, "Contact").contains("transport"));
+}
+
+/// What a target does with an INVITE.
+#[derive(Clone, Copy, Debug)]
+enum Manner {
+    Unreachable,
+    Silent,
+    /// 503 after so long.
+    Unavailable(u64),
+    /// Rings after so long, and answers half a second later.
+    Rings(u64),
+}
+
+fn any_manner() -> impl Strategy<Value = Manner> {
+    prop_oneof![
+        Just(Manner::Unreachable),
+        Just(Manner::Silent),
+        (0..3_000_u64).prop_map(Manner::Unavailable),
+        (0..9_000_u64).prop_map(Manner::Rings),
+    ]
+}
+
+/// Targets with manners of their own, and what became of the phone behind each.
+struct Targets {
+    bench: Bench,
+    manners: Vec<Manner>,
+    /// What they are going to say: when, who, status and request.
+    due: BTreeMap<(Timestamp, u8, &'static str), String>,
+    ringing: BTreeSet<u8>,
+    talking: BTreeSet<u8>,
+    asked: Vec<u8>,
+}
+
+impl Targets {
+    fn place(hop: Hop) -> u8 {
+        let std::net::IpAddr::V4(address) = hop.address.ip() else { panic!("{hop}") };
+        address.octets()[3]
+    }
+
+    fn later(&mut self, ms: u64, place: u8, status: &'static str, request: &str) {
+        let at = self.bench.now.plus(Millis(ms));
+        self.due.insert((at, place, status), request.to_owned());
+    }
+
+    /// What the user agent sent reaches the targets.
+    fn deliver(&mut self) {
+        loop {
+            let sent = self.bench.transmitted();
+            if sent.is_empty() {
+                return;
+            }
+            for (to, text) in sent {
+                self.take(Self::place(to), &text);
+            }
+        }
+    }
+
+    fn take(&mut self, place: u8, text: &str) {
+        let manner = self.manners[usize::from(place) - 1];
+        match text.split(' ').next().expect("a word") {
+            "INVITE" if self.asked.contains(&place) => {}
+            "INVITE" => {
+                self.asked.push(place);
+                match manner {
+                    Manner::Unreachable => {
+                        self.bench.ua.transport_failed(self.bench.now, target(place));
+                    }
+                    Manner::Silent => {}
+                    Manner::Unavailable(ms) => self.later(ms, place, "503 Busy", text),
+                    Manner::Rings(ms) => {
+                        self.later(ms, place, "180 Ringing", text);
+                        self.later(ms + 500, place, "200 OK", text);
+                    }
+                }
+            }
+            "CANCEL" => {
+                self.later(10, place, "200 OK", text);
+                let invite = |key: &(Timestamp, u8, &str), request: &String| {
+                    key.1 == place && request.starts_with("INVITE")
+                };
+                let answer = self.due.iter().find(|(key, request)| invite(key, request));
+                let answer = answer.map(|(key, request)| (*key, request.clone()));
+                if let Some((key, request)) = answer {
+                    self.due.remove(&key);
+                    self.ringing.remove(&place);
+                    self.later(20, place, "487 Request Terminated", &request);
+                }
+            }
+            "BYE" => {
+                self.talking.remove(&place);
+                self.later(10, place, "200 OK", text);
+            }
+            _ => {}
+        }
+    }
+
+    fn say(&mut self, place: u8, status: &str, request: &str) {
+        let is_invite = request.starts_with("INVITE");
+        match status {
+            "180 Ringing" => drop(self.ringing.insert(place)),
+            "200 OK" if is_invite => {
+                self.ringing.remove(&place);
+                self.talking.insert(place);
+            }
+            _ => {}
+        }
+        let contact = format!("Contact: <sip:x@203.0.113.{place}>\n");
+        let body = if is_invite && status == "200 OK" { OFFER } else { "" };
+        let text =
+            answer(request, status, &contact, body).replace("tag=peer", &format!("tag=t{place}"));
+        hear(&mut self.bench, place, &text);
+    }
+
+    /// Lets everything happen for so long.
+    fn run(&mut self, ms: u64) {
+        let until = self.bench.now.plus(Millis(ms));
+        loop {
+            self.deliver();
+            let said = self.due.first_key_value().map(|(key, _)| key.0);
+            let timer = self.bench.ua.poll_timeout();
+            let Some(next) = said.into_iter().chain(timer).min().filter(|at| *at <= until) else {
+                self.bench.now = until;
+                return;
+            };
+            self.bench.now = next.max(self.bench.now);
+            if said == Some(next) {
+                let ((_, place, status), request) = self.due.pop_first().expect("there is one");
+                self.say(place, status, &request);
+            } else {
+                self.bench.ua.handle_timeout(self.bench.now);
+            }
+        }
+    }
+}
+
+/// One call to targets of these manners, hung up after a minute.
+fn one_call(manners: Vec<Manner>, hangs_up_after: Option<u64>) -> Result<(), TestCaseError> {
+    let mut bench = Bench::new();
+    let count = u8::try_from(manners.len()).expect("few");
+    let (leg, request) = call(&mut bench, count);
+    let (due, ringing, talking) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+    let mut targets = Targets { bench, manners, due, ringing, talking, asked: Vec::new() };
+    targets.take(1, &request);
+    targets.run(hangs_up_after.unwrap_or(60_000));
+    if hangs_up_after.is_none() {
+        // At most the one that the leg is answered by is left with somebody on the phone.
+        let events = targets.bench.events();
+        let is_answered = events.iter().any(|one| matches!(one, UaEvent::Answered { .. }));
+        prop_assert_eq!(targets.talking.len(), usize::from(is_answered), "{:?}", events);
+        prop_assert!(targets.ringing.is_empty(), "{:?}", targets.ringing);
+        let ends = events.iter().filter(|one| one.is_terminal()).count();
+        prop_assert_eq!(ends, usize::from(!is_answered));
+        prop_assert!(targets.asked.is_sorted(), "each once, in order: {:?}", targets.asked);
+    }
+    targets.bench.ua.hang_up(targets.bench.now, leg, None);
+    targets.run(300_000);
+    prop_assert!(targets.talking.is_empty() && targets.ringing.is_empty());
+    let ua = &targets.bench.ua;
+    prop_assert_eq!((ua.live_transactions(), ua.live_dialogs()), (0, 0));
+    Ok(())
+}
+
+proptest! {
+    /// Whatever targets do and whenever the caller gives up: nobody is left on a phone.
+    #[test]
+    fn nobody_is_left_ringing(
+        manners in proptest::collection::vec(any_manner(), 1..6),
+        gives_up: bool,
+        after in any::<u16>(),
+    ) {
+        one_call(manners, gives_up.then_some(u64::from(after) % 12_000))?;
+    }
 }
