@@ -190,6 +190,7 @@ main() {
         need sipp sip-tester "answers calls in the tests"
         need kamailio kamailio "takes registrations in the tests"
         need dnsmasq dnsmasq-base "says where carriers are in the tests"
+        need openssl openssl "speaks TLS in the tests"
         need sipsak sipsak "asks and floods in the tests"
         need tshark tshark "reads what goes over the wire in the tests"
         need baresip baresip-core "is an agent's phone in the tests"

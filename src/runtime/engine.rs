@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::legs::Leg;
 use self::lines::Outage;
 use self::probe::Probes;
+pub(crate) use self::registrations::admit_phones;
 use self::slots::Slots;
 use self::supervise::Supervise;
 pub use self::supervise::{SupervisionDoor, SupervisionRefusal};
@@ -177,7 +178,6 @@ impl Engine {
         let call_ids = IdSequence::with_room(&mut rng, LEGS);
         let phones = parts.agents.iter().filter_map(|agent| agent.phone.map(Hop::from));
         let probes = Probes::new(phones, parts.sip.probe_every_ms, started);
-        registrations::begin(&parts);
         let targets = Targets::new(parts.journal.fork("targets"));
         let mut engine = Self {
             parts,

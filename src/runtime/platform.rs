@@ -13,7 +13,7 @@ use super::clock::{SystemClock, system_random, system_rng};
 #[cfg(feature = "kurrentdb")]
 use super::config::Names;
 use super::config::{CampaignConfig, Config, SrtpName, TransportName};
-use super::engine::{Engine, EngineError, Parts, SupervisionDoor, Voices};
+use super::engine::{Engine, EngineError, Parts, SupervisionDoor, Voices, admit_phones};
 #[cfg(feature = "kurrentdb")]
 use super::front::{Front, FrontError, USERS};
 use super::import::{Import, ImportError, ImportReport, import};
@@ -126,6 +126,7 @@ impl Platform {
         let mut journal =
             Journal::open(log.log.clone(), clock.clone(), system_rng(), node.clone()).await?;
         let opened = open_line(&config, journal.fork("sip"), clock.clone()).await?;
+        admit_phones(&opened.line, &config);
         let mut names = Whereabouts::watch(&config, opened.can_tls);
         let (line, sip) = (opened.line, opened.local);
         let mut vault = open_vault(&config, &journal)?;

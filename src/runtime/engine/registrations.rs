@@ -2,26 +2,32 @@
 //!
 //! The user agent keeps them up and takes them; here their changes become facts.
 
-use super::{Engine, Parts};
+use super::Engine;
 use crate::base::{AgentId, CarrierId, Millis, Network};
 use crate::event::{
     CarrierRegistered, CarrierRegistrationLost, PhoneRegistered, PhoneUnregistered,
 };
-use crate::runtime::config::{AgentConfig, CarrierConfig};
+use crate::runtime::config::{AgentConfig, CarrierConfig, Config};
 use crate::runtime::journal::Draft;
-use crate::sip::{Hop, Phone, PhoneGone, RegistrationId, UaCommand, UaEvent};
+use crate::runtime::line::Line;
+use crate::sip::{Hop, Host, Phone, PhoneGone, RegistrationId, UaCommand, UaEvent};
 
-/// Takes registrations of the phones that move. Whoever is neither an agent's phone nor, once its
-/// place is known, a carrier is a stranger.
-pub(super) fn begin(parts: &Parts) {
-    let phones = parts.agents.iter().filter_map(|agent| agent.phone);
-    let known = phones.map(|address| Network::single(address.ip())).collect();
-    parts.line.send(UaCommand::ScreenStrangers { known });
-    let users: Vec<_> = parts.agents.iter().filter_map(AgentConfig::credentials).collect();
+/// Takes registrations of the phones that move, from the moment the line is open: a phone that is
+/// refused tries again much later. Whoever is neither an agent's phone nor, once its place is
+/// known, a carrier is a stranger.
+pub(crate) fn admit_phones(line: &Line, config: &Config) {
+    let phones = config.agents.iter().filter_map(|agent| agent.phone).map(|it| it.ip());
+    let carriers = config.carriers.iter().filter_map(|carrier| match carrier.address.host {
+        Host::Ip(address) => Some(address),
+        Host::Name(_) => None,
+    });
+    let known = phones.chain(carriers).map(Network::single).collect();
+    line.send(UaCommand::ScreenStrangers { known });
+    let users: Vec<_> = config.agents.iter().filter_map(AgentConfig::credentials).collect();
     if !users.is_empty() {
-        let hashes = parts.sip.phone_hashes();
-        let realm = parts.sip.phone_realm.clone();
-        parts.line.send(UaCommand::AdmitPhones { realm, hashes, users });
+        let hashes = config.sip.phone_hashes();
+        let realm = config.sip.phone_realm.clone();
+        line.send(UaCommand::AdmitPhones { realm, hashes, users });
     }
 }
 

@@ -155,7 +155,7 @@ fn who_is_known_may_change_and_what_is_known_of_strangers_stays() {
     }
     let dropped = agent.screened().too_many;
     assert!(dropped > 0);
-    let known = crate::base::Network::single(from(7).ip());
+    let known = Network::single(from(7).ip());
     agent.screen_strangers(vec![known]);
     agent.receive(START, from(7), b"junk");
     assert_eq!(agent.screened().too_many, dropped, "no stranger any more");

@@ -1,14 +1,16 @@
 //! Carriers by name (RFC 3263): the DNS server is dnsmasq, the carriers are SIPp and kamailio.
 
 use std::fmt::Write as _;
-use std::net::UdpSocket;
+use std::fs;
+use std::net::{TcpStream, UdpSocket};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
 use super::dnsmasq::{Dnsmasq, host, naptr, srv};
 use super::gateway::Gateway;
 use super::kamailio::Kamailio;
-use super::peer::Sipp;
+use super::peer::{Sipp, free_port};
 use super::platform::{Log, Stage};
 use super::registered::wait_until_it_answers;
 use super::{count, media};
@@ -129,6 +131,58 @@ fn the_transport_that_the_name_offers_is_spoken() {
     sipp.verdict().expect(1);
     assert_eq!(dispositions(&log), ["answered_human"]);
     assert!(of_invite(&messages, "Via").starts_with("SIP/2.0/TCP "), "{messages}");
+}
+
+/// A call to `voip.test`, whose records lead by TLS to a server with a certificate for this name:
+/// why its leg failed, and what OpenSSL heard.
+fn by_tls(certified: &str) -> (String, String) {
+    let folder = folder();
+    let made = rcgen::generate_simple_self_signed([certified.to_owned()]).expect("a certificate");
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("cert.pem"), made.cert.pem()).expect("a file");
+    fs::write(path("key.pem"), made.signing_key.serialize_pem()).expect("a file");
+    let at = free_port();
+    let mut openssl = Command::new("openssl")
+        .args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{at}")])
+        .args(["-cert", "cert.pem", "-key", "key.pem"])
+        .current_dir(folder.path())
+        // It ends where its input does.
+        .stdin(Stdio::piped())
+        .stdout(fs::File::create(path("heard")).expect("a file"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl: apt-get install openssl");
+    until("port of openssl", || TcpStream::connect(("127.0.0.1", at)).is_ok());
+    let dns = Dnsmasq::start(
+        folder.path(),
+        &[
+            naptr("voip.test", 10, "SIPS+D2T", "_sips._tcp.east.test"),
+            srv("_sips._tcp.east.test", "a.east.test", at, 1),
+            host("a.east.test", "127.0.0.1"),
+        ],
+    );
+    let mut stage = stage(1, &dns);
+    let authority = path("cert.pem");
+    stage.sip(&format!(
+        "dns = [\"{}\"]\ntls_ca = \"{}\"",
+        dns.address,
+        authority.to_str().expect("UTF-8")
+    ));
+    let log = stage.agents(&one_at_a_time("voip.test", "")).run();
+    drop(openssl.kill());
+    drop(openssl.wait());
+    let failure = log.one("LegEnded")["failure"].as_str().unwrap_or_default().to_owned();
+    (failure, fs::read_to_string(path("heard")).unwrap_or_default())
+}
+
+#[test]
+fn a_certificate_must_name_what_was_configured_and_not_what_the_dns_says() {
+    let (failure, heard) = by_tls("voip.test");
+    assert!(heard.contains("INVITE sip:+12025550110@voip.test SIP/2.0"), "{heard}");
+    assert!(heard.contains("Via: SIP/2.0/TLS "), "{heard}");
+    assert_eq!(failure, "no_provisional", "OpenSSL speaks no SIP");
+    let (failure, heard) = by_tls("a.east.test");
+    assert_eq!((failure.as_str(), heard.as_str()), ("transport", ""));
 }
 
 #[test]
@@ -265,8 +319,8 @@ fn a_configuration_is_checked_with_its_names() {
 /// What `config check` says.
 fn checked(folder: &std::path::Path, text: &str) -> String {
     let path = folder.join("checked.toml");
-    std::fs::write(&path, text).expect("a file");
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ledgerline"))
+    fs::write(&path, text).expect("a file");
+    let output = Command::new(env!("CARGO_BIN_EXE_ledgerline"))
         .args(["config", "check"])
         .arg(path)
         .output()
