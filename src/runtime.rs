@@ -22,6 +22,7 @@ mod names;
 mod platform;
 pub mod recorder;
 mod recovery;
+mod screened;
 mod scripts;
 #[cfg(feature = "sql-servers")]
 pub mod sql;

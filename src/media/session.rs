@@ -7,7 +7,8 @@
 //! Invariants: the RTP timestamp runs with the clock, at the rate of the codec agreed, from the
 //! first [`MediaSession::set_remote`], whether or not anything is sent; every clip given to
 //! [`MediaSession::play`] starts once and ends once, and what it `played` was sent; a key press is
-//! one event; nothing is sent, or heard, where the agreed direction says no; nobody but the agreed
+//! one event; before an answer nothing is said, and what is heard says nothing of who answers;
+//! nothing is sent, or heard, where the agreed direction says no; nobody but the agreed
 //! peer is heard or sent to; a packet that comes in order costs no memory; where keys are agreed,
 //! nothing is sent in the open and nothing heard that is not genuine.
 //! Detectors hear packets as soon as they are in order; what goes on to a bridge is spaced by the
@@ -194,6 +195,8 @@ pub struct MediaSession {
     control: Option<Box<Control>>,
     /// Keys, where any are agreed.
     secure: Option<Box<Secure>>,
+    /// Nobody answered yet.
+    is_early: bool,
     rng: Rng,
 }
 
@@ -254,12 +257,26 @@ impl MediaSession {
             pairing: None,
             control: None,
             secure: None,
+            is_early: false,
             rng,
         }
     }
 
+    /// Takes what SDP agreed before anybody answers: what comes is heard, and nothing is said.
+    /// Where forks agree one after the other, the last one is heard and those before it are not.
+    pub fn set_early_remote(&mut self, now: Timestamp, negotiated: &Negotiated) {
+        self.is_early = true;
+        self.latch.set_remote(negotiated.remote);
+        self.secure = Secure::agree(self.secure.take(), negotiated.crypto);
+        self.receiver.set_agreed(negotiated);
+        self.sender.set_early_remote(now, negotiated);
+    }
+
     /// Takes what SDP agreed, at first or again: sending starts, moves, pauses or goes on.
     pub fn set_remote(&mut self, now: Timestamp, negotiated: &Negotiated) {
+        if std::mem::take(&mut self.is_early) {
+            self.receiver.listen_anew();
+        }
         self.latch.set_remote(negotiated.remote);
         self.secure = Secure::agree(self.secure.take(), negotiated.crypto);
         match &mut self.control {

@@ -21,8 +21,9 @@ use super::intake::Inbox;
 use super::journal::{Draft, Journal, JournalError};
 use super::log::{LogError, OpenLog, open_log};
 use super::names::Whereabouts;
-use super::recorder::{PREFIX, RecordingError, Recordings};
+use super::recorder::{PREFIX, RecordingDesk, RecordingError, Recordings};
 use super::recovery::{Recovered, recover};
+use super::screened::{MEDIA_PREFIX, MediaScreened, SIP_PREFIX};
 use super::scripts::{ScriptFileError, Scripts};
 use super::wire::{ListenError, MediaThreads};
 use crate::base::{CampaignId, Clock, sha256_hex};
@@ -95,6 +96,7 @@ pub struct Platform {
     log: OpenLog,
     inbox: Inbox,
     supervision: SupervisionDoor,
+    desk: RecordingDesk,
     #[cfg(feature = "kurrentdb")]
     front: Option<Front>,
     sip: SocketAddr,
@@ -157,6 +159,12 @@ impl Platform {
         let (options, capabilities) = (config.media.options(), config.media.capabilities());
         let media = MediaThreads::start(sip.ip(), options, clock.clone(), &mut system_rng())?;
         let sightings = names.first().await;
+        let screened = Arc::<MediaScreened>::default();
+        if let Some(metrics) = log.log.metrics() {
+            metrics.beside(SIP_PREFIX, line.screened());
+            metrics.beside(MEDIA_PREFIX, screened.clone());
+        }
+        let (desk, recording_requests) = RecordingDesk::open(&config);
         let parts = Parts {
             node,
             prices: Arc::new(config.prices()),
@@ -172,8 +180,10 @@ impl Platform {
             line,
             names,
             recordings,
+            recording_requests,
             is_recording: config.recording.enabled,
             media,
+            screened,
             capabilities,
             until_complete,
         };
@@ -185,6 +195,7 @@ impl Platform {
             log,
             inbox,
             supervision,
+            desk,
             #[cfg(feature = "kurrentdb")]
             front,
             sip,
@@ -212,6 +223,11 @@ impl Platform {
     /// Where supervisors are joined to calls from outside.
     pub fn supervision(&self) -> SupervisionDoor {
         self.supervision.clone()
+    }
+
+    /// Where recordings are listed, opened and deleted while it runs.
+    pub fn recordings(&self) -> RecordingDesk {
+        self.desk.clone()
     }
 
     /// Where SIP is spoken.

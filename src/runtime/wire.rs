@@ -7,6 +7,7 @@
 mod leg;
 mod media_leg;
 mod port;
+mod priority;
 mod prompt;
 mod socket;
 mod thread;
@@ -15,6 +16,7 @@ mod wheel;
 
 pub use media_leg::{MediaLeg, MediaNews};
 pub use port::{PortRange, PortRangeError};
+pub use priority::MediaPriority;
 pub use prompt::{Speaker, Voice};
 pub use threads::{MediaOptions, MediaThreads};
 

@@ -60,6 +60,21 @@ impl Baresip {
         Self::launch(PITCH, folder.join(encryption), &account, "module srtp.so\n")
     }
 
+    /// One that registers over TLS, and trusts `ca.pem` of that folder.
+    pub(super) fn over_tls(
+        folder: &Path,
+        registrar: SocketAddr,
+        user: &str,
+        password: &str,
+    ) -> Self {
+        let account = format!(
+            "<sip:{user}@{registrar};transport=tls>;auth_user={user};auth_pass={password};\
+             regint=60;answermode=auto;audio_codecs=PCMU/8000/1,PCMA/8000/1\n"
+        );
+        let trust = format!("sip_cafile {}\n", folder.join("ca.pem").display());
+        Self::launch(PITCH, folder.join(user), &account, &trust)
+    }
+
     /// `more` is further lines of its configuration.
     fn launch(hz: u32, folder: PathBuf, account: &str, more: &str) -> Self {
         fs::create_dir_all(&folder).expect("a folder for baresip");
@@ -80,21 +95,16 @@ impl Baresip {
         fs::write(folder.join("config"), config).expect("its configuration");
         fs::write(folder.join("speech.wav"), speech(hz)).expect("what it says");
         let output = |name: &str| File::create(folder.join(name)).expect("a file for its output");
-        let child = Command::new("baresip")
-            .arg("-f")
+        // What it says is read while it runs.
+        let child = Command::new("stdbuf")
+            .args(["-oL", "baresip", "-f"])
             .arg(&folder)
             .arg("-s")
             .stdin(Stdio::null())
             .stdout(output("stdout.log"))
             .stderr(output("stderr.log"))
-            .spawn();
-        let child = match child {
-            Ok(child) => child,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                panic!("baresip is missing: apt-get install baresip-core")
-            }
-            Err(error) => panic!("start baresip: {error}"),
-        };
+            .spawn()
+            .unwrap_or_else(|error| panic!("start baresip by stdbuf: {error}"));
         let sip = SocketAddr::from(([127, 0, 0, 1], sip));
         Self { sip, child, folder, control }
     }
@@ -109,6 +119,16 @@ impl Baresip {
                 Err(error) => assert!(now() < until, "reach baresip: {error}"),
             }
         }
+    }
+
+    /// Takes the phone in the hand once it has registered.
+    pub(super) fn hand_when_registered(&self) -> Hand {
+        let (mut hand, until) = (self.hand(), now() + DEADLINE);
+        while !self.log().contains("1 binding]") {
+            assert!(now() < until, "not registered: {}", self.log());
+            hand.listen(50);
+        }
+        hand
     }
 
     /// What it heard in each call so far, as WAV files.
