@@ -191,6 +191,7 @@ main() {
     if [[ $target == test ]]; then
         need sipp sip-tester "answers calls in the tests"
         need kamailio kamailio "takes registrations in the tests"
+        need dnsmasq dnsmasq-base "says where carriers are in the tests"
         need '/usr/lib/*/kamailio/modules/tls.so' kamailio-tls-modules "speaks SIP over TLS in the tests"
         need openssl openssl "tries what TLS the platform agrees to in the tests"
         need sipsak sipsak "asks and floods in the tests"

@@ -2,19 +2,22 @@
 //!
 //! SIPp plays the carrier (or the caller of our simulated one) on loopback; the verdict is its
 //! exit code on one side and the event log on the other. Needs the Debian packages `sip-tester`,
-//! `kamailio`, `baresip-core`, `sipsak` and `tshark`, and SIPVicious below `target/peers/sip`.
+//! `kamailio`, `baresip-core`, `dnsmasq-base`, `sipsak` and `tshark`, and SIPVicious below `target/peers/sip`.
 
 mod baresip;
 mod caller;
 mod capture;
 #[cfg(all(feature = "analytics", feature = "dashboard"))]
 mod console;
+mod dnsmasq;
 mod early;
 mod encrypted;
 mod gateway;
 mod hostile;
 mod http;
 mod kamailio;
+mod named;
+mod natted;
 mod peer;
 mod platform;
 mod playback;
