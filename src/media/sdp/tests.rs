@@ -1,3 +1,5 @@
+mod dtls;
+
 use proptest::prelude::*;
 
 use super::negotiated::is_of_a_host;
@@ -219,7 +221,7 @@ fn a_later_offer_is_answered_with_the_next_version_and_hold_both_ways() {
 
 fn all() -> Capabilities {
     let codecs = vec![Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
-    Capabilities { codecs, comfort_noise: true, rtcp_mux: true, srtp: None }
+    Capabilities { codecs, comfort_noise: true, rtcp_mux: true, srtp: None, dtls: None }
 }
 
 #[test]
@@ -410,7 +412,7 @@ proptest! {
         let able = |codecs: &[Codec], comfort_noise, rtcp_mux| {
             let mut known: Vec<Codec> = Vec::new();
             codecs.iter().for_each(|codec| if !known.contains(codec) { known.push(*codec) });
-            Capabilities { codecs: known, comfort_noise, rtcp_mux, srtp: None }
+            Capabilities { codecs: known, comfort_noise, rtcp_mux, srtp: None, dtls: None }
         };
         let (ours, theirs) = (able(&ours, noise.0, mux.0), able(&theirs, noise.1, mux.1));
         let first = ours.codecs.iter().find(|codec| theirs.codecs.contains(codec)).copied();
