@@ -54,6 +54,7 @@ impl LegEnd {
             LegOver::Failed { cause } => (None, None, Some(cause.as_str())),
             LegOver::BadSession => (None, None, Some("bad_session")),
             LegOver::MediaTimeout => (None, None, Some("media_timeout")),
+            LegOver::NoKeys(failure) => (None, None, Some(failure.as_str())),
             LegOver::Barred => (None, None, Some("number_barred")),
         };
         Self { sip_status, q850_cause, failure: failure.map(str::to_owned) }

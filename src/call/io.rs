@@ -5,6 +5,7 @@ use crate::base::{AgentId, CarrierId, LegId, Millis};
 use crate::conversation::{self, PromptId};
 use crate::event::{Event, Handler, RoutePurpose, SupervisionMode};
 use crate::media::MediaStatistics;
+use crate::media::dtls::DtlsFailure;
 use crate::sip::{FailureCause, Party};
 
 /// How a leg ended, as SIP tells it.
@@ -39,6 +40,8 @@ pub enum LegOver {
     BadSession,
     /// It was up, and no packet came for too long.
     MediaTimeout,
+    /// It was up, and keys for its media could not be agreed on.
+    NoKeys(DtlsFailure),
 }
 
 impl LegOver {
