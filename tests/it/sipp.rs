@@ -12,6 +12,8 @@ mod gateway;
 mod hostile;
 mod kamailio;
 mod peer;
+mod phones;
+mod pitch;
 mod platform;
 mod recorded;
 mod registered;

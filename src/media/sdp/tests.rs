@@ -87,7 +87,7 @@ fn other_media_are_refused_line_by_line() {
         media,
         ["m=audio 0 RTP/SAVP 0", "m=video 0 RTP/AVP 31 99", "m=audio 40000 RTP/AVP 0"]
     );
-    assert_eq!(agreed.remote, "198.51.100.9:7004".parse().expect("an address"));
+    assert_eq!(agreed.remote, "198.51.100.9:7004".parse::<SocketAddr>().expect("an address"));
 }
 
 #[test]

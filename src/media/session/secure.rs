@@ -74,7 +74,8 @@ impl Secure {
                 known.agree_again(now, negotiated, handshakes)
             }
             (secure, Some(peer), _) => {
-                *secure = Self::Dtls(Box::new(Associations::new(now, peer, negotiated, handshakes)));
+                *secure =
+                    Self::Dtls(Box::new(Associations::new(now, peer, negotiated, handshakes)));
                 true
             }
             (Self::Described(contexts), None, Some(agreed)) => {

@@ -30,8 +30,11 @@ use crate::media::srtp::{Crypto, MasterKey, Profile};
 use crate::runtime::clock::instant;
 
 /// How long an answer is waited for before a flight is sent again: short beside the second of
-/// RFC 6347 §4.2.4.1, as somebody is on the line. Seven times, then it is given up.
+/// RFC 6347 §4.2.4.1, as somebody is on the line.
 const RESEND_AFTER: Duration = Duration::from_millis(500);
+/// How much longer after each time, and at most; the library gives a flight up after seven.
+const MORE_EACH_TIME: Duration = Duration::from_millis(250);
+const MORE_MAX: Duration = Duration::from_millis(1_500);
 /// What handshakes are cut into: fits the path of any phone.
 const DATAGRAM: usize = 1_200;
 /// What keys are exported as. Source: RFC 5764 §4.2.
@@ -128,13 +131,24 @@ impl DtlsIdentity {
             let begun = endpoint.connect(moment(began, now), PEER, config, None);
             begun.map_err(|_| DtlsFailure::Handshake)?;
         }
-        Ok(End { endpoint, began, peer, is_other, outcome: None, is_told: false, is_over: false })
+        Ok(End {
+            endpoint,
+            began,
+            peer,
+            is_other,
+            outcome: None,
+            is_told: false,
+            is_over: false,
+            resent: 0,
+        })
     }
 }
 
 impl fmt::Debug for DtlsIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DtlsIdentity").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+        f.debug_struct("DtlsIdentity")
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -159,6 +173,8 @@ struct End {
     is_told: bool,
     /// Nothing more is read.
     is_over: bool,
+    /// How often something was sent again.
+    resent: u32,
 }
 
 impl End {
@@ -229,9 +245,10 @@ impl Handshake for End {
     }
 
     fn handle_timeout(&mut self, now: Timestamp) {
-        let now = moment(self.began, now);
         // Before the first datagram a server has nobody to send to again.
-        if self.endpoint.poll_timeout(&PEER).is_some() {
+        if self.poll_timeout().is_some_and(|due| due <= now) {
+            self.resent = self.resent.saturating_add(1);
+            let now = moment(self.began, now);
             self.go(|endpoint| {
                 endpoint.handle_timeout(PEER, now).map(|()| Vec::new()).map_err(drop)
             });
@@ -239,7 +256,7 @@ impl Handshake for End {
     }
 
     fn poll_timeout(&self) -> Option<Timestamp> {
-        let due = self.endpoint.poll_timeout(&PEER)?;
+        let due = self.endpoint.poll_timeout(&PEER)? + MORE_MAX.min(MORE_EACH_TIME * self.resent);
         let micros = due.saturating_duration_since(self.began.0).as_micros();
         let micros = i64::try_from(micros).unwrap_or(i64::MAX);
         Some(Timestamp::from_micros(self.began.1.as_micros().saturating_add(micros)))
