@@ -231,6 +231,10 @@ impl Call {
                     LegOver::Ended { .. } => self.ended_by.unwrap_or(HangUpParty::Platform),
                     _ => HangUpParty::Carrier,
                 };
+                if matches!(over, LegOver::NoKeys(_)) && statistics.packets_received == 0 {
+                    // Nobody could be heard at any time: whoever talks here talked to nobody.
+                    self.talk.disposition.get_or_insert(Disposition::Abandoned);
+                }
                 let length = now.since(answered_at);
                 let cost = self.setup.prices.line(&carrier_id, length);
                 let payee = carrier_id.to_string();

@@ -7,6 +7,8 @@
 //! Deliberately absent: DTLS 1.0 and 1.3, resumption, renegotiation, and data other than keys.
 //! Sources: RFC 6347, RFC 5764 §4.1 and §4.2, RFC 5763 §5; ADR 0027 says why `rtc-dtls`.
 
+mod repeats;
+
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +24,7 @@ use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
+use self::repeats::Repeats;
 use crate::base::{Clock, Timestamp};
 use crate::media::dtls::{
     CertificateHash, DtlsFailure, DtlsPeer, DtlsRole, Fingerprint, Handshake, Handshakes,
@@ -140,6 +143,7 @@ impl DtlsIdentity {
             is_told: false,
             is_over: false,
             resent: 0,
+            repeats: Repeats::default(),
         })
     }
 }
@@ -175,6 +179,7 @@ struct End {
     is_over: bool,
     /// How often something was sent again.
     resent: u32,
+    repeats: Repeats,
 }
 
 impl End {
@@ -240,6 +245,12 @@ impl fmt::Debug for End {
 
 impl Handshake for End {
     fn receive(&mut self, now: Timestamp, datagram: &[u8]) {
+        // A server is asked for its first answer again by the first message; once there are keys
+        // what comes again asks for the last of ours.
+        let first = u16::from(self.peer.role == DtlsRole::Server);
+        if self.repeats.has_nothing_new(datagram, first) && !self.is_told {
+            return;
+        }
         let now = moment(self.began, now);
         self.go(|endpoint| endpoint.read(now, PEER, None, datagram.into()).map_err(drop));
     }
