@@ -192,6 +192,7 @@ main() {
         need sipsak sipsak "asks and floods in the tests"
         need tshark tshark "reads what goes over the wire in the tests"
         need baresip baresip-core "is an agent's phone in the tests"
+        need openssl openssl "is the other end of a handshake in the tests"
         need 'chromium|chromium-browser|google-chrome' chromium "opens the console in the tests"
         need python3 python3-venv "runs clients of KurrentDB and SQL in the tests"
         need psql postgresql-client "asks the server of SQL in the tests"

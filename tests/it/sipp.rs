@@ -2,7 +2,7 @@
 //!
 //! SIPp plays the carrier (or the caller of our simulated one) on loopback; the verdict is its
 //! exit code on one side and the event log on the other. Needs the Debian packages `sip-tester`,
-//! `kamailio`, `baresip-core`, `sipsak` and `tshark`, and SIPVicious below `target/peers/sip`.
+//! `kamailio`, `baresip-core`, `openssl`, `sipsak` and `tshark`, and SIPVicious below `target/peers/sip`.
 
 mod baresip;
 mod caller;
