@@ -318,7 +318,9 @@ impl MediaSession {
             // The offer was ours: the answer may be slower than what follows it.
             if datagram.len() <= PACKET_MAX {
                 let early = self.early.get_mut(usize::from(port == MediaPort::Rtcp));
-                early.map(|early| *early = Some(Box::new((from, datagram.to_vec()))));
+                if let Some(early) = early {
+                    *early = Some(Box::new((from, datagram.to_vec())));
+                }
             }
             return;
         };

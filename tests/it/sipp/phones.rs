@@ -97,7 +97,11 @@ fn call(kind: Kind) -> Came {
     customer_hand.listen(4_000);
     customer_hand.press("sndcode", "0");
     agent_hand.wait_for("CALL_ESTABLISHED");
-    agent_hand.listen(5_000);
+    agent_hand.listen(2_500);
+    agent_hand.press("hold", "");
+    agent_hand.listen(700);
+    agent_hand.press("resume", "");
+    agent_hand.listen(2_500);
     agent_hand.press("hangup", "");
     customer_hand.wait_for("CALL_CLOSED");
     let log = running.end();
@@ -118,6 +122,7 @@ impl Came {
         let verdict = &log.all("AnswerClassified")[0]["verdict"];
         assert_eq!(verdict, "human", "{}", told());
         assert_eq!(log.one("CallEnded")["handler"], json!({"agent": "ann"}), "{}", told());
+        assert_eq!((log.all("LegHeld").len(), log.all("LegResumed").len()), (1, 1), "{}", told());
         for leg in log.all("LegEnded") {
             assert_eq!(leg["failure"], Value::Null, "{leg}");
             assert!(count(leg, "packets_received") > 150, "{leg} {}", told());
