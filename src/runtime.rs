@@ -21,6 +21,7 @@ mod log;
 mod platform;
 pub mod recorder;
 mod recovery;
+mod screened;
 mod scripts;
 #[cfg(feature = "sql-servers")]
 pub mod sql;

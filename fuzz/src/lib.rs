@@ -1,11 +1,4 @@
-//! The parts that read what strangers send, by themselves: they build in seconds, with the
-//! fuzzer's instruments in them. The files here are links to the platform's own.
-
-#![allow(dead_code, unused_imports, reason = "what only other parts of the platform use")]
-
-pub mod base;
-pub mod media;
-pub mod sip;
+//! What the targets share.
 
 /// The datagrams of an input: four bytes 0xFF stand between two.
 pub fn datagrams(input: &[u8]) -> Vec<&[u8]> {

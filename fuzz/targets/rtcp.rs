@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use ledgerline_fuzz::media::rtcp::{self, RtcpPacket};
+use ledgerline::media::rtcp::{self, RtcpPacket};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

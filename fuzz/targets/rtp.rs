@@ -9,9 +9,9 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use ledgerline_fuzz::base::{Millis, Rng, Timestamp};
+use ledgerline::base::{Millis, Rng, Timestamp};
 use ledgerline_fuzz::datagrams;
-use ledgerline_fuzz::media::{self, MediaOutput, MediaPort, MediaSession, MediaSettings};
+use ledgerline::media::{self, MediaOutput, MediaPort, MediaSession, MediaSettings};
 use libfuzzer_sys::fuzz_target;
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\n\

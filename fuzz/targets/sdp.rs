@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use ledgerline_fuzz::media;
+use ledgerline::media;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -7,8 +7,8 @@
 
 use std::net::SocketAddr;
 
-use ledgerline_fuzz::base::{LegId, Millis, Rng, Timestamp};
-use ledgerline_fuzz::sip::{
+use ledgerline::base::{LegId, Millis, Rng, Timestamp};
+use ledgerline::sip::{
     Credentials, DigestHash, Identity, Invite, Output, Timers, UserAgent, UserAgentConfig,
 };
 use ledgerline_fuzz::datagrams;

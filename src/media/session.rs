@@ -7,7 +7,8 @@
 //! Invariants: the RTP timestamp runs with the clock, at the rate of the codec agreed, from the
 //! first [`MediaSession::set_remote`], whether or not anything is sent; every clip given to
 //! [`MediaSession::play`] starts once and ends once, and what it `played` was sent; a key press is
-//! one event; nothing is sent, or heard, where the agreed direction says no; nobody but the agreed
+//! one event; before an answer nothing is said, and what is heard says nothing of who answers;
+//! nothing is sent, or heard, where the agreed direction says no; nobody but the agreed
 //! peer is heard or sent to; a packet that comes in order costs no memory; where keys are agreed,
 //! nothing is sent in the open and nothing heard that is not genuine. Where keys come by a
 //! handshake, what is to be said waits for it.
@@ -207,6 +208,8 @@ pub struct MediaSession {
     early: [Option<Box<Early>>; 2],
     /// When something was agreed that waits for keys, and what.
     waiting: Option<Box<(Timestamp, Negotiated)>>,
+    /// Nobody answered yet.
+    is_early: bool,
     rng: Rng,
 }
 
@@ -269,6 +272,7 @@ impl MediaSession {
             handshakes: None,
             early: [None, None],
             waiting: None,
+            is_early: false,
             rng,
         }
     }
@@ -278,11 +282,23 @@ impl MediaSession {
         self.handshakes = Some(handshakes);
     }
 
+    /// Takes what SDP agreed before anybody answers: what comes is heard, and nothing is said.
+    /// Where forks agree one after the other, the last one is heard and those before it are not.
+    pub fn set_early_remote(&mut self, now: Timestamp, negotiated: &Negotiated) {
+        self.is_early = true;
+        self.latch.set_remote(negotiated.remote);
+        self.receiver.set_agreed(negotiated);
+        self.sender.set_early_remote(now, negotiated);
+        self.protect(now, negotiated);
+    }
+
     /// Takes what SDP agreed, at first or again: sending starts, moves, pauses or goes on.
     pub fn set_remote(&mut self, now: Timestamp, negotiated: &Negotiated) {
+        let was_early = std::mem::take(&mut self.is_early);
+        if was_early {
+            self.receiver.listen_anew();
+        }
         self.latch.set_remote(negotiated.remote);
-        let handshakes = self.handshakes.as_deref();
-        let begins = self.secure.agree(now, negotiated, handshakes);
         match &mut self.control {
             Some(control) => control.set_agreed(negotiated),
             None => {
@@ -291,19 +307,26 @@ impl MediaSession {
             }
         }
         self.receiver.set_agreed(negotiated);
-        if self.secure.is_shut(MediaPort::Rtp) && !self.sender.has_begun() {
+        self.protect(now, negotiated);
+        let is_new = was_early || !self.sender.has_begun();
+        if self.secure.is_shut(MediaPort::Rtp) && is_new {
             // What is to be said first is said once it can be heard.
             let since = self.waiting.as_ref().map_or(now, |waiting| waiting.0);
             self.waiting = Some(Box::new((since, *negotiated)));
         } else {
             self.sender.set_remote(now, negotiated);
         }
-        for (port, early) in [MediaPort::Rtp, MediaPort::Rtcp].into_iter().zip(self.early.clone()) {
+    }
+
+    /// Takes what SDP agreed of keys, and what came of a handshake before.
+    fn protect(&mut self, now: Timestamp, negotiated: &Negotiated) {
+        let begins = self.secure.agree(now, negotiated, self.handshakes.as_deref());
+        let early = std::mem::take(&mut self.early);
+        for (port, early) in [MediaPort::Rtp, MediaPort::Rtcp].into_iter().zip(early) {
             if let Some((from, datagram)) = early.filter(|_| begins).map(|early| *early) {
                 self.receive_handshake(now, port, from, &datagram);
             }
         }
-        self.early = [None, None];
     }
 
     /// Takes a datagram of a handshake. What follows is done at the next timeout, which is due.
@@ -314,17 +337,16 @@ impl MediaSession {
         from: SocketAddr,
         datagram: &[u8],
     ) {
-        let Some(control) = &self.control else {
+        if self.control.is_none() && self.secure.associations().is_none() {
             // The offer was ours: the answer may be slower than what follows it.
-            if datagram.len() <= PACKET_MAX {
-                let early = self.early.get_mut(usize::from(port == MediaPort::Rtcp));
-                if let Some(early) = early {
-                    *early = Some(Box::new((from, datagram.to_vec())));
-                }
+            let early = self.early.get_mut(usize::from(port == MediaPort::Rtcp));
+            if let Some(early) = early.filter(|_| datagram.len() <= PACKET_MAX) {
+                *early = Some(Box::new((from, datagram.to_vec())));
             }
             return;
-        };
-        let is_of_reports = port == MediaPort::Rtcp && control.is_peer(from.ip());
+        }
+        let of_reports = self.control.as_ref().filter(|_| port == MediaPort::Rtcp);
+        let is_of_reports = of_reports.is_some_and(|control| control.is_peer(from.ip()));
         if !self.latch.allows(from.ip()) && !is_of_reports {
             self.latch.refuse();
             return;

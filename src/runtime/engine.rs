@@ -36,13 +36,14 @@ use super::config::{AgentConfig, CampaignConfig, CarrierConfig, SipConfig};
 use super::intake::Offer;
 use super::journal::{Draft, Journal, JournalError};
 use super::line::Line;
-use super::recorder::Recordings;
+use super::recorder::{DeskError, Recordings, Request};
+use super::screened::MediaScreened;
 use super::scripts::Scripts;
 use super::wire::{MediaNews, MediaThreads, Voice, until};
 use crate::base::{
     AgentId, CallId, CampaignId, CarrierId, IdSequence, LegId, Millis, Rng, Timestamp,
 };
-use crate::call::{CallCommand, CallInput, tone};
+use crate::call::{CallCommand, CallInput, early_tone, tone};
 use crate::conversation::{Input, PromptId, Script};
 use crate::dialing::Prices;
 use crate::event::{CampaignStateName, PlatformStopped};
@@ -95,9 +96,12 @@ pub(crate) struct Parts {
     pub(crate) line: Line,
     /// Nothing where no call is recorded.
     pub(crate) recordings: Option<Recordings>,
+    /// People who ask about recordings.
+    pub(crate) recording_requests: mpsc::Receiver<Request>,
     /// Whether new calls are recorded, where their campaign is.
     pub(crate) is_recording: bool,
     pub(crate) media: MediaThreads,
+    pub(super) screened: Arc<MediaScreened>,
     /// What is offered to peers.
     pub(crate) capabilities: Capabilities,
     /// Stop once every campaign is complete.
@@ -119,6 +123,8 @@ pub(crate) struct Engine {
     stirred: BTreeSet<CallId>,
     /// Facts of the engine itself that wait for the next append.
     drafts: Vec<Draft>,
+    /// Who waits for one of them to be durable.
+    noted: Vec<oneshot::Sender<Result<(), DeskError>>>,
     probes: Probes,
     /// Where agents' phones registered from.
     phones: BTreeMap<AgentId, Phone>,
@@ -153,6 +159,7 @@ enum Arrival {
     Offer(Offer),
     Supervise(Supervise),
     Recorder(News),
+    Recordings(Request),
     Stop,
     Due,
 }
@@ -180,6 +187,7 @@ impl Engine {
             hung_up: BTreeMap::new(),
             stirred: BTreeSet::new(),
             drafts: Vec::new(),
+            noted: Vec::new(),
             probes,
             phones: BTreeMap::new(),
             rests: BTreeMap::new(),
@@ -236,6 +244,9 @@ impl Engine {
             Some(news) = self.news.recv() => Ok(Arrival::Media(news)),
             Some(offer) = self.offers.recv() => Ok(Arrival::Offer(offer)),
             Some(request) = self.supervisions.recv() => Ok(Arrival::Supervise(request)),
+            Some(request) = self.parts.recording_requests.recv() => {
+                Ok(Arrival::Recordings(request))
+            }
             news = recordings::next(&mut self.parts.recordings) => Ok(Arrival::Recorder(news)),
             _ = &mut *stop, if !is_stopping => Ok(Arrival::Stop),
             () = tokio::time::sleep(wait) => Ok(Arrival::Due),
@@ -249,6 +260,7 @@ impl Engine {
             Arrival::Offer(offer) => self.offered = Some(offer),
             Arrival::Supervise(request) => self.supervise(request),
             Arrival::Recorder(news) => self.recorder_says(news),
+            Arrival::Recordings(request) => self.recordings_asked(request),
             Arrival::Stop => self.stop("shutdown"),
             Arrival::Due => {}
         }
@@ -368,6 +380,15 @@ impl Engine {
     fn media(&mut self, news: MediaNews) {
         let leg_id = news.leg_id;
         if self.is_hold_tone(leg_id, &news.event) {
+            return;
+        }
+        if self.legs.get(&leg_id).is_some_and(|leg| leg.is_early) {
+            // Nobody is there yet to speak or to press keys: tones are the network's.
+            if let MediaEvent::ProgressHeard { progress, .. } = news.event
+                && let Some(tone) = early_tone(progress)
+            {
+                self.give(leg_id, CallInput::EarlyTone { leg_id, tone });
+            }
             return;
         }
         let input = match news.event {

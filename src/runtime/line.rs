@@ -24,6 +24,7 @@ pub use self::connections::Streams;
 use self::connections::{Connections, News};
 use self::datagram::Datagrams;
 pub use self::security::Security;
+use super::screened::SipScreened;
 use super::wire::{DATAGRAM_MAX, until};
 use crate::base::{Clock, LegId, Millis, Timestamp};
 use crate::sip::{Hop, Output, Transport, UaCommand, UaEvent, UserAgent};
@@ -39,6 +40,7 @@ pub struct Line {
     orders: mpsc::UnboundedSender<Order>,
     /// What happened, in order.
     events: mpsc::UnboundedReceiver<UaEvent>,
+    screened: Arc<SipScreened>,
 }
 
 /// What the task is asked for.
@@ -62,18 +64,25 @@ impl Line {
     ) -> Self {
         let (orders, waiting) = mpsc::unbounded_channel();
         let (sender, events) = mpsc::unbounded_channel();
+        let screened = Arc::<SipScreened>::default();
         let shell = Shell {
             user_agent,
             datagrams: Datagrams::new(socket),
             connections: Connections::new(streams),
             clock,
             events: sender,
+            screened: screened.clone(),
             buffer: vec![0; DATAGRAM_MAX],
             rests_until: None,
             settling: None,
         };
         tokio::spawn(shell.run(waiting));
-        Self { orders, events }
+        Self { orders, events, screened }
+    }
+
+    /// What is counted of messages that are not taken.
+    pub(super) fn screened(&self) -> Arc<SipScreened> {
+        self.screened.clone()
     }
 
     /// Has a command carried out. Nothing happens where the task is gone; [`Self::next`] says so.
@@ -112,6 +121,7 @@ struct Shell {
     connections: Connections,
     clock: Arc<dyn Clock>,
     events: mpsc::UnboundedSender<UaEvent>,
+    screened: Arc<SipScreened>,
     buffer: Vec<u8>,
     /// Set while the socket cannot be read.
     rests_until: Option<Timestamp>,
@@ -218,6 +228,7 @@ impl Shell {
                 Output::Event(event) => drop(self.events.send(event)),
             }
         }
+        self.screened.set(self.user_agent.screened());
     }
 
     async fn transmit(&mut self, to: Hop, bytes: Vec<u8>) {

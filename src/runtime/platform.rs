@@ -20,8 +20,9 @@ use super::import::{Import, ImportError, ImportReport, import};
 use super::intake::Inbox;
 use super::journal::{Draft, Journal, JournalError};
 use super::log::{LogError, OpenLog, open_log};
-use super::recorder::{PREFIX, RecordingError, Recordings};
+use super::recorder::{PREFIX, RecordingDesk, RecordingError, Recordings};
 use super::recovery::{Recovered, recover};
+use super::screened::{MEDIA_PREFIX, MediaScreened, SIP_PREFIX};
 use super::scripts::{ScriptFileError, Scripts};
 use super::wire::{DtlsError, DtlsIdentity, ListenError, MediaThreads};
 use crate::base::{CampaignId, Clock, sha256_hex};
@@ -97,6 +98,7 @@ pub struct Platform {
     log: OpenLog,
     inbox: Inbox,
     supervision: SupervisionDoor,
+    desk: RecordingDesk,
     #[cfg(feature = "kurrentdb")]
     front: Option<Front>,
     sip: SocketAddr,
@@ -159,6 +161,12 @@ impl Platform {
         let options = config.media.options();
         let media = MediaThreads::start(sip.ip(), options, clock.clone(), &mut system_rng())?
             .with_handshakes(Arc::new(identity));
+        let screened = Arc::<MediaScreened>::default();
+        if let Some(metrics) = log.log.metrics() {
+            metrics.beside(SIP_PREFIX, line.screened());
+            metrics.beside(MEDIA_PREFIX, screened.clone());
+        }
+        let (desk, recording_requests) = RecordingDesk::open(&config);
         let parts = Parts {
             node,
             prices: Arc::new(config.prices()),
@@ -173,8 +181,10 @@ impl Platform {
             voices,
             line,
             recordings,
+            recording_requests,
             is_recording: config.recording.enabled,
             media,
+            screened,
             capabilities,
             until_complete,
         };
@@ -186,6 +196,7 @@ impl Platform {
             log,
             inbox,
             supervision,
+            desk,
             #[cfg(feature = "kurrentdb")]
             front,
             sip,
@@ -213,6 +224,11 @@ impl Platform {
     /// Where supervisors are joined to calls from outside.
     pub fn supervision(&self) -> SupervisionDoor {
         self.supervision.clone()
+    }
+
+    /// Where recordings are listed, opened and deleted while it runs.
+    pub fn recordings(&self) -> RecordingDesk {
+        self.desk.clone()
     }
 
     /// Where SIP is spoken.

@@ -8,6 +8,7 @@ mod dtls;
 mod leg;
 mod media_leg;
 mod port;
+mod priority;
 mod prompt;
 mod socket;
 mod thread;
@@ -17,6 +18,7 @@ mod wheel;
 pub use dtls::{DtlsError, DtlsIdentity};
 pub use media_leg::{MediaLeg, MediaNews};
 pub use port::{PortRange, PortRangeError};
+pub use priority::MediaPriority;
 pub use prompt::{Speaker, Voice};
 pub use threads::{MediaOptions, MediaThreads};
 

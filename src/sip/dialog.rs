@@ -48,7 +48,7 @@ impl Dialog {
     /// The called side, from the request received (§12.1.1).
     pub(super) fn of_called(invite: &Message, local_tag: &str, peer: Hop) -> Self {
         let remote = invite.header("From").unwrap_or_default().to_owned();
-        let sender = NameAddr::read(&remote).map(|from| from.uri);
+        let sender = NameAddr::read(&remote).map(|from| from.uri.to_owned());
         Self {
             call_id: invite.header("Call-ID").unwrap_or_default().to_owned(),
             local: format!("{};tag={local_tag}", invite.header("To").unwrap_or_default()),
@@ -83,7 +83,7 @@ impl Dialog {
     /// Where requests go.
     pub(super) fn next_hop(&self) -> Hop {
         let route = self.routes.first().and_then(|route| NameAddr::read(route));
-        let uri = route.as_ref().map_or(self.target.as_str(), |route| route.uri.as_str());
+        let uri = route.map_or(self.target.as_str(), |route| route.uri);
         Uri::read(uri).and_then(|uri| uri.hop(self.peer)).unwrap_or(self.peer)
     }
 
@@ -128,6 +128,6 @@ fn tag_of(value: &str) -> String {
 /// The peer's Contact, where it is a SIP address.
 fn contact(message: &Message) -> Option<String> {
     let uri = NameAddr::read(message.list("Contact").next()?)?.uri;
-    let read = Uri::read(&uri)?;
-    (read.scheme == "sip" || read.scheme == "sips").then_some(uri)
+    let read = Uri::read(uri)?;
+    (read.scheme == "sip" || read.scheme == "sips").then(|| uri.to_owned())
 }

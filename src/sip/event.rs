@@ -166,6 +166,14 @@ pub enum UaEvent {
         /// The status.
         status: u16,
     },
+    /// A fork of our call has a session before anybody answers: its ring-back, or an
+    /// announcement. Of several, the last one counts.
+    EarlyMedia {
+        /// The leg.
+        leg: LegId,
+        /// The answer to our offer, for now.
+        sdp: String,
+    },
     /// Our INVITE was accepted; ACK has been sent.
     Answered {
         /// The leg.
@@ -345,6 +353,7 @@ impl UaEvent {
         match self {
             Self::Incoming { leg, .. }
             | Self::Progress { leg, .. }
+            | Self::EarlyMedia { leg, .. }
             | Self::Answered { leg, .. }
             | Self::Offered { leg, .. }
             | Self::OfferAnswered { leg, .. }
@@ -394,6 +403,7 @@ impl fmt::Debug for UaEvent {
                 .field("offers", &sdp.is_some())
                 .finish_non_exhaustive(),
             Self::Progress { leg, status } => write!(f, "Progress({leg:?}, {status})"),
+            Self::EarlyMedia { leg, .. } => write!(f, "EarlyMedia({leg:?})"),
             Self::Answered { leg, .. } => write!(f, "Answered({leg:?})"),
             Self::Offered { leg, sdp } => write!(f, "Offered({leg:?}, {})", sdp.is_some()),
             Self::OfferAnswered { leg, .. } => write!(f, "OfferAnswered({leg:?})"),

@@ -127,8 +127,10 @@ impl UserAgent {
         response: &Message,
     ) {
         self.wire.timers.clear(Timer::NoProvisional(leg));
-        if status > 100 && !self.hear_fork(now, leg, from, response) {
-            return;
+        let mut sdp = None;
+        if status > 100 {
+            let Some(news) = self.hear_fork(now, leg, from, response) else { return };
+            sdp = news.sdp;
         }
         let Some(out) = self.calls.get_mut(&leg).and_then(Call::outgoing) else { return };
         match out.progress {
@@ -138,6 +140,9 @@ impl UserAgent {
                 if out.last_status != status {
                     out.last_status = status;
                     self.wire.event(UaEvent::Progress { leg, status });
+                }
+                if let Some(sdp) = sdp {
+                    self.wire.event(UaEvent::EarlyMedia { leg, sdp });
                 }
             }
             Progress::CancelSent | Progress::Final => {}

@@ -338,7 +338,7 @@ impl Registering {
     /// How long our Contact is registered for; nothing where it is not.
     fn granted(&self, response: &Message, local: SocketAddr) -> Option<Millis> {
         let ours = |contact: &NameAddr| {
-            Uri::read(&contact.uri)
+            Uri::read(contact.uri)
                 .is_some_and(|uri| uri.user == self.wanted.user && uri.socket_addr() == Some(local))
         };
         let contacts: Vec<NameAddr> = response.list("Contact").filter_map(NameAddr::read).collect();

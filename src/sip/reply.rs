@@ -130,6 +130,7 @@ impl UserAgent {
     ) {
         // Where phones register, they may call, and the others are challenged.
         if let Some(status) = self.config.refuse_calls.filter(|_| !self.is_registrar()) {
+            self.called_in_vain();
             return self.refuse_once(to, &request, status);
         }
         if !request.body.is_empty() && request.sdp().is_none() {
@@ -244,9 +245,9 @@ impl UserAgent {
 }
 
 /// Reads the topmost Via and writes down in it where the request came from.
-fn take_via(request: &mut Message, from: Hop) -> Option<Via> {
+fn take_via(request: &mut Message, from: Hop) -> Option<Via<'static>> {
     let first = request.header("Via")?;
-    let mut elements = header::split(first, ',');
+    let mut elements = header::split(first, b',');
     let mut via = Via::read(elements.next()?)?;
     via.receive(from.address);
     let mut value = via.to_string();
@@ -254,6 +255,7 @@ fn take_via(request: &mut Message, from: Hop) -> Option<Via> {
         value.push_str(", ");
         value.push_str(element);
     }
+    let via = via.into_owned();
     request.replace("Via", value);
     Some(via)
 }

@@ -15,6 +15,7 @@ use crate::projection::table::int;
 
 impl Tables {
     /// One fact. The match names every fact, so a new one has to be thought of here.
+    #[expect(clippy::too_many_lines, reason = "a line for each fact")]
     pub(super) fn apply_event(&mut self, event: &Event, at: Timestamp, position: i64) {
         match event {
             Event::PlatformStarted(_) => self.close_agents(self.last_at, position),

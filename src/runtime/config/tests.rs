@@ -37,6 +37,7 @@ fn networks_and_ports_of_media_are_read_and_nonsense_names_its_line() {
     check(&networks("\"relay.example.com\""), "wanted an address and the bits that count");
     check(&networks("\"0.0.0.0/0\""), "line 6, column 18: carriers.media_networks: 0.0.0.0/0");
     check("[media]\nports = \"10001-19999\"\n", "line 2, column 9: read media ports");
+    check("[media]\npriority = \"high\"\n", "line 2, column 12");
     check("[media]\nthreads = 0\n", "line 2, column 11");
     check("[media]\nthreads = 65\n", "line 2");
 }

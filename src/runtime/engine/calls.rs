@@ -1,7 +1,7 @@
 //! Calls: their facts are gathered, their commands carried out.
 
 use super::{Engine, EngineError};
-use crate::base::{CallId, CarrierId, EventId, LegId, Millis};
+use crate::base::{CallId, CarrierId, EventId, LegId, Millis, Timestamp};
 use crate::call::{CallCommand, CallInput, CallOutput, LegOver};
 use crate::dialing::barred;
 use crate::event::{Actor, AgentState, AgentStateChanged, Handler, RoutePurpose};
@@ -57,7 +57,9 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let now = self.parts.journal.now();
         match command {
-            CallCommand::WantCarrier { leg_id } => self.choose_carrier(call_id, leg_id).await?,
+            CallCommand::WantCarrier { leg_id, wait_until } => {
+                self.choose_carrier(call_id, leg_id, wait_until).await?;
+            }
             CallCommand::WantHandler { purpose } => self.choose_handler(call_id, purpose).await?,
             CallCommand::InviteCustomer { leg_id, carrier_id, ring_timeout } => {
                 self.invite_customer(call_id, leg_id, &carrier_id, ring_timeout).await;
@@ -119,9 +121,20 @@ impl Engine {
         Ok(())
     }
 
-    async fn choose_carrier(&mut self, call_id: CallId, leg_id: LegId) -> Result<(), EngineError> {
+    /// Chooses a carrier, or has the call wait for one that has its turn in time.
+    async fn choose_carrier(
+        &mut self,
+        call_id: CallId,
+        leg_id: LegId,
+        wait_until: Timestamp,
+    ) -> Result<(), EngineError> {
         let journal = &mut self.parts.journal;
         let (now, position) = (journal.now(), journal.position());
+        let turn = journal.live.dialing.turn_of(call_id, now);
+        if let Some(until) = turn.filter(|turn| *turn <= wait_until) {
+            self.give_call(call_id, CallInput::CarrierWaits { leg_id, until });
+            return Ok(());
+        }
         let decision = journal.live.dialing.choose_carrier(call_id, leg_id, now, position);
         let carrier_id = decision.chosen.clone();
         let cause = self.calls.get(call_id).and_then(|slot| slot.cause);

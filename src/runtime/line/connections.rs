@@ -4,7 +4,7 @@
 //! Invariants: one connection for a hop; at most [`CONNECTIONS_MAX`]; a peer that takes nothing
 //! has its connection closed and not our memory filled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -41,6 +41,8 @@ pub(super) struct Connections {
     heard: mpsc::Receiver<Heard>,
     sender: mpsc::Sender<Heard>,
     next_id: u64,
+    /// Whose certificates were refused, which is said once of each.
+    distrusted: BTreeSet<Hop>,
 }
 
 struct Open {
@@ -64,7 +66,7 @@ impl Connections {
             }
         }
         let (open, security) = (BTreeMap::new(), streams.security);
-        Self { open, security, heard, sender, next_id: 0 }
+        Self { open, security, heard, sender, next_id: 0, distrusted: BTreeSet::new() }
     }
 
     /// Sends a message, over a new connection where there is none. Whether it may arrive.
@@ -126,7 +128,10 @@ impl Connections {
                 self.accept(stream, hop);
                 None
             }
-            Heard::Gone { hop, id } => {
+            Heard::Gone { hop, id, distrusted } => {
+                if let Some(error) = distrusted.filter(|_| self.distrusted.insert(hop)) {
+                    tracing::warn!(to = %hop, %error, "no SIP over TLS with a peer");
+                }
                 let is_it = self.open.get(&hop).is_some_and(|open| open.id == id);
                 if is_it {
                     self.open.remove(&hop);

@@ -38,8 +38,8 @@ pub(super) enum Heard {
     Accepted { stream: TcpStream, hop: Hop },
     /// A message.
     Message { from: Hop, bytes: Vec<u8> },
-    /// A connection is over.
-    Gone { hop: Hop, id: u64 },
+    /// A connection is over; where no keys were agreed on with a peer we called, why.
+    Gone { hop: Hop, id: u64, distrusted: Option<io::Error> },
 }
 
 /// A connection's task, before it has a stream.
@@ -56,10 +56,14 @@ impl Conversation {
     pub(super) async fn connect(self) {
         match timeout(CONNECT_WITHIN, self.reach()).await {
             Ok(Ok(stream)) => return self.run(stream).await,
+            // That is how rustls says that it does not like what it was shown.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                return self.end(Some(error)).await;
+            }
             Ok(Err(error)) => tracing::debug!(to = %self.hop, %error, "SIP not connected"),
             Err(_) => tracing::debug!(to = %self.hop, "SIP not connected in time"),
         }
-        self.end().await;
+        self.end(None).await;
     }
 
     async fn reach(&self) -> io::Result<Box<dyn Stream>> {
@@ -83,18 +87,19 @@ impl Conversation {
             Ok(Err(error)) => tracing::debug!(from = %self.hop, %error, "no TLS agreed on"),
             Err(_) => tracing::debug!(from = %self.hop, "no TLS agreed on in time"),
         }
-        self.end().await;
+        self.end(None).await;
     }
 
     async fn run(mut self, stream: Box<dyn Stream>) {
         if let Err(error) = self.talk(stream).await {
             tracing::debug!(peer = %self.hop, %error, "SIP connection closed");
         }
-        self.end().await;
+        self.end(None).await;
     }
 
-    async fn end(self) {
-        drop(self.heard.send(Heard::Gone { hop: self.hop, id: self.id }).await);
+    async fn end(self, distrusted: Option<io::Error>) {
+        let gone = Heard::Gone { hop: self.hop, id: self.id, distrusted };
+        drop(self.heard.send(gone).await);
     }
 
     async fn talk(&mut self, stream: Box<dyn Stream>) -> io::Result<()> {

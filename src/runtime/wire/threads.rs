@@ -19,6 +19,7 @@ use super::ListenError;
 use super::leg::{Leg, Plan};
 use super::media_leg::{LegKey, MediaLeg, MediaNews, Order, Route};
 use super::port::{PortPool, PortRange};
+use super::priority::MediaPriority;
 use super::socket::Pair;
 use super::thread::{Carried, Thread};
 use crate::base::{Clock, LegId, Rng};
@@ -35,6 +36,8 @@ pub struct MediaOptions {
     pub threads: Option<NonZeroUsize>,
     /// Which ports; any free ones where it is not said.
     pub ports: Option<PortRange>,
+    /// How urgent they are.
+    pub priority: MediaPriority,
 }
 
 /// The threads. Dropping this ends them with their last leg.
@@ -99,7 +102,7 @@ impl MediaThreads {
             ListenError { protocol: "RTP udp", address, source }
         };
         let threads = (0..count)
-            .map(|number| start_one(number, clock.clone()))
+            .map(|number| start_one(number, options.priority, clock.clone()))
             .collect::<std::io::Result<Vec<_>>>()
             .map_err(failed)?;
         let ports = options
@@ -189,14 +192,19 @@ impl MediaThreads {
     }
 }
 
-fn start_one(number: usize, clock: Arc<dyn Clock>) -> std::io::Result<Handle> {
+fn start_one(
+    number: usize,
+    priority: MediaPriority,
+    clock: Arc<dyn Clock>,
+) -> std::io::Result<Handle> {
     let (orders, order_queue) = channel();
     let (carried, carried_queue) = sync_channel(CARRIED_MAX);
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     // It ends by itself.
-    let spawned = std::thread::Builder::new()
-        .name(format!("media-{number}"))
-        .spawn(move || Thread::new(clock, epoll, order_queue, carried_queue).run())?;
+    let spawned = std::thread::Builder::new().name(format!("media-{number}")).spawn(move || {
+        priority.take();
+        Thread::new(clock, epoll, order_queue, carried_queue).run();
+    })?;
     let id = spawned.thread().id();
     Ok(Handle { id, orders, carried, legs: Arc::new(()) })
 }

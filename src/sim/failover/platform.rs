@@ -287,7 +287,7 @@ impl Platform {
 
     fn obey(&mut self, now: Timestamp, call_id: CallId, command: CallCommand) {
         match command {
-            CallCommand::WantCarrier { leg_id } => {
+            CallCommand::WantCarrier { leg_id, .. } => {
                 let decision = self.dialing.choose_carrier(call_id, leg_id, now, self.position);
                 let carrier_id = decision.chosen.clone();
                 self.record(now, decision.into());

@@ -105,6 +105,25 @@ fn noise_is_counted_and_told_of_once_a_minute() {
     assert_eq!((malformed, agent.screened().malformed), (1, 70), "20 of the first, 50 BYEs");
 }
 
+#[test]
+fn calls_where_nobody_may_call_are_counted() {
+    let config = UserAgentConfig {
+        local: "192.0.2.10:5060".parse().unwrap(),
+        product: "Ledgerline".to_owned(),
+        timers: Timers::default(),
+        challenge: None,
+        refuse_calls: Some(403),
+    };
+    let mut agent = UserAgent::new(config, Rng::from_seed(3));
+    agent.screen_strangers(Vec::new());
+    for number in 0..3 {
+        agent.receive(START, from(9), &request("INVITE", number, ""));
+    }
+    agent.receive(START, from(9), &request("OPTIONS", 4, ""));
+    assert_eq!(drain(&mut agent).0.len(), 4);
+    assert_eq!(agent.screened(), Screened { calls: 3, ..Screened::default() });
+}
+
 /// An INVITE with a proof for the challenge that the agent gives.
 fn wrong(agent: &mut UserAgent, now: Timestamp, peer: SocketAddr, number: u32) -> Vec<u8> {
     agent.receive(now, peer, &request("INVITE", number, ""));

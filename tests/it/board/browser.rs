@@ -67,6 +67,31 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
+    /// Answers the question for user and password, now and later.
+    pub(crate) fn sign_in(&mut self, user: &str, password: &str) {
+        self.call("Network.enable", &json!({}));
+        let expression = format!("btoa({:?})", format!("{user}:{password}"));
+        let proof = self.evaluate(&expression);
+        let proof = format!("Basic {}", proof.as_str().expect("text"));
+        let headers = json!({ "headers": { "Authorization": proof } });
+        self.call("Network.setExtraHTTPHeaders", &headers);
+    }
+
+    /// The page as PNG.
+    pub(crate) fn screenshot(&mut self) -> Vec<u8> {
+        let size = json!({
+            "width": 1400, "height": 1100, "deviceScaleFactor": 1, "mobile": false
+        });
+        self.call("Emulation.setDeviceMetricsOverride", &size);
+        let picture = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
+        let text = picture["data"].as_str().expect("a picture").to_owned();
+        let bytes = self.evaluate(&format!("[...atob({text:?})].map(one => one.charCodeAt(0))"));
+        let bytes = bytes.as_array().expect("bytes").iter();
+        bytes
+            .map(|byte| byte.as_u64().and_then(|it| u8::try_from(it).ok()).expect("a byte"))
+            .collect()
+    }
+
     fn message(&self, wanted: &str) -> Value {
         let message = self.messages.recv_timeout(ANSWER_MAX);
         message.unwrap_or_else(|error| panic!("{wanted}: no answer from the browser: {error}"))

@@ -1,18 +1,11 @@
 """Persistent subscriptions of kurrentdbclient, a client that others wrote, against
-`ledgerline log serve`.
+`ledgerline log serve`."""
 
-Arguments: the connection string, and another one whose user may only read, or "-" without users.
-Prints one line of JSON per check: its name, whether it held, and what was seen where it did not.
-A line with "ask" asks the test for something: to kill or to stop the server and start it again.
-"""
-
-import json
-import sys
 import time
-import traceback
 from uuid import uuid4
 
-from kurrentdbclient import KurrentDBClient, NewEvent, StreamState
+from checks import READER, check, client, equal, event, events, fails, fresh, ids, run, say
+from kurrentdbclient import KurrentDBClient, StreamState
 from kurrentdbclient.exceptions import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -22,53 +15,13 @@ from kurrentdbclient.exceptions import (
     NotFoundError,
 )
 
-URI, READER = sys.argv[1:3]
-CHECKS = []
-client = KurrentDBClient(uri=URI)
 # Checkpoints of every event, at once.
 EAGER = {"min_checkpoint_count": 1, "max_checkpoint_count": 1}
-
-
-def check(function):
-    CHECKS.append(function)
-    return function
-
-
-def say(**line):
-    print(json.dumps(line), flush=True)
-
-
-def fresh(name="order"):
-    return f"{name}-{uuid4()}"
-
-
-def event(type="OrderPlaced", data=b'{"n":1}', **more):
-    return NewEvent(type=type, data=data, **more)
-
-
-def events(count, type="OrderPlaced"):
-    return [event(type, b'{"n":%d}' % n) for n in range(count)]
 
 
 def append(stream, what):
     client.append_to_stream(stream, current_version=StreamState.ANY, events=what)
     return what
-
-
-def ids(found):
-    return [one.id for one in found]
-
-
-def equal(left, right):
-    assert left == right, f"{left!r} is not {right!r}"
-
-
-def fails(kind, action):
-    try:
-        given = action()
-    except kind as error:
-        return error
-    raise AssertionError(f"no {kind.__name__}, but {given!r}")
 
 
 def take(subscription, count, ack=True):
@@ -487,15 +440,5 @@ def users():
         reader.close()
 
 
-def main():
-    users()
-    for one in CHECKS:
-        try:
-            one()
-            say(check=one.__name__, ok=True)
-        except Exception:
-            say(check=one.__name__, ok=False, seen=traceback.format_exc())
-    client.close()
-
-
-main()
+users()
+run()

@@ -1,18 +1,13 @@
-"""kurrentdbclient, a client that others wrote, against `ledgerline log serve`.
+"""kurrentdbclient, a client that others wrote, against `ledgerline log serve`."""
 
-Arguments: the connection string, and another one whose user may only read, or "-" without users.
-Prints one line of JSON per check: its name, whether it held, and what was seen where it did not.
-A line with "ask" asks the test for something: to kill or to stop the server and start it again.
-"""
-
-import json
-import sys
 import threading
 import time
 import traceback
 from uuid import uuid4
 
-from kurrentdbclient import KurrentDBClient, NewEvent, StreamState
+from checks import READER, URI, check, client, run, say
+from checks import equal, event, events, fails, fresh, ids, take
+from kurrentdbclient import KurrentDBClient, StreamState
 from kurrentdbclient.events import CaughtUp, Checkpoint
 from kurrentdbclient.exceptions import (
     AccessDeniedError,
@@ -27,61 +22,10 @@ from kurrentdbclient.exceptions import (
 )
 
 ANY, EXISTS, NO_STREAM = StreamState.ANY, StreamState.EXISTS, StreamState.NO_STREAM
-URI, READER = sys.argv[1:3]
-CHECKS = []
-client = KurrentDBClient(uri=URI)
-
-
-def check(function):
-    CHECKS.append(function)
-    return function
-
-
-def say(**line):
-    print(json.dumps(line), flush=True)
-
-
-def fresh(name="order"):
-    return f"{name}-{uuid4()}"
-
-
-def event(type="OrderPlaced", data=b'{"n":1}', **more):
-    return NewEvent(type=type, data=data, **more)
-
-
-def events(count, type="OrderPlaced"):
-    return [event(type, b'{"n":%d}' % n) for n in range(count)]
-
-
-def ids(found):
-    return [one.id for one in found]
-
-
-def equal(left, right):
-    assert left == right, f"{left!r} is not {right!r}"
-
-
-def fails(kind, action, *parts):
-    try:
-        given = action()
-    except kind as error:
-        for part in parts:
-            assert part in str(error), f"{part!r} is not in {error}"
-        return error
-    raise AssertionError(f"no {kind.__name__}, but {given!r}")
 
 
 def append(stream, what, version=ANY):
     return client.append_to_stream(stream, current_version=version, events=what)
-
-
-def take(subscription, count):
-    found = []
-    for one in subscription:
-        found.append(one)
-        if len(found) == count:
-            break
-    return found
 
 
 # --- append
@@ -645,15 +589,5 @@ def nothing_is_lost_or_repeated_across_a_stop():
     across("stop")
 
 
-def main():
-    users()
-    for one in CHECKS:
-        try:
-            one()
-            say(check=one.__name__, ok=True)
-        except Exception:
-            say(check=one.__name__, ok=False, seen=traceback.format_exc())
-    client.close()
-
-
-main()
+users()
+run()

@@ -43,12 +43,20 @@ pub(super) struct Traits {
     pub(super) rtcp_mux: bool,
     /// A WAV file of what it says.
     pub(super) speech: Vec<u8>,
+    /// Further lines of its configuration.
+    pub(super) more: String,
 }
 
 impl Default for Traits {
     fn default() -> Self {
         let codecs = "PCMU/8000/1,PCMA/8000/1";
-        Self { encryption: None, codecs, rtcp_mux: false, speech: speech(PITCH) }
+        Self {
+            encryption: None,
+            codecs,
+            rtcp_mux: false,
+            speech: speech(PITCH),
+            more: String::new(),
+        }
     }
 }
 
@@ -61,7 +69,7 @@ impl Traits {
     /// What they add to an account and to a configuration.
     fn lines(&self) -> (String, String) {
         let mut account = format!("audio_codecs={}", self.codecs);
-        let mut modules = String::new();
+        let mut modules = self.more.clone();
         if let Some(encryption) = self.encryption {
             account += &format!(";mediaenc={encryption}");
             let is_dtls = encryption == "dtls_srtp";
@@ -103,6 +111,21 @@ impl Baresip {
         Self::launch(folder.join("called"), &account, traits)
     }
 
+    /// One that registers over TLS, and trusts `ca.pem` of that folder.
+    pub(super) fn over_tls(
+        folder: &Path,
+        registrar: SocketAddr,
+        user: &str,
+        password: &str,
+    ) -> Self {
+        let account = format!(
+            "<sip:{user}@{registrar};transport=tls>;auth_user={user};auth_pass={password};\
+             regint=60;answermode=auto"
+        );
+        let trust = format!("sip_cafile {}\n", folder.join("ca.pem").display());
+        Self::launch(folder.join(user), &account, &Traits { more: trust, ..Traits::default() })
+    }
+
     fn launch(folder: PathBuf, account: &str, traits: &Traits) -> Self {
         fs::create_dir_all(&folder).expect("a folder for baresip");
         let (more, modules) = traits.lines();
@@ -124,21 +147,16 @@ impl Baresip {
         fs::write(folder.join("config"), config).expect("its configuration");
         fs::write(folder.join("speech.wav"), &traits.speech).expect("what it says");
         let output = |name: &str| File::create(folder.join(name)).expect("a file for its output");
-        let child = Command::new("baresip")
-            .arg("-f")
+        // What it says is read while it runs.
+        let child = Command::new("stdbuf")
+            .args(["-oL", "baresip", "-f"])
             .arg(&folder)
             .arg("-s")
             .stdin(Stdio::null())
             .stdout(output("stdout.log"))
             .stderr(output("stderr.log"))
-            .spawn();
-        let child = match child {
-            Ok(child) => child,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                panic!("baresip is missing: apt-get install baresip-core")
-            }
-            Err(error) => panic!("start baresip: {error}"),
-        };
+            .spawn()
+            .unwrap_or_else(|error| panic!("start baresip by stdbuf: {error}"));
         let sip = SocketAddr::from(([127, 0, 0, 1], sip));
         Self { sip, rtp, child, folder, control }
     }
@@ -158,6 +176,16 @@ impl Baresip {
                 Err(error) => assert!(now() < until, "reach baresip: {error}"),
             }
         }
+    }
+
+    /// Takes the phone in the hand once it has registered.
+    pub(super) fn hand_when_registered(&self) -> Hand {
+        let (mut hand, until) = (self.hand(), now() + DEADLINE);
+        while !self.log().contains("1 binding]") {
+            assert!(now() < until, "not registered: {}", self.log());
+            hand.listen(50);
+        }
+        hand
     }
 
     /// What it heard in each call so far, as WAV files.

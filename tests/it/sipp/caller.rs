@@ -90,7 +90,7 @@ impl Caller {
                     self.user_agent.hang_up(now, leg, Some(16));
                 }
             }
-            UaEvent::Progress { .. } | UaEvent::Ended { .. } => {}
+            UaEvent::Progress { .. } | UaEvent::EarlyMedia { .. } | UaEvent::Ended { .. } => {}
             other => panic!("{other:?}"),
         }
     }

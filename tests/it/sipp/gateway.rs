@@ -5,6 +5,8 @@
 //! that come in, so that nothing depends on how fast the machine is.
 
 use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -28,9 +30,20 @@ struct Heard {
     audio: Vec<u8>,
 }
 
+/// Whether keys may be pressed yet.
+#[derive(Clone)]
+pub(super) struct Permission(Arc<AtomicBool>);
+
+impl Permission {
+    pub(super) fn give(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 /// A media port in a thread of its own.
 pub(super) struct Gateway {
     pub(super) port: u16,
+    may_press: Permission,
     socket: UdpSocket,
     thread: JoinHandle<Heard>,
 }
@@ -38,12 +51,26 @@ pub(super) struct Gateway {
 impl Gateway {
     /// Sends silence for every packet it gets, and each of `keys` once the robot talks.
     pub(super) fn pressing(keys: &'static str) -> Self {
+        let gateway = Self::waiting_to_press(keys);
+        gateway.permission().give();
+        gateway
+    }
+
+    /// The same, but presses nothing before it may.
+    pub(super) fn waiting_to_press(keys: &'static str) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a media port");
         let port = socket.local_addr().expect("an address").port();
         socket.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
         let own = socket.try_clone().expect("the same socket");
-        let thread = std::thread::spawn(move || serve(&own, keys));
-        Self { port, socket, thread }
+        let may_press = Permission(Arc::default());
+        let told = may_press.clone();
+        let thread = std::thread::spawn(move || serve(&own, keys, &told));
+        Self { port, may_press, socket, thread }
+    }
+
+    /// What lets it press.
+    pub(super) fn permission(&self) -> Permission {
+        self.may_press.clone()
     }
 
     /// Ends it. How many packets with sound it heard.
@@ -63,7 +90,7 @@ impl Gateway {
     }
 }
 
-fn serve(socket: &UdpSocket, keys: &str) -> Heard {
+fn serve(socket: &UdpSocket, keys: &str, may_press: &Permission) -> Heard {
     let mut keys = keys.chars();
     let mut packet = [0; 2_048];
     let (mut sequence, mut timestamp, mut next_key) = (7_u16, 90_000_u32, 1);
@@ -85,10 +112,11 @@ fn serve(socket: &UdpSocket, keys: &str) -> Heard {
         };
         send(0, timestamp, &[SILENCE; 160]);
         timestamp = timestamp.wrapping_add(160);
-        if heard.packets == next_key
+        if heard.packets >= next_key
+            && may_press.0.load(Ordering::Acquire)
             && let Some(key) = keys.next()
         {
-            next_key += BETWEEN_KEYS;
+            next_key = heard.packets + BETWEEN_KEYS;
             let event = match key {
                 '*' => 10,
                 '#' => 11,

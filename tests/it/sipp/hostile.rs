@@ -45,7 +45,7 @@ impl Desk {
         Self { sip, is_over, thread }
     }
 
-    /// Ends it.
+    /// Ends it, once it has heard what was sent before.
     fn close(self) -> Seen {
         self.is_over.store(true, Ordering::Release);
         self.thread.join().expect("a thread that ends well")
@@ -66,10 +66,16 @@ fn serve(socket: &UdpSocket, sip: SocketAddr, is_over: &AtomicBool) -> Seen {
     agent.admit_phones("ledgerline", &[DigestHash::Md5], vec![user]);
     agent.screen_strangers(Vec::new());
     let mut buffer = [0; 4_096];
-    while !is_over.load(Ordering::Acquire) {
-        if let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            seen.heard += 1;
-            agent.receive(clock.now(), from, &buffer[..length]);
+    loop {
+        // Looked at first: what is heard after it was sent before it.
+        let ends = is_over.load(Ordering::Acquire);
+        match socket.recv_from(&mut buffer) {
+            Ok((length, from)) => {
+                seen.heard += 1;
+                agent.receive(clock.now(), from, &buffer[..length]);
+            }
+            Err(_) if ends => break,
+            Err(_) => {}
         }
         agent.handle_timeout(clock.now());
         while let Some(output) = agent.poll_output() {

@@ -15,6 +15,7 @@ log_stderror=yes
 fork=yes
 children=1
 listen=udp:SIP
+LISTEN
 alias="carrier.example"
 mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/"
 loadmodule "tm.so"
@@ -28,6 +29,7 @@ loadmodule "textops.so"
 loadmodule "siputils.so"
 loadmodule "xlog.so"
 loadmodule "auth.so"
+LOAD
 modparam("usrloc", "db_mode", 0)
 modparam("auth", "algorithm", "SHA-256")
 modparam("registrar", "min_expires", 120)
@@ -59,22 +61,45 @@ request_route {
 }
 "#;
 
+/// Lines that make it listen for TLS and ask nobody for a certificate.
+const LISTEN_TLS: &str = "enable_tls=yes\nlisten=tls:TLS\n";
+const LOAD_TLS: &str = r#"loadmodule "tls.so"
+modparam("tls", "private_key", "FOLDER/server.key")
+modparam("tls", "certificate", "FOLDER/server.pem")
+modparam("tls", "tls_method", "TLSv1.2+")
+"#;
+
 /// kamailio, running.
 pub(super) struct Kamailio {
     child: Child,
     folder: PathBuf,
     /// Where it listens for SIP.
     pub(super) sip: SocketAddr,
+    /// Where it listens for SIP over TLS, if it does.
+    pub(super) tls: SocketAddr,
 }
 
 impl Kamailio {
     /// Starts it before a carrier.
     pub(super) fn before(carrier: SocketAddr, folder: &Path) -> Self {
+        Self::start(carrier, folder, "", "")
+    }
+
+    /// The same, and it listens for TLS, too, with the certificate in that folder.
+    pub(super) fn secured(carrier: SocketAddr, folder: &Path) -> Self {
+        let load = LOAD_TLS.replace("FOLDER", &folder.display().to_string());
+        Self::start(carrier, folder, LISTEN_TLS, &load)
+    }
+
+    fn start(carrier: SocketAddr, folder: &Path, listen: &str, load: &str) -> Self {
         let folder = folder.join("kamailio");
         fs::create_dir_all(&folder).expect("a folder for kamailio");
-        let sip = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let config =
-            CONFIG.replace("SIP\n", &format!("{sip}\n")).replace("CARRIER", &carrier.to_string());
+        let [sip, tls] = [free_port(), free_port()].map(|port| ([127, 0, 0, 1], port).into());
+        let config = CONFIG
+            .replace("LISTEN\n", &listen.replace("TLS\n", &format!("{tls}\n")))
+            .replace("LOAD\n", load)
+            .replace("SIP\n", &format!("{sip}\n"))
+            .replace("CARRIER", &carrier.to_string());
         let path = folder.join("kamailio.cfg");
         fs::write(&path, config).expect("its configuration");
         let output = |name: &str| File::create(folder.join(name)).expect("a file for its output");
@@ -94,7 +119,7 @@ impl Kamailio {
             }
             Err(error) => panic!("start kamailio: {error}"),
         };
-        Self { child, folder, sip }
+        Self { child, folder, sip, tls }
     }
 
     /// What it wrote.

@@ -102,8 +102,19 @@ impl Stage {
         Log::read(&self.path().join("config.toml"))
     }
 
-    /// Begins the campaign.
+    /// Begins the campaign, and ends with it.
     pub(super) fn start(&self) -> Running {
+        self.start_by(&[], &[], &["--until-complete"])
+    }
+
+    /// Begins the campaign through another program, such as `faketime`, with these variables in
+    /// the environment and these arguments of `run`.
+    pub(super) fn start_by(
+        &self,
+        through: &[&str],
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Running {
         let (folder, root) = (self.path(), env!("CARGO_MANIFEST_DIR"));
         let (carriers, sip, listen) = (&self.carriers, &self.sip, self.listen);
         let (campaign, http) = (&self.campaign, &self.http);
@@ -118,8 +129,15 @@ impl Stage {
         let path = folder.join("config.toml");
         fs::write(&path, config).expect("the configuration");
         let output = |name: &str| File::create(folder.join(name)).expect("a file for its output");
-        let child = ledgerline(&path)
-            .args(["run", "--until-complete"])
+        let program = [env!("CARGO_BIN_EXE_ledgerline")];
+        let mut words = through.iter().chain(&program);
+        let child = Command::new(words.next().expect("a program"))
+            .args(words)
+            .arg("--config")
+            .arg(&path)
+            .arg("run")
+            .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(output("run.out"))
             .stderr(output("run.err"))
@@ -142,6 +160,19 @@ impl Running {
         let errors = fs::read_to_string(self.folder.join("run.err")).unwrap_or_default();
         assert_eq!(code, 0, "{errors}");
         Log::read(&self.folder.join("config.toml"))
+    }
+
+    /// Asks it to stop, and waits for its end.
+    pub(super) fn stop(self) -> Log {
+        let id = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(asked.expect("the program `kill`").success());
+        self.end()
+    }
+
+    /// Its process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills it, without a word.

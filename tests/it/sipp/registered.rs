@@ -88,8 +88,8 @@ fn a_carrier_that_refuses_registration_gets_no_calls() {
 #[test]
 fn a_phone_that_registers_takes_calls_and_one_with_a_wrong_password_does_not() {
     let mut stage = Stage::new(1);
-    let gateway = Gateway::pressing("0");
-    // It rings for some seconds, in which the phones register.
+    let gateway = Gateway::waiting_to_press("0");
+    let customer = gateway.permission();
     let sipp = Sipp::carrier(stage.path(), "agent.xml", &media(&gateway));
     let registrar = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let phone = |id: &str| {
@@ -98,8 +98,11 @@ fn a_phone_that_registers_takes_calls_and_one_with_a_wrong_password_does_not() {
     let folder = stage.path().to_owned();
     let phones = std::thread::spawn(move || {
         wait_until_it_answers(registrar);
-        [("ann", "open-ann"), ("bob", "wrong")]
-            .map(|(user, password)| Baresip::start(&folder, registrar, user, password))
+        let phones = [("ann", "open-ann"), ("bob", "wrong")]
+            .map(|(user, password)| Baresip::start(&folder, registrar, user, password));
+        phones[0].hand_when_registered();
+        customer.give();
+        phones
     });
     let log =
         stage.carrier(sipp.sip, "").agents(&(phone("ann") + &phone("bob"))).listen(registrar).run();

@@ -1,14 +1,14 @@
 //! Hold, transfer and supervision with phones that others wrote: who hears whom is told by the
 //! pitch each of them says.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::baresip::{Baresip, Hand, Traits};
-use super::gateway::Gateway;
+use super::gateway::{Gateway, Permission};
+use super::http::{ask, try_ask, users};
 use super::peer::{Sipp, free_port};
 use super::pitch::{heard_by, tenths};
 use super::platform::Stage;
@@ -23,7 +23,7 @@ const BOB: u32 = 700;
 const SAM: u32 = 1_000;
 /// One of the notes of hold.
 const HOLD: u32 = 440;
-/// A campaign whose customer wants a person, with phones that register.
+/// A campaign whose customer wants a person once the phones have registered.
 struct Floor {
     stage: Stage,
     gateway: Gateway,
@@ -33,7 +33,7 @@ struct Floor {
 
 fn floor(agents: &[(&str, &str)]) -> Floor {
     let mut stage = Stage::new(1);
-    let gateway = Gateway::pressing("0");
+    let gateway = Gateway::waiting_to_press("0");
     let sipp = Sipp::carrier(stage.path(), "talk.xml", &media(&gateway));
     let registrar = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let tables: String = agents
@@ -46,6 +46,13 @@ fn floor(agents: &[(&str, &str)]) -> Floor {
         .collect();
     stage.carrier(sipp.sip, "").agents(&tables).listen(registrar);
     Floor { stage, gateway, sipp, registrar }
+}
+
+/// A phone in the hand of each of its users; the customer may ask for a person then.
+fn seated<const N: usize>(phones: [&Baresip; N], customer: &Permission) -> [Hand; N] {
+    let hands = phones.map(Baresip::hand_when_registered);
+    customer.give();
+    hands
 }
 
 fn phone(hz: u32, folder: &Path, registrar: SocketAddr, user: &str) -> Baresip {
@@ -61,12 +68,12 @@ const LESS_SKILLED: &str = "skill_ppm = 100000";
 fn an_agent_holds_resumes_and_passes_the_call_on() {
     let floor = floor(&[("ann", SKILLED), ("bob", LESS_SKILLED)]);
     let (folder, registrar) = (floor.stage.path().to_owned(), floor.registrar);
+    let customer = floor.gateway.permission();
     let phones = std::thread::spawn(move || {
         wait_until_it_answers(registrar);
         let ann = phone(ANN, &folder, registrar, "ann");
         let bob = phone(BOB, &folder, registrar, "bob");
-        let mut ann_hand: Hand = ann.hand();
-        let mut bob_hand = bob.hand();
+        let [mut ann_hand, mut bob_hand] = seated([&ann, &bob], &customer);
         ann_hand.wait_for("CALL_ESTABLISHED");
         ann_hand.listen(1_000);
         ann_hand.press("hold", "");
@@ -115,10 +122,11 @@ fn an_agent_holds_resumes_and_passes_the_call_on() {
 fn a_transfer_to_the_world_outside_is_refused() {
     let floor = floor(&[("ann", "")]);
     let (folder, registrar) = (floor.stage.path().to_owned(), floor.registrar);
+    let customer = floor.gateway.permission();
     let phones = std::thread::spawn(move || {
         wait_until_it_answers(registrar);
         let ann = phone(ANN, &folder, registrar, "ann");
-        let mut hand = ann.hand();
+        let [mut hand] = seated([&ann], &customer);
         hand.wait_for("CALL_ESTABLISHED");
         hand.press("transfer", &format!("sip:+12025550199@{registrar}"));
         // This phone hangs up then, and says no more.
@@ -139,11 +147,12 @@ fn a_transfer_to_the_world_outside_is_refused() {
 fn an_agent_asks_another_one_and_joins_the_two() {
     let floor = floor(&[("ann", SKILLED), ("bob", LESS_SKILLED)]);
     let (folder, registrar) = (floor.stage.path().to_owned(), floor.registrar);
+    let customer = floor.gateway.permission();
     let phones = std::thread::spawn(move || {
         wait_until_it_answers(registrar);
         let ann = phone(ANN, &folder, registrar, "ann");
         let bob = phone(BOB, &folder, registrar, "bob");
-        let (mut ann_hand, mut bob_hand) = (ann.hand(), bob.hand());
+        let [mut ann_hand, mut bob_hand] = seated([&ann, &bob], &customer);
         ann_hand.wait_for("CALL_ESTABLISHED");
         ann_hand.press("hold", "");
         ann_hand.listen(700);
@@ -198,16 +207,15 @@ fn replaces(trace: &str, to: &str) -> String {
 fn a_supervisor_whispers_and_barges_in() {
     let mut floor = floor(&[("ann", ""), ("sam", "role = \"supervisor\"")]);
     let (folder, registrar) = (floor.stage.path().to_owned(), floor.registrar);
+    let customer = floor.gateway.permission();
     let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let users = folder.join("users");
-    std::fs::write(&users, "boss:writer:open-boss\n").expect("users");
-    set_private(&users);
+    users(&folder, "boss:writer:open-boss\n");
     floor.stage.http(&format!("listen = \"{http}\"\nuser_file = \"users\""));
     let phones = std::thread::spawn(move || {
         wait_until_it_answers(registrar);
         let ann = phone(ANN, &folder, registrar, "ann");
         let sam = phone(SAM, &folder, registrar, "sam");
-        let (mut ann_hand, mut sam_hand) = (ann.hand(), sam.hand());
+        let [mut ann_hand, mut sam_hand] = seated([&ann, &sam], &customer);
         ann_hand.wait_for("CALL_ESTABLISHED");
         let call = current_call(http);
         assert_eq!(post(http, &call, "wrong", "listen"), 401);
@@ -245,35 +253,10 @@ fn a_supervisor_whispers_and_barges_in() {
     assert!(states.iter().all(|agent| *agent == "ann"), "a supervisor takes no calls: {states:?}");
 }
 
-fn set_private(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(path, mode).expect("a private file");
-}
-
-/// Asks over HTTP; the answer's status and body.
-fn ask(http: SocketAddr, head: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(http).expect("the console");
-    let length = body.len();
-    write!(
-        stream,
-        "{head}\r\nHost: {http}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    )
-    .expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let status = answer.get(9..12).and_then(|status| status.parse().ok()).expect("a status");
-    (status, answer.split_once("\r\n\r\n").unwrap_or_default().1.to_owned())
-}
-
 /// The call on the board.
 fn current_call(http: SocketAddr) -> String {
     for _ in 0..200 {
-        let (_, body) = ask(http, "GET /api/board HTTP/1.1", "");
-        let start = body.find('{').expect("JSON");
-        let end = body.rfind('}').expect("JSON");
-        let board: Value = serde_json::from_str(&body[start..=end]).expect("JSON");
+        let board = ask(http, "GET /api/board", "", "").json();
         if let Some(call) = board["calls"][0]["call_id"].as_str() {
             return call.to_owned();
         }
@@ -282,22 +265,7 @@ fn current_call(http: SocketAddr) -> String {
 }
 
 fn post(http: SocketAddr, call: &str, password: &str, mode: &str) -> u16 {
-    let proof = base64(&format!("boss:{password}"));
     let body = json!({"agent": "sam", "mode": mode}).to_string();
     let path = format!("POST /api/calls/{call}/supervise");
-    ask(http, &format!("{path} HTTP/1.1\r\nAuthorization: Basic {proof}"), &body).0
-}
-
-fn base64(text: &str) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for group in text.as_bytes().chunks(3) {
-        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
-        let bits = bits << (8 * (3 - group.len()));
-        for place in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * place)) as usize & 63];
-            out.push(if place <= group.len() { char::from(letter) } else { '=' });
-        }
-    }
-    out
+    try_ask(http, &path, &format!("boss:{password}"), "", &body).expect("an answer").status
 }
