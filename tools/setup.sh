@@ -197,6 +197,7 @@ main() {
         need sipsak sipsak "asks and floods in the tests"
         need tshark tshark "reads what goes over the wire in the tests"
         need baresip baresip-core "is an agent's phone in the tests"
+        need openssl openssl "is the other end of a handshake in the tests"
         need 'chromium|chromium-browser|google-chrome' chromium "opens the console in the tests"
         need faketime faketime "lets the days of recordings pass in the tests"
         need unshare util-linux "gives a small disk in the tests"

@@ -419,6 +419,7 @@ impl Engine {
                 Input::PromptEnded { prompt: PromptId(id), played, completed }
             }
             MediaEvent::QualitySampled(sample) => return self.sampled(leg_id, &sample),
+            MediaEvent::NoKeys(failure) => return self.no_keys(leg_id, failure),
             MediaEvent::FirstPacket | MediaEvent::QualityInterval(_) => return,
         };
         self.give(leg_id, CallInput::Heard { leg_id, input });

@@ -12,7 +12,7 @@ use self::sip::open_line;
 use super::clock::{SystemClock, system_random, system_rng};
 #[cfg(feature = "kurrentdb")]
 use super::config::Names;
-use super::config::{CampaignConfig, Config, SrtpName, TransportName};
+use super::config::{CampaignConfig, Config, TransportName};
 use super::engine::{Engine, EngineError, Parts, SupervisionDoor, Voices, admit_phones};
 #[cfg(feature = "kurrentdb")]
 use super::front::{Front, FrontError, USERS};
@@ -25,7 +25,7 @@ use super::recorder::{PREFIX, RecordingDesk, RecordingError, Recordings};
 use super::recovery::{Recovered, recover};
 use super::screened::{MEDIA_PREFIX, MediaScreened, SIP_PREFIX};
 use super::scripts::{ScriptFileError, Scripts};
-use super::wire::{ListenError, MediaThreads};
+use super::wire::{DtlsError, DtlsIdentity, ListenError, MediaThreads};
 use crate::base::{CampaignId, Clock, sha256_hex};
 use crate::event::{
     CampaignCreated, CampaignStarted, CampaignStateName, CarrierAdded, CarrierFailed,
@@ -75,6 +75,9 @@ pub enum StartError {
     #[cfg(any(feature = "kurrentdb", feature = "sql-servers"))]
     #[error("set up TLS for SIP: {0}")]
     Tls(#[from] crate::tls::TlsError),
+    /// There is nothing to prove this process with.
+    #[error(transparent)]
+    Dtls(#[from] DtlsError),
     /// Facts cannot be recorded.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -156,8 +159,12 @@ impl Platform {
             }
             None => None,
         };
-        let (options, capabilities) = (config.media.options(), config.media.capabilities());
-        let media = MediaThreads::start(sip.ip(), options, clock.clone(), &mut system_rng())?;
+        let identity = DtlsIdentity::generate(&*clock)?;
+        let mut capabilities = config.media.capabilities();
+        capabilities.dtls = Some(identity.fingerprint());
+        let options = config.media.options();
+        let media = MediaThreads::start(sip.ip(), options, clock.clone(), &mut system_rng())?
+            .with_handshakes(Arc::new(identity));
         let sightings = names.first().await;
         let screened = Arc::<MediaScreened>::default();
         if let Some(metrics) = log.log.metrics() {
@@ -329,7 +336,7 @@ async fn set_up(
     let hash = sha256_hex(settings.as_bytes());
     let mut drafts = vec![Draft::new(ConfigurationLoaded { hash, settings }, now, "runtime")];
     for carrier in &config.carriers {
-        if carrier.srtp != SrtpName::Off && carrier.transport != Some(TransportName::Tls) {
+        if carrier.srtp.has_keys_in_sip() && carrier.transport != Some(TransportName::Tls) {
             let carrier_id = &carrier.id;
             tracing::warn!(%carrier_id, "keys of SRTP go in SIP that anyone on the way can read");
         }

@@ -2,7 +2,8 @@
 //!
 //! SIPp plays the carrier (or the caller of our simulated one) on loopback; the verdict is its
 //! exit code on one side and the event log on the other. Needs the Debian packages `sip-tester`,
-//! `kamailio`, `baresip-core`, `dnsmasq-base`, `sipsak` and `tshark`, and SIPVicious below `target/peers/sip`.
+//! `kamailio`, `kamailio-tls-modules`, `baresip-core`, `dnsmasq-base`, `openssl`, `sipsak` and
+//! `tshark`, and SIPVicious below `target/peers/sip`.
 
 mod baresip;
 mod caller;
@@ -19,6 +20,8 @@ mod kamailio;
 mod named;
 mod natted;
 mod peer;
+mod phones;
+mod pitch;
 mod platform;
 mod playback;
 mod recorded;

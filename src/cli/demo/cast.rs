@@ -103,6 +103,7 @@ impl Cast {
                 phone: Some(*phone),
                 user: None,
                 password: None,
+                srtp: SrtpName::Off,
                 skill_ppm,
                 cost_per_hour_minor: Some(1_800),
             })

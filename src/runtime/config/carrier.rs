@@ -25,17 +25,20 @@ pub enum IdentityName {
     Preferred,
 }
 
-/// Whether calls are encrypted by SRTP with keys in SDP (RFC 4568), as a file names it.
+/// Whether calls are encrypted by SRTP, and where its keys come from, as a file names it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SrtpName {
     /// Never: keys that are offered are not taken.
     #[default]
     Off,
-    /// Where the other side can (RFC 8643).
+    /// Where the other side can, with keys in SDP (RFC 4568, RFC 8643). Keys by DTLS are taken
+    /// where the other side offers them.
     Offer,
-    /// Always: a call without it fails.
+    /// Always, with keys as before: a call without them fails.
     Require,
+    /// Always, with keys by DTLS (RFC 5763): none stand in SIP, and a call without them fails.
+    Dtls,
 }
 
 /// A hash for digest authentication, as a file names it.
@@ -47,6 +50,30 @@ pub enum DigestName {
     /// SHA-256.
     #[serde(rename = "sha-256")]
     Sha256,
+}
+
+impl SrtpName {
+    /// What is offered and taken in session descriptions: `able`, whose certificate is that of
+    /// this process, with keys that are random bytes of the operating system's, new for each leg.
+    pub fn capabilities(self, able: &Capabilities) -> Capabilities {
+        let keys = |is_required: bool| {
+            let mut entropy = [0; SRTP_ENTROPY];
+            system_random(&mut entropy);
+            SrtpKeys::from_entropy(is_required, &entropy)
+        };
+        let srtp = match self {
+            Self::Off | Self::Dtls => None,
+            Self::Offer => Some(keys(false)),
+            Self::Require => Some(keys(true)),
+        };
+        let dtls = able.dtls.filter(|_| self != Self::Off);
+        Capabilities { srtp, dtls, ..able.clone() }
+    }
+
+    /// Whether keys stand in SIP.
+    pub const fn has_keys_in_sip(self) -> bool {
+        matches!(self, Self::Offer | Self::Require)
+    }
 }
 
 /// True for what need not be written down.
@@ -134,22 +161,6 @@ impl CarrierConfig {
             },
             is_private: self.private,
         }
-    }
-
-    /// What is offered and taken in session descriptions with it. The keys are random bytes of
-    /// the operating system's, new for each leg.
-    pub fn capabilities(&self, able: &Capabilities) -> Capabilities {
-        let keys = |is_required: bool| {
-            let mut entropy = [0; SRTP_ENTROPY];
-            system_random(&mut entropy);
-            SrtpKeys::from_entropy(is_required, &entropy)
-        };
-        let srtp = match self.srtp {
-            SrtpName::Off => None,
-            SrtpName::Offer => Some(keys(false)),
-            SrtpName::Require => Some(keys(true)),
-        };
-        Capabilities { srtp, ..able.clone() }
     }
 
     /// A number as it wants it.

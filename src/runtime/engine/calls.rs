@@ -77,7 +77,7 @@ impl Engine {
                             credentials: None,
                             headers: Vec::new(),
                             media_networks: Vec::new(),
-                            capabilities: self.parts.capabilities.clone(),
+                            capabilities: self.with_phone_of(&agent_id),
                         };
                         self.invite(call_id, leg_id, target, ring_timeout).await;
                     }
@@ -219,7 +219,7 @@ impl Engine {
             identity: carrier.identity(&self.parts.sip),
             credentials: carrier.credentials(),
             media_networks: carrier.media_networks.clone(),
-            capabilities: carrier.capabilities(&self.parts.capabilities),
+            capabilities: carrier.srtp.capabilities(&self.parts.capabilities),
         };
         self.invite(call_id, leg_id, target, ring_timeout).await;
     }

@@ -7,7 +7,8 @@ use crate::base::{AgentId, CarrierId, Millis, Network};
 use crate::event::{
     CarrierRegistered, CarrierRegistrationLost, PhoneRegistered, PhoneUnregistered,
 };
-use crate::runtime::config::{AgentConfig, CarrierConfig, Config};
+use crate::media::Capabilities;
+use crate::runtime::config::{AgentConfig, CarrierConfig, Config, SrtpName};
 use crate::runtime::journal::Draft;
 use crate::runtime::line::Line;
 use crate::sip::{Hop, Host, Phone, PhoneGone, RegistrationId, UaCommand, UaEvent};
@@ -124,6 +125,12 @@ impl Engine {
     pub(super) fn phone_of(&self, agent: &AgentConfig) -> Option<Hop> {
         let registered = self.phones.get(&agent.id).map(|phone| phone.hop);
         agent.phone.map(Hop::from).or(registered)
+    }
+
+    /// What is offered and taken with an agent's phone.
+    pub(super) fn with_phone_of(&self, agent_id: &AgentId) -> Capabilities {
+        let agent = self.parts.agents.iter().find(|agent| agent.id == *agent_id);
+        agent.map_or(SrtpName::Off, |agent| agent.srtp).capabilities(&self.parts.capabilities)
     }
 
     /// Address and user part an agent's phone is called at; nothing while it is not registered.
