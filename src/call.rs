@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use hearing::Hearing;
 pub use io::{CallCommand, CallInput, CallOutput, LegOver};
-pub use tones::tone;
+pub use tones::{early_tone, tone};
 pub use transfer::TransferTarget;
 
 use self::agent::AgentSide;
@@ -128,10 +128,9 @@ pub struct Call {
 impl Call {
     /// A call whose dial is decided and recorded. Asks for a carrier at once.
     pub fn new(setup: CallSetup, now: Timestamp) -> Self {
-        let leg_id = LegId::of_call(now, setup.call_id, 1);
         let mut call = Self {
             setup,
-            customer: CustomerSide::Choosing { leg_id },
+            customer: CustomerSide::Over,
             agent: AgentSide::None,
             agent_until: None,
             transfer: None,
@@ -151,11 +150,11 @@ impl Call {
             is_stopping: false,
             is_done: false,
             reason: None,
-            legs: 1,
+            legs: 0,
             bad_numbers: 0,
             outputs: VecDeque::new(),
         };
-        call.command(CallCommand::WantCarrier { leg_id });
+        call.want_carrier(now);
         call
     }
 
@@ -193,6 +192,7 @@ impl Call {
             CallInput::CarrierChosen { leg_id, carrier_id } => {
                 self.carrier_chosen(now, leg_id, carrier_id);
             }
+            CallInput::CarrierWaits { leg_id, until } => self.carrier_waits(leg_id, until),
             CallInput::HandlerChosen { purpose, handler } => {
                 self.handler_chosen(now, purpose, handler);
             }
@@ -215,6 +215,7 @@ impl Call {
                     self.hear(now, input);
                 }
             }
+            CallInput::EarlyTone { leg_id, tone } => self.heard_early(leg_id, tone),
             CallInput::Held { leg_id } => self.held(now, leg_id),
             CallInput::Resumed { leg_id } => self.resumed(now, leg_id),
             CallInput::Referred { leg_id, target } => self.referred(now, leg_id, target),
@@ -360,7 +361,7 @@ impl Call {
         self.release_others(now);
         self.reason = Some(reason.to_owned());
         match self.customer {
-            CustomerSide::Choosing { .. } => self.customer = CustomerSide::Over,
+            CustomerSide::Choosing(_) => self.customer = CustomerSide::Over,
             CustomerSide::Over => self.hang_up_agent(),
             CustomerSide::Dialling(_) | CustomerSide::Up { .. } => {
                 self.hang_up_customer(HangUpParty::Platform);

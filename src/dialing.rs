@@ -20,7 +20,7 @@ mod state;
 
 pub use barred::{Barred, barred};
 pub use carrier::{Carrier, OPTIONS_TIMEOUT, POST_DIAL_DELAY_MAX, Trust, suspended_until};
-pub use ending::{Blame, LegEnding, LegVerdict, blame, judge_ending};
+pub use ending::{Blame, EarlyTone, LegEnding, LegVerdict, blame, judge_ending};
 pub use lead::{Lead, LeadState};
 pub use policy::{CARRIER_POLICY, CarrierPolicy, DIAL_POLICY, DialPolicy};
 pub use price::{LinePrice, Prices};

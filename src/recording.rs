@@ -29,12 +29,12 @@ pub use header::Header;
 pub use metrics::{RecordingFigures, RecordingMetrics};
 pub use object::{ObjectError, Opened, check, open, path_of};
 pub use recorder::{Found, News, Recorder, RecorderError, RecorderOptions, Recording, Removal};
-pub use retention::{DAYS_MIN, due};
+pub use retention::{DAYS_MIN, due, due_at};
 pub use seal::RecordingKey;
 pub use spool::{Spool, SpoolError};
 pub use store::{Store, StoreError};
 pub use tap::RecordingTap;
-pub use wav::{WavCoding, write as write_wav};
+pub use wav::{WavCoding, WavFile, write as write_wav};
 
 /// The name of the format, as facts have it.
 pub const FORMAT: &str = "lrec-1";

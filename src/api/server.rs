@@ -27,7 +27,7 @@ use crate::runtime::clock::SystemClock;
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self'; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
+    img-src 'self'; font-src 'self'; connect-src 'self'; media-src 'self'; manifest-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
 /// How long open requests may take once stopping has begun.

@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::sign_in::{admit, refusal};
 use crate::access::{Access, Role};
 use crate::base::{AgentId, CallId};
 use crate::event::SupervisionMode;
@@ -41,36 +42,13 @@ struct Wanted {
 impl Supervision {
     /// Over that door, for these users with the role of writer or admin; without users for
     /// nobody.
-    pub fn new(door: SupervisionDoor, access: Option<Access>) -> Self {
-        Self { door, access: access.map(Arc::new) }
+    pub const fn new(door: SupervisionDoor, access: Option<Arc<Access>>) -> Self {
+        Self { door, access }
     }
 
     /// The route, for the console's server.
     pub fn routes(self) -> Router {
         Router::new().route("/api/calls/{id}/supervise", post(answer)).with_state(self)
-    }
-
-    /// Whether whoever sent these headers may.
-    fn admit(&self, headers: &HeaderMap) -> Result<(), Box<Response>> {
-        let Some(access) = &self.access else {
-            let words = "set http.user_file to say who may supervise calls";
-            return Err(refusal(StatusCode::FORBIDDEN, "supervise.nobody", words).into());
-        };
-        let shown = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
-        match access.check_basic(shown).map(|caller| caller.role()) {
-            Some(Role::Writer | Role::Admin) => Ok(()),
-            Some(Role::Reader) => {
-                let words = "the role of writer or admin is needed";
-                Err(refusal(StatusCode::FORBIDDEN, "supervise.role", words).into())
-            }
-            None => {
-                let words = "a user and a password are needed";
-                let mut response = refusal(StatusCode::UNAUTHORIZED, "supervise.user", words);
-                let asks = header::HeaderValue::from_static("Basic realm=\"ledgerline\"");
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, asks);
-                Err(response.into())
-            }
-        }
     }
 }
 
@@ -80,7 +58,8 @@ async fn answer(
     headers: HeaderMap,
     wanted: Result<Json<Wanted>, JsonRejection>,
 ) -> Response {
-    if let Err(refused) = supervision.admit(&headers) {
+    let words = ("supervise", "supervise calls");
+    if let Err(refused) = admit(supervision.access.as_deref(), &headers, Role::Writer, words) {
         return *refused;
     }
     let Wanted { agent, mode } = match wanted {
@@ -110,8 +89,4 @@ const fn row(refusal: SupervisionRefusal) -> (StatusCode, &'static str) {
         SupervisionRefusal::Occupied => (StatusCode::CONFLICT, "supervise.occupied"),
         SupervisionRefusal::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "supervise.stopping"),
     }
-}
-
-fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
-    (status, Json(json!({"error": {"code": code, "message": message}}))).into_response()
 }

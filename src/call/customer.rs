@@ -2,7 +2,9 @@
 
 use super::{Call, CallCommand, CallOutput, LegOver};
 use crate::base::{CarrierId, LegId, Millis, Timestamp};
-use crate::dialing::{LegEnding, LegVerdict, POST_DIAL_DELAY_MAX, judge_ending, suspended_until};
+use crate::dialing::{
+    EarlyTone, LegEnding, LegVerdict, POST_DIAL_DELAY_MAX, judge_ending, suspended_until,
+};
 use crate::event::{
     CallAnswered, CarrierSuspended, CostKind, Disposition, HangUpParty, LegAnswered, LegEnded,
     LegKind, LegProgressed, LegStarted, RoutePurpose,
@@ -10,17 +12,31 @@ use crate::event::{
 use crate::media::{Codec, MediaStatistics, Quality};
 use crate::sip::{FailureCause, Party};
 
+/// How long a leg may wait until a carrier has its turn: what it may take until the next carrier
+/// has the call of one that failed it.
+const CARRIER_WAIT_MAX: Millis = Millis(3_000);
+
 /// Where the customer's side is.
 #[derive(Debug)]
 pub(super) enum CustomerSide {
     /// A carrier is being chosen for the leg.
-    Choosing { leg_id: LegId },
+    Choosing(Choosing),
     /// INVITE is out.
     Dialling(Dialling),
     /// Answered.
     Up { leg_id: LegId, carrier_id: CarrierId, answered_at: Timestamp },
     /// Over, for good.
     Over,
+}
+
+/// A leg whose carrier is not chosen yet.
+#[derive(Debug)]
+pub(super) struct Choosing {
+    leg_id: LegId,
+    /// Until when a carrier may be waited for.
+    wait_until: Timestamp,
+    /// When to ask again.
+    again: Option<Timestamp>,
 }
 
 /// A leg that is not answered yet.
@@ -31,6 +47,8 @@ pub(super) struct Dialling {
     since: Timestamp,
     last_status: u16,
     has_rung: bool,
+    /// What the network said in tones, the last of them.
+    tone: Option<EarlyTone>,
     /// Until when it has to ring; nothing once it did, or was given up.
     rings_until: Option<Timestamp>,
     /// It did not ring in time and is being withdrawn.
@@ -54,6 +72,7 @@ impl LegEnd {
             LegOver::Failed { cause } => (None, None, Some(cause.as_str())),
             LegOver::BadSession => (None, None, Some("bad_session")),
             LegOver::MediaTimeout => (None, None, Some("media_timeout")),
+            LegOver::NoKeys(failure) => (None, None, Some(failure.as_str())),
             LegOver::Barred => (None, None, Some("number_barred")),
         };
         Self { sip_status, q850_cause, failure: failure.map(str::to_owned) }
@@ -64,7 +83,8 @@ impl CustomerSide {
     /// The leg, while there is one.
     pub(super) const fn leg_id(&self) -> Option<LegId> {
         match self {
-            Self::Choosing { leg_id } | Self::Up { leg_id, .. } => Some(*leg_id),
+            Self::Up { leg_id, .. } => Some(*leg_id),
+            Self::Choosing(leg) => Some(leg.leg_id),
             Self::Dialling(leg) => Some(leg.leg_id),
             Self::Over => None,
         }
@@ -75,11 +95,12 @@ impl CustomerSide {
         self.leg_id() == Some(leg_id)
     }
 
-    /// When a leg that does not ring is given up.
+    /// When a carrier is asked for again, or a leg that does not ring is given up.
     pub(super) const fn poll_timeout(&self) -> Option<Timestamp> {
         match self {
             Self::Dialling(leg) => leg.rings_until,
-            Self::Choosing { .. } | Self::Up { .. } | Self::Over => None,
+            Self::Choosing(leg) => leg.again,
+            Self::Up { .. } | Self::Over => None,
         }
     }
 
@@ -90,14 +111,31 @@ impl CustomerSide {
 }
 
 impl Call {
+    /// Asks for a carrier of the next leg, which may be waited for, but not for long: somebody
+    /// who was to be called now waits with it.
+    pub(super) fn want_carrier(&mut self, now: Timestamp) {
+        let (leg_id, wait_until) = (self.next_leg(now), now.plus(CARRIER_WAIT_MAX));
+        self.customer = CustomerSide::Choosing(Choosing { leg_id, wait_until, again: None });
+        self.command(CallCommand::WantCarrier { leg_id, wait_until });
+    }
+
+    /// The carrier that could take it has its turn then.
+    pub(super) fn carrier_waits(&mut self, leg_id: LegId, until: Timestamp) {
+        if let CustomerSide::Choosing(leg) = &mut self.customer
+            && leg.leg_id == leg_id
+        {
+            leg.again = Some(until);
+        }
+    }
+
     pub(super) fn carrier_chosen(
         &mut self,
         now: Timestamp,
         leg_id: LegId,
         carrier_id: Option<CarrierId>,
     ) {
-        let CustomerSide::Choosing { leg_id: wanted } = self.customer else { return };
-        if wanted != leg_id {
+        let CustomerSide::Choosing(leg) = &self.customer else { return };
+        if leg.leg_id != leg_id {
             return;
         }
         let Some(carrier_id) = carrier_id else {
@@ -125,13 +163,22 @@ impl Call {
             since: now,
             last_status: 100,
             has_rung: false,
+            tone: None,
             rings_until: Some(now.plus(delay.unwrap_or(POST_DIAL_DELAY_MAX))),
             is_given_up: false,
         });
     }
 
     /// Withdraws a leg that has not rung in time: its carrier is there, but does not get through.
+    /// Asks again where a carrier was waited for.
     pub(super) fn dial_timeout(&mut self, now: Timestamp) {
+        if let CustomerSide::Choosing(leg) = &mut self.customer
+            && leg.again.is_some_and(|again| again <= now)
+        {
+            leg.again = None;
+            let (leg_id, wait_until) = (leg.leg_id, leg.wait_until);
+            self.command(CallCommand::WantCarrier { leg_id, wait_until });
+        }
         let CustomerSide::Dialling(leg) = &mut self.customer else { return };
         if leg.rings_until.is_none_or(|until| until > now) {
             return;
@@ -175,6 +222,15 @@ impl Call {
             && let CustomerSide::Dialling(leg) = &mut self.customer
         {
             leg.is_given_up = false;
+        }
+    }
+
+    /// The network says in tones what comes of a leg that nobody answered.
+    pub(super) fn heard_early(&mut self, leg_id: LegId, tone: EarlyTone) {
+        if let CustomerSide::Dialling(leg) = &mut self.customer
+            && leg.leg_id == leg_id
+        {
+            leg.tone = Some(tone);
         }
     }
 
@@ -230,6 +286,10 @@ impl Call {
                     LegOver::Ended { .. } => self.ended_by.unwrap_or(HangUpParty::Platform),
                     _ => HangUpParty::Carrier,
                 };
+                if matches!(over, LegOver::NoKeys(_)) && statistics.packets_received == 0 {
+                    // Nobody could be heard at any time: whoever talks here talked to nobody.
+                    self.talk.disposition.get_or_insert(Disposition::Abandoned);
+                }
                 let length = now.since(answered_at);
                 let cost = self.setup.prices.line(&carrier_id, length);
                 let payee = carrier_id.to_string();
@@ -242,7 +302,7 @@ impl Call {
                 self.release_agent(now);
                 self.release_others(now);
             }
-            CustomerSide::Choosing { .. } | CustomerSide::Over => {}
+            CustomerSide::Choosing(_) | CustomerSide::Over => {}
         }
     }
 
@@ -272,7 +332,11 @@ impl Call {
             q850_cause: end.q850_cause,
             failure: end.failure.as_deref(),
             has_rung: leg.has_rung,
+            tone: leg.tone,
         };
+        if let Some(tone) = leg.tone.filter(|_| ending.goes_by_tone()) {
+            self.reason.get_or_insert_with(|| tone.as_str().to_owned());
+        }
         let verdict = judge_ending(ending, self.bad_numbers);
         self.talk.sip_status = ending.sip_status;
         self.talk.q850_cause = ending.q850_cause;
@@ -287,9 +351,7 @@ impl Call {
             LegVerdict::NextCarrier(disposition) => {
                 self.bad_numbers += u32::from(disposition == Disposition::InvalidNumber);
                 self.talk.disposition = Some(disposition);
-                let leg_id = self.next_leg(now);
-                self.customer = CustomerSide::Choosing { leg_id };
-                self.command(CallCommand::WantCarrier { leg_id });
+                self.want_carrier(now);
             }
             LegVerdict::End(disposition) => self.talk.disposition = Some(disposition),
         }
@@ -361,7 +423,7 @@ impl Call {
         let leg_id = match &self.customer {
             CustomerSide::Dialling(leg) => leg.leg_id,
             CustomerSide::Up { leg_id, .. } => *leg_id,
-            CustomerSide::Choosing { .. } | CustomerSide::Over => return,
+            CustomerSide::Choosing(_) | CustomerSide::Over => return,
         };
         if self.ended_by.is_none() {
             self.ended_by = Some(by);

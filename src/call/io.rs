@@ -1,10 +1,12 @@
 //! What goes into a call and what comes out.
 
 use super::{Hearing, TransferTarget};
-use crate::base::{AgentId, CarrierId, LegId, Millis};
+use crate::base::{AgentId, CarrierId, LegId, Millis, Timestamp};
 use crate::conversation::{self, PromptId};
+use crate::dialing::EarlyTone;
 use crate::event::{Event, Handler, RoutePurpose, SupervisionMode};
 use crate::media::MediaStatistics;
+use crate::media::dtls::DtlsFailure;
 use crate::sip::{FailureCause, Party};
 
 /// How a leg ended, as SIP tells it.
@@ -39,6 +41,8 @@ pub enum LegOver {
     BadSession,
     /// It was up, and no packet came for too long.
     MediaTimeout,
+    /// It was up, and keys for its media could not be agreed on.
+    NoKeys(DtlsFailure),
 }
 
 impl LegOver {
@@ -57,6 +61,13 @@ pub enum CallInput {
         leg_id: LegId,
         /// Its carrier.
         carrier_id: Option<CarrierId>,
+    },
+    /// None of the carriers may begin a call at this moment, but one of them soon: ask again.
+    CarrierWaits {
+        /// The leg asked for.
+        leg_id: LegId,
+        /// When its turn comes.
+        until: Timestamp,
     },
     /// Who talks was chosen; nothing where nobody is free.
     HandlerChosen {
@@ -101,6 +112,13 @@ pub enum CallInput {
         leg_id: LegId,
         /// What.
         input: conversation::Input,
+    },
+    /// A tone of the network was heard on a leg that nobody answered.
+    EarlyTone {
+        /// The leg.
+        leg_id: LegId,
+        /// What it says.
+        tone: EarlyTone,
     },
     /// The other end of a leg put it on hold.
     Held {
@@ -152,10 +170,13 @@ pub enum CallInput {
 /// What a call wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallCommand {
-    /// Choose a carrier and answer with [`CallInput::CarrierChosen`].
+    /// Choose a carrier and answer with [`CallInput::CarrierChosen`], or with
+    /// [`CallInput::CarrierWaits`] where one has its turn in time.
     WantCarrier {
         /// For which leg.
         leg_id: LegId,
+        /// Until when it may wait.
+        wait_until: Timestamp,
     },
     /// Choose who talks and answer with [`CallInput::HandlerChosen`].
     WantHandler {

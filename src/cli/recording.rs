@@ -1,4 +1,8 @@
 //! `ledgerline recording`: list, check, play, copy and delete recordings of calls.
+//!
+//! What writes facts is asked of the platform where one runs on the data folder.
+
+mod running;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -8,10 +12,12 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use self::running::Running;
 use super::{Common, Format, output};
 use crate::base::CallId;
 use crate::recording::WavCoding;
-use crate::runtime::recorder::{Listed, Verified, Verifier, copy, delete, list};
+use crate::runtime::Config;
+use crate::runtime::recorder::{Copied, Listed, Verified, Verifier, copy, delete, list};
 
 /// List, check, play, copy or delete recordings of calls.
 #[derive(Debug, clap::Args)]
@@ -28,8 +34,8 @@ enum Command {
         #[arg(long)]
         call: Option<CallId>,
     },
-    /// Write a recording to a WAV file: left the customer, right our side. Who does is recorded;
-    /// no platform may run on the data folder.
+    /// Write a recording to a WAV file: left the customer, right our side. Who does is recorded.
+    /// Where a platform runs, it is asked, with the password in LEDGERLINE_PASSWORD.
     Export {
         /// The call, or one of its recordings.
         call: CallId,
@@ -42,8 +48,8 @@ enum Command {
         #[command(flatten)]
         who: Who,
     },
-    /// Give a recording to standard output as WAV, such as for `| aplay`. Who listens is recorded;
-    /// no platform may run on the data folder.
+    /// Give a recording to standard output as WAV, such as for `| aplay`. Who listens is recorded.
+    /// Where a platform runs, it is asked, with the password in LEDGERLINE_PASSWORD.
     Play {
         /// The call, or one of its recordings.
         call: CallId,
@@ -55,10 +61,14 @@ enum Command {
         /// The call, or one of its recordings; all of them by default.
         call: Option<CallId>,
     },
-    /// Delete a recording before its time; no platform may run on the data folder.
+    /// Delete a recording. Where a platform runs, it is asked, with the password in
+    /// LEDGERLINE_PASSWORD.
     Delete {
         /// The call, or one of its recordings.
         call: CallId,
+        /// Also before its days (`recording.days`) are over.
+        #[arg(long)]
+        early: bool,
         #[command(flatten)]
         who: Who,
     },
@@ -67,7 +77,8 @@ enum Command {
 /// Who asks.
 #[derive(Debug, clap::Args)]
 struct Who {
-    /// Who asks, for the log; by default the user of this system.
+    /// Who asks, for the log; by default the user of this system. Where a platform runs, one of
+    /// its users (http.user_file).
     #[arg(long, env = "USER", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     by: String,
 }
@@ -78,7 +89,7 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
         Command::Export { call, to, g711, who } => export(common, call, &to, g711, &who.by),
         Command::Play { call, who } => play(common, call, &who.by),
         Command::Verify { call } => verify_all(common, call),
-        Command::Delete { call, who } => delete_one(common, call, &who.by),
+        Command::Delete { call, early, who } => delete_one(common, call, early, &who.by),
     }
 }
 
@@ -131,8 +142,8 @@ fn export(
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.write(true).create_new(true).open(to);
     let mut file = file.with_context(|| format!("create {}", to.display()))?;
-    let copied = super::runtime()?.block_on(copy(&config, call, coding, true, by));
-    let written = copied.map_err(anyhow::Error::from).and_then(|copied| {
+    let copied = sound(common, &config, (call, coding, true), by);
+    let written = copied.and_then(|copied| {
         file.write_all(&copied.wav).with_context(|| format!("write {}", to.display()))?;
         Ok(copied)
     });
@@ -164,12 +175,33 @@ fn export(
     Ok(ExitCode::SUCCESS)
 }
 
+/// The sound of a recording, to keep or not: from the platform where one runs.
+fn sound(
+    common: &Common,
+    config: &Config,
+    (call, coding, is_kept): (CallId, WavCoding, bool),
+    by: &str,
+) -> anyhow::Result<Copied> {
+    match super::runtime()?.block_on(copy(config, call, coding, is_kept, by)) {
+        Err(error) if error.is_in_use() => {}
+        ended => return Ok(ended?),
+    }
+    let query = format!("copy={is_kept}&g711={}", coding == WavCoding::G711);
+    let wav = Running::of(config, by)?.audio(call, &query)?;
+    let rows = rows(common, Some(call))?;
+    let stored = rows.iter().find_map(|row| Some((row, row.stored.as_ref()?)));
+    let (row, stored) = stored.context("it was deleted meanwhile")?;
+    let (recording_id, call_id) = (row.recording_id, row.call_id);
+    let (duration_ms, is_cut) = (stored.duration_ms, stored.is_cut);
+    Ok(Copied { recording_id, call_id, duration_ms, is_cut, wav })
+}
+
 fn play(common: &Common, call: CallId, by: &str) -> anyhow::Result<ExitCode> {
     if std::io::stdout().is_terminal() {
         anyhow::bail!("recording play: standard output is a terminal; pipe it, as to `aplay`");
     }
     let config = common.load()?;
-    let copied = super::runtime()?.block_on(copy(&config, call, WavCoding::Pcm16, false, by))?;
+    let copied = sound(common, &config, (call, WavCoding::Pcm16, false), by)?;
     std::io::stdout().lock().write_all(&copied.wav)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -207,9 +239,12 @@ fn verify_all(common: &Common, call: Option<CallId>) -> anyhow::Result<ExitCode>
     Ok(if damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn delete_one(common: &Common, call: CallId, by: &str) -> anyhow::Result<ExitCode> {
+fn delete_one(common: &Common, call: CallId, early: bool, by: &str) -> anyhow::Result<ExitCode> {
     let config = common.load()?;
-    let recording_id = super::runtime()?.block_on(delete(&config, call, by))?;
+    let recording_id = match super::runtime()?.block_on(delete(&config, call, by, early)) {
+        Err(error) if error.is_in_use() => Running::of(&config, by)?.delete(call, early)?,
+        ended => ended?.to_string(),
+    };
     match common.format {
         Format::Text => output::line(format!("{recording_id} is deleted"))?,
         Format::Json => output::json(&serde_json::json!({ "recording_id": recording_id }))?,

@@ -15,7 +15,7 @@ use self::questions::{Answering, Doors, Questions};
 #[cfg(feature = "analytics")]
 use super::report::{Making, Plans};
 use crate::access::Access;
-use crate::api::{self, BoardSnapshot, Supervision};
+use crate::api::{self, BoardSnapshot, RecordingDoor, Supervision};
 use crate::base::Clock as _;
 use crate::conversation::Script;
 use crate::event_log::{EventLog, SubscriptionError};
@@ -81,7 +81,7 @@ pub(crate) async fn serve(
     let plans = Plans::of(&config)?;
     let questions = Questions::open(&config).await?;
     let doors = questions.doors();
-    let supervisors = config.http.user_file.as_deref().map(Access::read).transpose()?;
+    let users = config.http.user_file.as_deref().map(Access::read).transpose()?.map(Arc::new);
     let platform = Platform::open(config, voices(prompts), until_complete).await?;
     let (sip, recovered) = (platform.sip(), platform.recovered());
     let connection = platform.connection();
@@ -95,7 +95,9 @@ pub(crate) async fn serve(
     };
     let metrics = platform.log().metrics();
     let (others, answering) = questions.start(&platform)?;
-    let others = others.merge(Supervision::new(platform.supervision(), supervisors).routes());
+    let others = others
+        .merge(Supervision::new(platform.supervision(), users.clone()).routes())
+        .merge(RecordingDoor::new(platform.recordings(), users).routes());
     let console = tokio::spawn(api::serve(listener, board.clone(), metrics, others, shutdown));
     #[cfg(feature = "analytics")]
     let reports = plans.map(|plans| plans.start(platform.log(), answering.engine())).transpose()?;

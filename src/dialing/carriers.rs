@@ -73,6 +73,18 @@ impl Dialing {
         }
     }
 
+    /// When a carrier that an open attempt has not tried may begin a call again by time alone:
+    /// the first of those that lack nothing else, such as one that begins so many calls a second.
+    /// Nothing where one may at once, or none will.
+    pub fn turn_of(&self, call_id: CallId, now: Timestamp) -> Option<Timestamp> {
+        let tried = self.attempts.get(&call_id).map_or(&[][..], |attempt| &attempt.tried);
+        let untried = || self.carriers.iter().filter(|(id, _)| !tried.contains(id));
+        if untried().any(|(_, carrier)| carrier.free_lines(now) > 0) {
+            return None;
+        }
+        untried().filter_map(|(_, carrier)| carrier.free_from(now)).min()
+    }
+
     /// The carriers that must be taken out, by what their calls showed.
     pub fn judge_carriers(&self) -> Vec<CarrierFailed> {
         let failed = self.carriers.iter().filter_map(|(id, carrier)| {
@@ -232,6 +244,7 @@ impl Dialing {
             q850_cause: fact.q850_cause,
             failure: fact.failure.as_deref(),
             has_rung: false,
+            tone: None,
         };
         let by = blame(ending);
         if let (Some(sim_id), true) = (&leg.sim_id, by != Blame::Nobody) {

@@ -3,11 +3,36 @@
 //!
 //! In: how a leg ended. Out: a verdict for the attempt, and the blame for the carrier's health.
 //! Invariant: a leg that rang or was answered is never tried elsewhere: the customer would hear
-//! the phone twice. Deliberately absent: telling an announcement from a ring: 181 to 183 count
-//! as ringing, as behind any of them a phone may ring, so that a 503 after an announcement ends
-//! the attempt.
+//! the phone twice. 181 to 183 count as ringing, as behind any of them a phone may ring, so that
+//! a 503 after an announcement ends the attempt; what the network said in tones before tells as
+//! what.
 
 use crate::event::Disposition;
+
+/// What the network said in tones before anybody answered. Source: ITU-T E.180.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlyTone {
+    /// The called one talks.
+    Busy,
+    /// There is no way there.
+    Congestion,
+    /// There is no such number, or it has changed.
+    NoSuchNumber,
+    /// An announcement followed, of which nothing more is known.
+    Announcement,
+}
+
+impl EarlyTone {
+    /// The stable name, as a reason of an attempt's end.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "early_busy",
+            Self::Congestion => "early_congestion",
+            Self::NoSuchNumber => "early_no_such_number",
+            Self::Announcement => "early_announcement",
+        }
+    }
+}
 
 /// How a customer leg ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -20,6 +45,8 @@ pub struct LegEnding<'a> {
     pub failure: Option<&'a str>,
     /// Whether it rang (18x).
     pub has_rung: bool,
+    /// What the network said in tones, where it did.
+    pub tone: Option<EarlyTone>,
 }
 
 /// What to do after it.
@@ -66,16 +93,31 @@ enum Class {
 }
 
 impl LegEnding<'_> {
+    /// Whether nothing but a tone says why it ended: signalling says at most that nobody answered.
+    pub const fn goes_by_tone(&self) -> bool {
+        let says_nothing = matches!(self.sip_status, Some(408 | 480 | 487 | 500..=599));
+        self.tone.is_some() && self.failure.is_none() && self.q850_cause.is_none() && says_nothing
+    }
+
     /// Source: RFC 3261 §21; RFC 3398 §8.2.6.1 for the causes; RFC 8197 for 607, RFC 8688 for
     /// 608. Which of them another carrier may do better is practice.
     const fn class(&self) -> Class {
         if let Some(failure) = self.failure {
             return match failure.as_bytes() {
-                b"bad_session" | b"bad_response" | b"media_timeout" => Class::AnsweredInVain,
+                b"bad_session" | b"bad_response" | b"media_timeout" | b"dtls_fingerprint"
+                | b"dtls_handshake" => Class::AnsweredInVain,
                 b"number_barred" => Class::Barred,
                 _ if self.has_rung => Class::NoAnswer,
                 _ => Class::Carrier,
             };
+        }
+        if self.goes_by_tone() {
+            match self.tone {
+                Some(EarlyTone::Busy) => return Class::Busy,
+                Some(EarlyTone::Congestion) => return Class::NoCircuit,
+                Some(EarlyTone::NoSuchNumber) => return Class::BadNumber,
+                Some(EarlyTone::Announcement) | None => {}
+            }
         }
         let status = match self.sip_status {
             Some(status) => status,
@@ -115,6 +157,7 @@ pub const fn judge_ending(ending: LegEnding<'_>, bad_numbers: u32) -> LegVerdict
         Class::Barred => (D::Blocked, false),
     };
     match (disposition, ending.has_rung) {
+        (D::Congestion, true) if ending.goes_by_tone() => LegVerdict::End(disposition),
         (D::CarrierFailed | D::Congestion, true) => LegVerdict::End(D::NoAnswer),
         (_, false) if may_go_on => LegVerdict::NextCarrier(disposition),
         _ => LegVerdict::End(disposition),

@@ -1,5 +1,6 @@
 mod codecs;
 mod control;
+mod early;
 mod line;
 mod secure;
 

@@ -102,6 +102,31 @@ async fn one_of_each_fact_gives_these_rows() {
     }
 }
 
+/// What no other campaign of these tests has: recordings, and lines that were listened to.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_about_sound_give_these_tables() {
+    let folder = folder();
+    let examples = crate::event::examples();
+    let names = [
+        "RecordingStarted",
+        "LegQualitySampled",
+        "RecordingStored",
+        "RecordingPlayed",
+        "RecordingExported",
+        "RecordingDeleted",
+    ];
+    let find = |name: &str| examples.iter().find(|event| event.name() == name).cloned();
+    let facts = names.iter().enumerate();
+    let facts = facts.map(|(index, name)| (index as u64 * 1_000, find(name).expect("a fact")));
+    append(folder.path(), &facts.collect::<Vec<_>>()).await;
+    let engine = engine(&folder).await;
+    for name in ["recordings", "leg_quality"] {
+        let answer = engine.saved(name, &[]).await.expect("answers");
+        assert_eq!(answer.rows.len(), 1, "{name}");
+        check_golden(&format!("sound/{name}.txt"), &answer.table());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn views_and_saved_questions_give_these_tables() {
     let folder = folder();

@@ -14,6 +14,8 @@ pub struct RecordingMetrics {
     pub(super) failed: AtomicU64,
     pub(super) stored: AtomicU64,
     pub(super) waiting: AtomicU64,
+    /// Recordings that are being deleted.
+    pub(super) removing: AtomicU64,
     /// When the oldest of those began, in µs; 0 where none waits.
     pub(super) oldest_us: AtomicI64,
     pub(super) is_broken: AtomicBool,

@@ -206,6 +206,7 @@ impl Recorder {
 
     /// Removes a recording from the store; [`News::Deleted`] follows once it is gone.
     pub fn remove(&self, removal: Removal) {
+        self.metrics.removing.fetch_add(1, Relaxed);
         self.tell(Command::Remove(removal));
     }
 
@@ -219,9 +220,10 @@ impl Recorder {
         self.metrics.is_broken.load(Relaxed)
     }
 
-    /// Whether nothing is recorded and nothing waits to be stored.
+    /// Whether nothing is recorded and nothing waits to be stored or deleted.
     pub fn is_idle(&self) -> bool {
-        self.metrics.open.load(Relaxed) == 0 && self.metrics.waiting.load(Relaxed) == 0
+        let RecordingMetrics { open, waiting, removing, .. } = &*self.metrics;
+        [open, waiting, removing].iter().all(|count| count.load(Relaxed) == 0)
     }
 
     fn tell(&self, command: Command) {

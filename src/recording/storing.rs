@@ -158,6 +158,8 @@ impl Storing {
             // What is due stays due: it is tried again with the next look.
             Err(error) => tracing::warn!(%recording_id, %error, "a recording cannot be deleted"),
         }
+        // After what became of it was said, so that it never seems idle between the two.
+        self.metrics.removing.fetch_sub(1, Relaxed);
     }
 
     fn note_oldest(&self) {

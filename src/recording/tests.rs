@@ -69,3 +69,22 @@ fn recordings_are_due_after_their_days_and_not_a_moment_before() {
 fn a_recording_lies_below_the_day_it_began() {
     assert_eq!(path_of(id(1)), format!("2025/11/21/{}.lrec", id(1)));
 }
+
+proptest! {
+    #[test]
+    fn any_part_of_a_wav_file_is_that_of_the_whole(
+        moments in 0_usize..400, from in 0_usize..1_000, length in 0_usize..1_000, form in 0..4
+    ) {
+        let coding = if form % 2 == 0 { Coding::MuLaw } else { Coding::ALaw };
+        let form = if form < 2 { WavCoding::Pcm16 } else { WavCoding::G711 };
+        let audio: Vec<u8> = (0..moments * 2).map(|at| (at * 7) as u8).collect();
+        let whole = write_wav(&audio, coding, form);
+        let header = Header { coding, ..header(1) };
+        let (zero, is_cut) = (Millis(0), false);
+        let opened = Opened { header, duration_ms: zero, dropped_ms: zero, is_cut, audio };
+        let file = WavFile::new(std::sync::Arc::new(opened), form);
+        prop_assert_eq!(file.len(), whole.len());
+        let end = (from + length).min(whole.len());
+        prop_assert_eq!(&file.bytes(from..from + length), &whole[from.min(end)..end]);
+    }
+}

@@ -16,6 +16,7 @@ mod recordings;
 mod registrations;
 mod slots;
 mod supervise;
+mod targets;
 mod transfer;
 mod watch;
 
@@ -27,22 +28,26 @@ use tokio::sync::{mpsc, oneshot};
 use self::legs::Leg;
 use self::lines::Outage;
 use self::probe::Probes;
+pub(crate) use self::registrations::admit_phones;
 use self::slots::Slots;
 use self::supervise::Supervise;
 pub use self::supervise::{SupervisionDoor, SupervisionRefusal};
+use self::targets::Targets;
 use self::transfer::PhoneCall;
 use super::clock::system_random;
 use super::config::{AgentConfig, CampaignConfig, CarrierConfig, SipConfig};
 use super::intake::Offer;
 use super::journal::{Draft, Journal, JournalError};
 use super::line::Line;
-use super::recorder::Recordings;
+use super::names::{Sighting, Whereabouts};
+use super::recorder::{DeskError, Recordings, Request};
+use super::screened::MediaScreened;
 use super::scripts::Scripts;
 use super::wire::{MediaNews, MediaThreads, Voice, until};
 use crate::base::{
     AgentId, CallId, CampaignId, CarrierId, IdSequence, LegId, Millis, Rng, Timestamp,
 };
-use crate::call::{CallCommand, CallInput, tone};
+use crate::call::{CallCommand, CallInput, early_tone, tone};
 use crate::conversation::{Input, PromptId, Script};
 use crate::dialing::Prices;
 use crate::event::{CampaignStateName, PlatformStopped};
@@ -93,11 +98,16 @@ pub(crate) struct Parts {
     pub(crate) scripts: Scripts,
     pub(crate) voices: Voices,
     pub(crate) line: Line,
+    /// Where carriers with a name are, as it becomes known.
+    pub(crate) names: Whereabouts,
     /// Nothing where no call is recorded.
     pub(crate) recordings: Option<Recordings>,
+    /// People who ask about recordings.
+    pub(crate) recording_requests: mpsc::Receiver<Request>,
     /// Whether new calls are recorded, where their campaign is.
     pub(crate) is_recording: bool,
     pub(crate) media: MediaThreads,
+    pub(super) screened: Arc<MediaScreened>,
     /// What is offered to peers.
     pub(crate) capabilities: Capabilities,
     /// Stop once every campaign is complete.
@@ -119,7 +129,10 @@ pub(crate) struct Engine {
     stirred: BTreeSet<CallId>,
     /// Facts of the engine itself that wait for the next append.
     drafts: Vec<Draft>,
+    /// Who waits for one of them to be durable.
+    noted: Vec<oneshot::Sender<Result<(), DeskError>>>,
     probes: Probes,
+    targets: Targets,
     /// Where agents' phones registered from.
     phones: BTreeMap<AgentId, Phone>,
     /// Carriers that failed calls, each until when it is left alone.
@@ -153,6 +166,8 @@ enum Arrival {
     Offer(Offer),
     Supervise(Supervise),
     Recorder(News),
+    Sighted(Sighting),
+    Recordings(Request),
     Stop,
     Due,
 }
@@ -160,6 +175,7 @@ enum Arrival {
 impl Engine {
     pub(crate) fn new(
         mut parts: Parts,
+        sightings: Vec<Sighting>,
         offers: mpsc::Receiver<Offer>,
         supervisions: mpsc::Receiver<Supervise>,
     ) -> Self {
@@ -167,11 +183,10 @@ impl Engine {
         let started = parts.journal.now();
         let mut rng = parts.journal.fork("engine");
         let call_ids = IdSequence::with_room(&mut rng, LEGS);
-        let carriers = parts.carriers.iter().map(CarrierConfig::hop);
         let phones = parts.agents.iter().filter_map(|agent| agent.phone.map(Hop::from));
-        let probes = Probes::new(carriers.chain(phones), parts.sip.probe_every_ms, started);
-        registrations::begin(&parts);
-        Self {
+        let probes = Probes::new(phones, parts.sip.probe_every_ms, started);
+        let targets = Targets::new(parts.journal.fork("targets"));
+        let mut engine = Self {
             parts,
             calls: Slots::default(),
             legs: BTreeMap::new(),
@@ -180,7 +195,9 @@ impl Engine {
             hung_up: BTreeMap::new(),
             stirred: BTreeSet::new(),
             drafts: Vec::new(),
+            noted: Vec::new(),
             probes,
+            targets,
             phones: BTreeMap::new(),
             rests: BTreeMap::new(),
             outage: Outage::default(),
@@ -196,7 +213,9 @@ impl Engine {
             started,
             dial_due: None,
             stopping: None,
-        }
+        };
+        engine.place_carriers(sightings);
+        engine
     }
 
     /// Works until told to stop, or until every campaign is complete where that was asked for.
@@ -236,6 +255,10 @@ impl Engine {
             Some(news) = self.news.recv() => Ok(Arrival::Media(news)),
             Some(offer) = self.offers.recv() => Ok(Arrival::Offer(offer)),
             Some(request) = self.supervisions.recv() => Ok(Arrival::Supervise(request)),
+            Some(sighting) = self.parts.names.next() => Ok(Arrival::Sighted(sighting)),
+            Some(request) = self.parts.recording_requests.recv() => {
+                Ok(Arrival::Recordings(request))
+            }
             news = recordings::next(&mut self.parts.recordings) => Ok(Arrival::Recorder(news)),
             _ = &mut *stop, if !is_stopping => Ok(Arrival::Stop),
             () = tokio::time::sleep(wait) => Ok(Arrival::Due),
@@ -249,6 +272,8 @@ impl Engine {
             Arrival::Offer(offer) => self.offered = Some(offer),
             Arrival::Supervise(request) => self.supervise(request),
             Arrival::Recorder(news) => self.recorder_says(news),
+            Arrival::Sighted(sighting) => self.sighted(sighting),
+            Arrival::Recordings(request) => self.recordings_asked(request),
             Arrival::Stop => self.stop("shutdown"),
             Arrival::Due => {}
         }
@@ -370,6 +395,15 @@ impl Engine {
         if self.is_hold_tone(leg_id, &news.event) {
             return;
         }
+        if self.legs.get(&leg_id).is_some_and(|leg| leg.is_early) {
+            // Nobody is there yet to speak or to press keys: tones are the network's.
+            if let MediaEvent::ProgressHeard { progress, .. } = news.event
+                && let Some(tone) = early_tone(progress)
+            {
+                self.give(leg_id, CallInput::EarlyTone { leg_id, tone });
+            }
+            return;
+        }
         let input = match news.event {
             MediaEvent::Digit { digit, .. } => {
                 self.give(leg_id, CallInput::Digit { leg_id, digit: digit.as_char() });
@@ -385,6 +419,7 @@ impl Engine {
                 Input::PromptEnded { prompt: PromptId(id), played, completed }
             }
             MediaEvent::QualitySampled(sample) => return self.sampled(leg_id, &sample),
+            MediaEvent::NoKeys(failure) => return self.no_keys(leg_id, failure),
             MediaEvent::FirstPacket | MediaEvent::QualityInterval(_) => return,
         };
         self.give(leg_id, CallInput::Heard { leg_id, input });

@@ -15,6 +15,8 @@ mod datagram;
 mod security;
 mod stream;
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
@@ -24,6 +26,7 @@ pub use self::connections::Streams;
 use self::connections::{Connections, News};
 use self::datagram::Datagrams;
 pub use self::security::Security;
+use super::screened::SipScreened;
 use super::wire::{DATAGRAM_MAX, until};
 use crate::base::{Clock, LegId, Millis, Timestamp};
 use crate::sip::{Hop, Output, Transport, UaCommand, UaEvent, UserAgent};
@@ -39,11 +42,14 @@ pub struct Line {
     orders: mpsc::UnboundedSender<Order>,
     /// What happened, in order.
     events: mpsc::UnboundedReceiver<UaEvent>,
+    screened: Arc<SipScreened>,
 }
 
 /// What the task is asked for.
 enum Order {
     Do(UaCommand),
+    /// These names stand in the certificates of peers at these addresses.
+    Trust(BTreeMap<SocketAddr, String>),
     /// Wait until nobody owes us an answer, at most until then. Whether it came to that.
     Settle {
         until: Timestamp,
@@ -62,23 +68,36 @@ impl Line {
     ) -> Self {
         let (orders, waiting) = mpsc::unbounded_channel();
         let (sender, events) = mpsc::unbounded_channel();
+        let screened = Arc::<SipScreened>::default();
         let shell = Shell {
             user_agent,
             datagrams: Datagrams::new(socket),
             connections: Connections::new(streams),
             clock,
             events: sender,
+            screened: screened.clone(),
             buffer: vec![0; DATAGRAM_MAX],
             rests_until: None,
             settling: None,
         };
         tokio::spawn(shell.run(waiting));
-        Self { orders, events }
+        Self { orders, events, screened }
+    }
+
+    /// What is counted of messages that are not taken.
+    pub(super) fn screened(&self) -> Arc<SipScreened> {
+        self.screened.clone()
     }
 
     /// Has a command carried out. Nothing happens where the task is gone; [`Self::next`] says so.
     pub fn send(&self, command: UaCommand) {
         drop(self.orders.send(Order::Do(command)));
+    }
+
+    /// Says what the certificates of peers must be made out to, for connections to come; of
+    /// others, to their address.
+    pub fn trust(&self, names: BTreeMap<SocketAddr, String>) {
+        drop(self.orders.send(Order::Trust(names)));
     }
 
     /// Ends a leg.
@@ -112,6 +131,7 @@ struct Shell {
     connections: Connections,
     clock: Arc<dyn Clock>,
     events: mpsc::UnboundedSender<UaEvent>,
+    screened: Arc<SipScreened>,
     buffer: Vec<u8>,
     /// Set while the socket cannot be read.
     rests_until: Option<Timestamp>,
@@ -202,6 +222,7 @@ impl Shell {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Do(command) => self.user_agent.handle(self.clock.now(), command),
+            Order::Trust(names) => self.connections.trust(names),
             Order::Settle { until, done } => self.settling = Some((until, done)),
         }
     }
@@ -218,6 +239,7 @@ impl Shell {
                 Output::Event(event) => drop(self.events.send(event)),
             }
         }
+        self.screened.set(self.user_agent.screened());
     }
 
     async fn transmit(&mut self, to: Hop, bytes: Vec<u8>) {

@@ -7,11 +7,14 @@
 
 mod desk;
 mod figures;
+mod live;
 mod table;
 
 pub(crate) use desk::forget_person;
 pub use desk::{Copied, DeskError, Listed, Verified, Verifier, copy, delete, list};
 pub(crate) use figures::{Figures, PREFIX};
+pub use live::{OpenRecording, RecordingDesk, RecordingRow};
+pub(crate) use live::{Request, find, rows};
 pub(crate) use table::RecordingTable;
 
 use std::collections::BTreeSet;

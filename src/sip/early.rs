@@ -35,6 +35,12 @@ struct Early {
 #[derive(Default)]
 pub(super) struct Forks(BTreeMap<String, Early>);
 
+/// What a provisional answer that is news says.
+pub(super) struct ForkNews {
+    /// The session of its fork, where that is news, too.
+    pub(super) sdp: Option<String>,
+}
+
 /// What a provisional answer asks for.
 enum Heard {
     /// Nothing.
@@ -63,6 +69,11 @@ impl Forks {
         of(tag).or_else(|| of(""))
     }
 
+    /// The session description that the fork of an answer gave before it.
+    fn own_sdp(&self, response: &Message) -> Option<String> {
+        self.0.get(&tag_of(response)).and_then(|fork| fork.sdp.clone())
+    }
+
     /// The number of the last request in a fork's early dialog.
     pub(super) fn local_seq(&self, tag: &str) -> Option<u32> {
         self.0.get(tag).map(|fork| fork.dialog.local_seq)
@@ -79,12 +90,11 @@ impl Forks {
     }
 
     fn hear(&mut self, invite: &Message, response: &Message, from: Hop, via: String) -> Heard {
-        let to = response.header("To").and_then(NameAddr::read);
-        let tag = to.as_ref().and_then(NameAddr::tag).unwrap_or_default();
-        if !self.0.contains_key(tag) && self.0.len() >= FORKS_MAX {
+        let tag = tag_of(response);
+        if !self.0.contains_key(&tag) && self.0.len() >= FORKS_MAX {
             return Heard::OutOfOrder;
         }
-        let fork = self.0.entry(tag.to_owned()).or_insert_with(|| Early {
+        let fork = self.0.entry(tag).or_insert_with(|| Early {
             dialog: Dialog::of_caller(invite, response, from),
             last: None,
             sdp: None,
@@ -108,23 +118,26 @@ impl Forks {
 
 impl UserAgent {
     /// Keeps what a provisional answer says of its fork, and acknowledges it where it asks for
-    /// that. Whether it is news.
+    /// that. Nothing where it is no news.
     pub(super) fn hear_fork(
         &mut self,
         now: Timestamp,
         leg: LegId,
         from: Hop,
         response: &Message,
-    ) -> bool {
+    ) -> Option<ForkNews> {
         let via = self.via();
-        let Some(out) = self.calls.get_mut(&leg).and_then(Call::outgoing) else { return false };
-        match out.forks.hear(&out.request, response, from, via) {
-            Heard::Plain => true,
-            Heard::OutOfOrder => false,
+        let out = self.calls.get_mut(&leg).and_then(Call::outgoing)?;
+        let before = out.forks.own_sdp(response);
+        let heard = out.forks.hear(&out.request, response, from, via);
+        let sdp = response.sdp().filter(|sdp| before.as_ref() != Some(sdp));
+        match heard {
+            Heard::Plain => Some(ForkNews { sdp }),
+            Heard::OutOfOrder => None,
             Heard::Reliable(prack, hop) => {
                 let prack = self.sign(prack);
                 self.clients.send(&mut self.wire, now, hop, prack, Owner::Prack(leg));
-                true
+                Some(ForkNews { sdp })
             }
         }
     }
@@ -165,6 +178,12 @@ impl UserAgent {
             _ => self.respond(now, id, request, 481),
         }
     }
+}
+
+/// The name of a fork; empty where it has none.
+fn tag_of(response: &Message) -> String {
+    let to = response.header("To").and_then(NameAddr::read);
+    to.as_ref().and_then(NameAddr::tag).unwrap_or_default().to_owned()
 }
 
 /// Number of the answer and of the INVITE that a PRACK acknowledges (RFC 3262 §7.2).

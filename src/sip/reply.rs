@@ -130,6 +130,7 @@ impl UserAgent {
     ) {
         // Where phones register, they may call, and the others are challenged.
         if let Some(status) = self.config.refuse_calls.filter(|_| !self.is_registrar()) {
+            self.called_in_vain();
             return self.refuse_once(to, &request, status);
         }
         if !request.body.is_empty() && request.sdp().is_none() {

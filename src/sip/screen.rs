@@ -42,6 +42,8 @@ pub struct Screened {
     pub malformed: u64,
     /// Proofs that did not hold.
     pub wrong_proofs: u64,
+    /// New calls refused, as nobody may call here.
+    pub calls: u64,
 }
 
 /// Why something of a source was not taken.
@@ -135,9 +137,12 @@ impl Screen {
 
 impl UserAgent {
     /// Limits from now on what strangers may send; carriers and others in these networks, and
-    /// phones that are registered, are not limited.
+    /// phones that are registered, are not limited. Said again, it changes who is no stranger.
     pub fn screen_strangers(&mut self, known: Vec<Network>) {
-        self.screen = Some(Screen::new(known));
+        match &mut self.screen {
+            Some(screen) => screen.known = known,
+            None => self.screen = Some(Screen::new(known)),
+        }
     }
 
     /// What came of datagrams since strangers are screened.
@@ -166,6 +171,13 @@ impl UserAgent {
     pub(super) fn malformed(&mut self, now: Timestamp, from: Hop, reason: String) {
         if self.screen.as_mut().is_none_or(|screen| screen.malformed(now, from.address)) {
             self.wire.event(UaEvent::Malformed { from, reason });
+        }
+    }
+
+    /// Somebody calls where nobody may.
+    pub(super) const fn called_in_vain(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            screen.counts.calls += 1;
         }
     }
 

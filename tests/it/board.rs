@@ -1,6 +1,6 @@
 //! The live board: over HTTP as programs read it, and in a browser as people do.
 
-mod browser;
+pub(crate) mod browser;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

@@ -2,18 +2,30 @@
 //!
 //! SIPp plays the carrier (or the caller of our simulated one) on loopback; the verdict is its
 //! exit code on one side and the event log on the other. Needs the Debian packages `sip-tester`,
-//! `kamailio`, `baresip-core`, `sipsak` and `tshark`, and SIPVicious below `target/peers/sip`.
+//! `kamailio`, `kamailio-tls-modules`, `baresip-core`, `dnsmasq-base`, `openssl`, `sipsak` and
+//! `tshark`, and SIPVicious below `target/peers/sip`.
 
 mod baresip;
 mod caller;
 mod capture;
+#[cfg(all(feature = "analytics", feature = "dashboard"))]
+mod console;
+mod dnsmasq;
+mod early;
 mod encrypted;
 mod gateway;
 mod hostile;
+mod http;
 mod kamailio;
+mod named;
+mod natted;
 mod peer;
+mod phones;
+mod pitch;
 mod platform;
+mod playback;
 mod recorded;
+mod recorded_badly;
 mod registered;
 mod secured;
 mod simulated;
@@ -216,6 +228,23 @@ fn the_next_carrier_gets_the_call_of_one_that_is_dead() {
     assert_eq!(log.fields("LegEnded", "failure"), [&json!("no_provisional"), &Value::Null]);
     assert_eq!(log.one("AttemptEnded")["disposition"], "answered_human");
     assert_eq!(log.one("AttemptStarted")["attempt_number"], 1);
+}
+
+/// The first carrier is not there. The second begins one call a second, and has just begun the
+/// other one.
+#[test]
+fn a_carrier_that_begins_few_calls_a_second_is_waited_for() {
+    let mut stage = Stage::new(2);
+    let closed = std::net::SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let gateway = Gateway::pressing("9");
+    let sipp = Sipp::carrier(stage.path(), "keys.xml", &media(&gateway));
+    let log = stage.carrier(closed, "").carrier(sipp.sip, "calls_per_second = 1").run();
+    sipp.verdict().expect(2);
+
+    assert!(log.fields("CarrierChosen", "chosen").iter().all(|chosen| chosen.is_string()));
+    let ends = log.fields("AttemptEnded", "disposition");
+    assert_eq!(ends, [&json!("answered_human"), &json!("answered_human")]);
+    assert_eq!(log.fields("LegEnded", "failure").iter().filter(|it| it.is_string()).count(), 1);
 }
 
 #[test]

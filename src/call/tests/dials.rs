@@ -3,6 +3,7 @@
 use super::stage::Stage;
 use crate::base::Millis;
 use crate::call::{CallInput, LegOver};
+use crate::dialing::EarlyTone;
 use crate::event::{Disposition, Event, HangUpParty, RoutePurpose};
 use crate::sip::FailureCause;
 
@@ -35,6 +36,39 @@ fn without_any_carrier_left_the_attempt_failed() {
     assert_eq!(attempt.sip_status, Some(503));
     assert_eq!(attempt.attempt_number, 2);
     assert_eq!(stage.count("CallEnded"), 0);
+}
+
+/// Given that the only carrier left has its turn in a moment, when the moment comes, then it is
+/// asked for the same leg, and the attempt goes on.
+#[test]
+fn a_carrier_that_has_its_turn_soon_is_waited_for() {
+    let mut stage = Stage::new();
+    let first = stage.dial("north");
+    stage.refuse(first, 503);
+    let (leg_id, wait_until) = stage.asks_for_carrier();
+    assert_eq!(wait_until, stage.now.plus(Millis(3_000)));
+    stage.give(CallInput::CarrierWaits { leg_id, until: stage.now.plus(Millis(800)) });
+    stage.wait(799);
+    assert!(stage.wants_nothing());
+    stage.wait(1);
+    assert_eq!(stage.asks_for_carrier(), (leg_id, wait_until), "the wait does not begin anew");
+    // Somebody else was faster.
+    stage.give(CallInput::CarrierWaits { leg_id, until: stage.now.plus(Millis(1_000)) });
+    stage.wait(1_000);
+    assert_eq!(stage.dial("south"), leg_id);
+    stage.answer(leg_id);
+    assert_eq!((stage.count("LegStarted"), stage.count("AttemptEnded")), (2, 0));
+}
+
+#[test]
+fn who_is_told_to_stop_waits_for_no_carrier() {
+    let mut stage = Stage::new();
+    let leg_id = stage.wants_carrier();
+    stage.give(CallInput::CarrierWaits { leg_id, until: stage.now.plus(Millis(800)) });
+    stage.give(CallInput::Stop { reason: "shutdown" });
+    assert_eq!(stage.attempt().disposition, Disposition::Cancelled);
+    stage.wait(1_000);
+    assert!(stage.wants_nothing());
 }
 
 #[test]
@@ -73,6 +107,48 @@ fn a_phone_that_rings_out_is_no_answer_and_not_tried_elsewhere() {
         stage.over(leg_id, over);
         assert_eq!(stage.attempt().disposition, Disposition::NoAnswer, "{over:?}");
     }
+}
+
+/// Given three tones before an announcement, when the phone then rings out, then the number is
+/// what is wrong, and the reason says how that is known.
+#[test]
+fn what_the_network_says_in_tones_is_the_cause_where_nothing_else_is() {
+    let ended = |tone, over| {
+        let mut stage = Stage::new();
+        let leg_id = stage.dial("north");
+        stage.give(CallInput::Progress { leg_id, status: 183 });
+        stage.give(CallInput::EarlyTone { leg_id, tone });
+        stage.over(leg_id, over);
+        let attempt = stage.attempt();
+        (attempt.disposition, attempt.reason.clone())
+    };
+    let because = |reason: &str| Some(reason.to_owned());
+    assert_eq!(
+        ended(EarlyTone::NoSuchNumber, LegOver::Cancelled),
+        (Disposition::InvalidNumber, because("early_no_such_number"))
+    );
+    assert_eq!(
+        ended(EarlyTone::Busy, LegOver::refused(480, None)),
+        (Disposition::Busy, because("early_busy"))
+    );
+    assert_eq!(
+        ended(EarlyTone::Announcement, LegOver::refused(480, None)),
+        (Disposition::NoAnswer, because("early_announcement"))
+    );
+    assert_eq!(ended(EarlyTone::Busy, LegOver::refused(603, None)), (Disposition::Rejected, None));
+}
+
+#[test]
+fn what_was_heard_before_the_answer_says_nothing_of_the_call() {
+    let mut stage = Stage::new();
+    let leg_id = stage.dial("north");
+    stage.give(CallInput::Progress { leg_id, status: 183 });
+    stage.give(CallInput::EarlyTone { leg_id, tone: EarlyTone::Busy });
+    stage.answer(leg_id);
+    stage.give(CallInput::EarlyTone { leg_id, tone: EarlyTone::Busy });
+    stage.bye(leg_id, crate::sip::Party::Remote);
+    assert_eq!(stage.attempt().reason, None);
+    assert_eq!(stage.attempt().sip_status, Some(200));
 }
 
 #[test]

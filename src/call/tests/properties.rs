@@ -183,7 +183,7 @@ impl World {
 
     fn obey(&mut self, command: CallCommand) {
         match command {
-            CallCommand::WantCarrier { leg_id } => {
+            CallCommand::WantCarrier { leg_id, .. } => {
                 let is_any = self.choice() % 4 != 3;
                 let carrier_id = is_any.then(|| carrier("north"));
                 self.call.handle(self.now, CallInput::CarrierChosen { leg_id, carrier_id });

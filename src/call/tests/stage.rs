@@ -157,9 +157,22 @@ impl Stage {
 
     pub(super) fn wants_carrier(&mut self) -> LegId {
         self.take(|it| match it {
-            CallCommand::WantCarrier { leg_id } => Some(*leg_id),
+            CallCommand::WantCarrier { leg_id, .. } => Some(*leg_id),
             _ => None,
         })
+    }
+
+    /// The same with how long it may wait.
+    pub(super) fn asks_for_carrier(&mut self) -> (LegId, Timestamp) {
+        self.take(|it| match it {
+            CallCommand::WantCarrier { leg_id, wait_until } => Some((*leg_id, *wait_until)),
+            _ => None,
+        })
+    }
+
+    /// No command is left but that all is done.
+    pub(super) fn wants_nothing(&self) -> bool {
+        self.commands.iter().all(|it| *it == CallCommand::Done)
     }
 
     pub(super) fn wants_handler(&mut self) -> RoutePurpose {

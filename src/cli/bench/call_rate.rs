@@ -168,6 +168,8 @@ impl<'a> Calls<'a> {
         let invite = Invite {
             leg,
             to: self.args.carrier.into(),
+            others: Vec::new(),
+            host: None,
             called: "+12025550123".to_owned(),
             identity: Identity::of("+12025550100"),
             credentials: None,

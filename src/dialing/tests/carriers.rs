@@ -232,6 +232,44 @@ fn calls_per_second_hold_over_any_second() {
     assert_eq!(decide(&state, 4, at(1_000)), DialDecision::Wait(Wait::Until(at(1_600))));
 }
 
+/// Given a carrier that begins one call a second, when another one fails a call meanwhile, then
+/// its turn is known; given it was tried, is down, full or has its turn now, there is none.
+#[test]
+fn an_attempt_knows_when_a_carrier_has_its_turn_again() {
+    let mut state = world(3);
+    let limited = CarrierAdded {
+        carrier_id: carrier("south"),
+        weight: 1,
+        channels: 2,
+        calls_per_second: Some(1),
+    };
+    let recovered = CarrierRecovered { carrier_id: carrier("south") };
+    apply(&mut state, [limited.into(), recovered.into()]);
+    dial(&mut state, 1);
+    dial(&mut state, 2);
+    apply(&mut state, [start("south", 2)]);
+    assert_eq!(state.turn_of(call(1), at(0)), None, "north is free");
+    let first = state.choose_carrier(call(1), leg(1), at(0), 7);
+    assert_eq!(first.chosen, Some(carrier("north")));
+    apply(&mut state, [Event::from(first)]);
+    apply(&mut state, refused("north", 1, 503));
+    assert_eq!(state.choose_carrier(call(1), leg(3), at(200), 8).chosen, None);
+    assert_eq!(state.turn_of(call(1), at(200)), Some(at(1_000)));
+    assert_eq!(state.turn_of(call(1), at(1_000)), None, "it has its turn");
+    assert_eq!(state.choose_carrier(call(1), leg(3), at(1_000), 9).chosen, Some(carrier("south")));
+
+    let with = |event: Event| {
+        let mut state = state.clone();
+        apply(&mut state, [event]);
+        state.turn_of(call(1), at(200))
+    };
+    assert_eq!(with(start("south", 4)), None, "no channel is left");
+    let reason = "timeout".to_owned();
+    assert_eq!(with(CarrierFailed { carrier_id: carrier("south"), reason }.into()), None);
+    let chosen = state.choose_carrier(call(1), leg(3), at(1_000), 9);
+    assert_eq!(with(chosen.into()), None, "both were tried");
+}
+
 #[test]
 fn a_new_carrier_gets_one_call_until_it_answers_anything() {
     let mut state = world(9);

@@ -62,10 +62,37 @@ fn an_ending_goes_by_its_class() {
         (failed("bad_session"), end(D::Abandoned), Blame::Carrier),
         (failed("bad_response"), end(D::Abandoned), Blame::Carrier),
         (failed("media_timeout"), end(D::Abandoned), Blame::Nobody),
+        (failed("dtls_fingerprint"), end(D::Abandoned), Blame::Carrier),
+        (failed("dtls_handshake"), end(D::Abandoned), Blame::Carrier),
         (failed("number_barred"), end(D::Blocked), Blame::Nobody),
     ];
     for (ending, verdict, by) in cases {
         assert_eq!(judged(ending), (verdict, by), "{ending:?}");
+    }
+}
+
+/// Given what the network said in tones, when signalling says no more than that nobody answered,
+/// then the tone tells why; where it does say more, that counts.
+#[test]
+fn a_tone_before_the_answer_says_why_nobody_answered() {
+    use Disposition as D;
+    let heard = |tone, ending| LegEnding { has_rung: true, tone: Some(tone), ..ending };
+    for (tone, disposition) in [
+        (EarlyTone::Busy, D::Busy),
+        (EarlyTone::Congestion, D::Congestion),
+        (EarlyTone::NoSuchNumber, D::InvalidNumber),
+        (EarlyTone::Announcement, D::NoAnswer),
+    ] {
+        for status in [408, 480, 487, 503] {
+            let ending = heard(tone, refused(status, None));
+            assert_eq!(judge_ending(ending, 0), LegVerdict::End(disposition), "{ending:?}");
+        }
+        let ending = heard(tone, refused(480, Some(18)));
+        assert_eq!(judge_ending(ending, 0), LegVerdict::End(D::NoAnswer), "{ending:?}");
+        let ending = heard(tone, refused(486, None));
+        assert_eq!(judge_ending(ending, 0), LegVerdict::End(D::Busy), "{ending:?}");
+        let ending = heard(tone, failed("timeout"));
+        assert_eq!(judge_ending(ending, 0), LegVerdict::End(D::NoAnswer), "{ending:?}");
     }
 }
 

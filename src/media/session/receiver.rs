@@ -62,6 +62,8 @@ struct Ear {
     /// Up to when telephone-events stand in for those.
     muted_until: Timestamp,
     activity: Activity,
+    /// What the detectors were made by.
+    settings: (ActivitySettings, bool),
     /// Nothing once its time is over.
     progress: Option<ProgressDetector>,
     /// Nothing once its time is over, or where nobody asks who answers.
@@ -94,6 +96,7 @@ impl Receiver {
             dual_tones: DualToneDetector::default(),
             muted_until: Timestamp::EPOCH,
             activity: Activity::new(activity),
+            settings: (activity, detect_progress),
             progress: detect_progress.then(ProgressDetector::default),
             greeting: detect_progress.then(GreetingListener::default),
             frames: 0,
@@ -155,6 +158,15 @@ impl Receiver {
     pub(super) fn set_agreed(&mut self, negotiated: &Negotiated) {
         self.ear.receive_types = negotiated.receive_types;
         self.ear.is_listening = negotiated.direction.receives();
+    }
+
+    /// Somebody answered: what was heard before says nothing of who did. Detectors begin anew.
+    pub(super) fn listen_anew(&mut self) {
+        let (activity, detect_progress) = self.ear.settings;
+        self.ear.activity = Activity::new(activity);
+        self.ear.progress = detect_progress.then(ProgressDetector::default);
+        self.ear.greeting = detect_progress.then(GreetingListener::default);
+        self.ear.frames = 0;
     }
 
     /// What is in packets of this type. They carry the numbers of our own description: those we

@@ -21,6 +21,9 @@ const LATE_MAX: u64 = 5;
 /// Steps between two packets of comfort noise: 200 ms, so that nobody takes the line for dead.
 const NOISE_EVERY: u8 = 10;
 
+/// Steps between two packets that keep the way open before anybody answers: half a second.
+const OPENER_EVERY: u8 = 25;
+
 /// Numbers, paces and addresses what is sent.
 #[derive(Debug)]
 pub(super) struct Sender {
@@ -31,6 +34,11 @@ pub(super) struct Sender {
     digits: DigitSender,
     /// Steps until comfort noise is sent again.
     noise_in: u8,
+    /// Nobody answered yet: nothing is said, but now and then a packet of silence, so that address
+    /// translators and gateways let what the other side sends through.
+    is_early: bool,
+    /// Steps until that packet is sent again.
+    opener_in: u8,
     bridge: Mixer,
     silence_when_idle: bool,
     ssrc: u32,
@@ -62,6 +70,8 @@ impl Sender {
             packing: None,
             digits: DigitSender::default(),
             noise_in: 0,
+            is_early: false,
+            opener_in: 0,
             bridge: Mixer::default(),
             silence_when_idle,
             ssrc: rng.bits() as u32,
@@ -74,7 +84,14 @@ impl Sender {
         }
     }
 
+    /// The same before anybody answers: steps go on, and nothing is said.
+    pub(super) fn set_early_remote(&mut self, now: Timestamp, negotiated: &Negotiated) {
+        self.set_remote(now, negotiated);
+        (self.is_early, self.opener_in) = (true, 0);
+    }
+
     pub(super) fn set_remote(&mut self, now: Timestamp, negotiated: &Negotiated) {
+        self.is_early = false;
         self.negotiated = Some(*negotiated);
         match &mut self.packing {
             Some(packing) => packing.set_agreed(negotiated),
@@ -86,6 +103,11 @@ impl Sender {
         } else if !negotiated.direction.sends() {
             self.digits.interrupt();
         }
+    }
+
+    /// Whether anything was agreed.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.negotiated.is_some()
     }
 
     pub(super) fn send_digit(&mut self, digit: Digit, held: Millis) {
@@ -181,6 +203,10 @@ impl Sender {
             self.last = Last::Nothing;
             return None;
         }
+        if self.is_early {
+            self.open_way(to, negotiated, out);
+            return None;
+        }
         let digit = negotiated.telephone_event.and_then(|event| {
             let packet = self.digits.step(self.timestamp, event.clock_rate)?;
             Some((event.payload_type, packet))
@@ -231,6 +257,21 @@ impl Sender {
             self.transmit_packed(to, negotiated, out);
         }
         frame
+    }
+
+    /// Sends silence, from time to time. What was to be said meanwhile is dropped.
+    fn open_way(&mut self, to: SocketAddr, negotiated: &Negotiated, out: &mut Out<'_>) {
+        self.bridge.clear();
+        self.clear();
+        if self.opener_in == 0 {
+            self.opener_in = OPENER_EVERY;
+            if let Some(packing) = &mut self.packing {
+                packing.push(&SILENCE, self.timestamp, true);
+            }
+            self.flush(to, negotiated, out);
+        }
+        self.opener_in -= 1;
+        self.last = Last::Nothing;
     }
 
     /// Sends comfort noise in place of silence, from time to time.

@@ -1,7 +1,7 @@
 //! Calls: their facts are gathered, their commands carried out.
 
 use super::{Engine, EngineError};
-use crate::base::{CallId, CarrierId, EventId, LegId, Millis};
+use crate::base::{CallId, CarrierId, EventId, LegId, Millis, Timestamp};
 use crate::call::{CallCommand, CallInput, CallOutput, LegOver};
 use crate::dialing::barred;
 use crate::event::{Actor, AgentState, AgentStateChanged, Handler, RoutePurpose};
@@ -57,7 +57,9 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let now = self.parts.journal.now();
         match command {
-            CallCommand::WantCarrier { leg_id } => self.choose_carrier(call_id, leg_id).await?,
+            CallCommand::WantCarrier { leg_id, wait_until } => {
+                self.choose_carrier(call_id, leg_id, wait_until).await?;
+            }
             CallCommand::WantHandler { purpose } => self.choose_handler(call_id, purpose).await?,
             CallCommand::InviteCustomer { leg_id, carrier_id, ring_timeout } => {
                 self.invite_customer(call_id, leg_id, &carrier_id, ring_timeout).await;
@@ -68,12 +70,14 @@ impl Engine {
                     Some((to, called)) => {
                         let target = super::legs::Target {
                             to,
+                            others: Vec::new(),
+                            host: None,
                             called,
                             identity,
                             credentials: None,
                             headers: Vec::new(),
                             media_networks: Vec::new(),
-                            capabilities: self.parts.capabilities.clone(),
+                            capabilities: self.with_phone_of(&agent_id),
                         };
                         self.invite(call_id, leg_id, target, ring_timeout).await;
                     }
@@ -119,9 +123,20 @@ impl Engine {
         Ok(())
     }
 
-    async fn choose_carrier(&mut self, call_id: CallId, leg_id: LegId) -> Result<(), EngineError> {
+    /// Chooses a carrier, or has the call wait for one that has its turn in time.
+    async fn choose_carrier(
+        &mut self,
+        call_id: CallId,
+        leg_id: LegId,
+        wait_until: Timestamp,
+    ) -> Result<(), EngineError> {
         let journal = &mut self.parts.journal;
         let (now, position) = (journal.now(), journal.position());
+        let turn = journal.live.dialing.turn_of(call_id, now);
+        if let Some(until) = turn.filter(|turn| *turn <= wait_until) {
+            self.give_call(call_id, CallInput::CarrierWaits { leg_id, until });
+            return Ok(());
+        }
         let decision = journal.live.dialing.choose_carrier(call_id, leg_id, now, position);
         let carrier_id = decision.chosen.clone();
         let cause = self.calls.get(call_id).and_then(|slot| slot.cause);
@@ -172,6 +187,7 @@ impl Engine {
         carrier_id: &CarrierId,
         ring_timeout: Millis,
     ) {
+        let now = self.parts.journal.now();
         let carrier = self.parts.carriers.iter().find(|carrier| carrier.id == *carrier_id);
         let phone = self.calls.get(call_id).and_then(|slot| slot.phone.as_ref());
         let (Some(carrier), Some(phone)) = (carrier, phone) else {
@@ -189,14 +205,21 @@ impl Engine {
         let chosen = self.parts.journal.live.dialing.sim_of(leg_id);
         let sim = chosen.and_then(|id| carrier.sims.iter().find(|sim| sim.id == *id));
         let sim = SimSelector::of(sim);
+        let mut order = self.targets.order(carrier_id, now).into_iter();
+        let Some(to) = order.next() else {
+            self.never_left(call_id, leg_id);
+            return;
+        };
         let target = super::legs::Target {
-            to: carrier.hop(),
+            to,
+            others: order.collect(),
+            host: carrier.host(),
             called: format!("{}{}", sim.prefix, carrier.called(phone.reveal())),
             headers: sim.headers,
             identity: carrier.identity(&self.parts.sip),
             credentials: carrier.credentials(),
             media_networks: carrier.media_networks.clone(),
-            capabilities: carrier.capabilities(&self.parts.capabilities),
+            capabilities: carrier.srtp.capabilities(&self.parts.capabilities),
         };
         self.invite(call_id, leg_id, target, ring_timeout).await;
     }

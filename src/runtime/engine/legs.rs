@@ -37,6 +37,8 @@ pub(super) struct Leg {
     pub(super) has_hold_tone: bool,
     /// Why it was cut from here, where that is more than hanging up.
     pub(super) cut: Option<LegOver>,
+    /// It is heard, and nobody answered yet.
+    pub(super) is_early: bool,
     /// What came of its media; nothing until it is up.
     pub(super) seen: Option<Seen>,
 }
@@ -44,6 +46,10 @@ pub(super) struct Leg {
 /// Whom to invite.
 pub(super) struct Target {
     pub(super) to: Hop,
+    /// Where else, while the ones before are dead.
+    pub(super) others: Vec<Hop>,
+    /// The host of the called address, where it has a name.
+    pub(super) host: Option<String>,
     pub(super) called: String,
     pub(super) identity: Identity,
     pub(super) credentials: Option<Credentials>,
@@ -82,6 +88,7 @@ impl Leg {
             is_held: false,
             has_hold_tone: false,
             cut: None,
+            is_early: false,
             seen: None,
         }
     }
@@ -124,6 +131,8 @@ impl Engine {
         let invite = Box::new(Invite {
             leg: leg_id,
             to: target.to,
+            others: target.others,
+            host: target.host,
             called: target.called,
             identity: target.identity,
             credentials: target.credentials,
@@ -150,6 +159,7 @@ impl Engine {
             UaEvent::Progress { leg: leg_id, status } => {
                 self.give(leg_id, CallInput::Progress { leg_id, status });
             }
+            UaEvent::EarlyMedia { leg, sdp } => self.heard_early(leg, &sdp),
             UaEvent::Answered { leg, sdp } => self.answered(leg, &sdp),
             UaEvent::Refused { leg, status, q850, retry_after, .. } => {
                 self.over(leg, LegOver::Refused { status, q850, retry_after });
@@ -177,6 +187,7 @@ impl Engine {
                 self.over(leg, over);
             }
             UaEvent::OptionsAnswered { to, status } => self.probe_answered(to, status),
+            UaEvent::TargetFailed { to, retry_after } => self.target_failed(to, retry_after),
             UaEvent::OptionsTimedOut { to } => self.probe_missed(to),
             UaEvent::Screened { from, reason, dropped } => {
                 let reason = reason.as_str();
@@ -198,6 +209,21 @@ impl Engine {
         }
     }
 
+    /// A leg that nobody answered yet has a session: what comes is listened to.
+    fn heard_early(&mut self, leg_id: LegId, sdp: &str) {
+        let Some(leg) = self.legs.get_mut(&leg_id).filter(|leg| leg.seen.is_none()) else {
+            return;
+        };
+        match media::accept(sdp, &leg.described) {
+            Ok(negotiated) => {
+                leg.is_early = true;
+                leg.media.set_early_remote(negotiated);
+            }
+            // The answer may bring another one.
+            Err(error) => tracing::debug!(%leg_id, %error, "early media cannot be heard"),
+        }
+    }
+
     fn answered(&mut self, leg_id: LegId, sdp: &str) {
         let now = self.parts.journal.now();
         let Some(leg) = self.legs.get_mut(&leg_id) else {
@@ -208,6 +234,7 @@ impl Engine {
             Ok(negotiated) => {
                 let codec = negotiated.codec.name();
                 leg.seen = Some(Seen::new(now));
+                leg.is_early = false;
                 leg.agree(now, negotiated);
                 self.give(leg_id, CallInput::Answered { leg_id, codec });
                 self.record(leg_id, codec);
@@ -229,6 +256,7 @@ impl Engine {
         let over = leg.cut.unwrap_or(over);
         leg.media.stop_recording();
         let statistics = leg.media.statistics();
+        self.parts.screened.add(&statistics);
         self.give_call(leg.call_id, CallInput::Over { leg_id, over, statistics });
     }
 }

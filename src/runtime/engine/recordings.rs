@@ -2,10 +2,10 @@
 
 use super::Engine;
 use crate::base::{CampaignId, LegId, Millis, Timestamp};
-use crate::event::{Event, RecordingStarted};
+use crate::event::{Actor, Event, RecordingStarted};
 use crate::recording::{Coding, News, Recording};
 use crate::runtime::journal::Draft;
-use crate::runtime::recorder::Recordings;
+use crate::runtime::recorder::{DeskError, Recordings, Request, find, rows};
 
 /// After how long a campaign that must record looks again whether the disk takes something.
 const LOOK_AGAIN: Millis = Millis(1_000);
@@ -51,8 +51,42 @@ impl Engine {
         self.drafts.push(Draft::new(fact, now, "recorder"));
     }
 
-    /// What was drafted is durable: sound may be kept, and the spool may forget.
+    /// Somebody asks about recordings.
+    pub(super) fn recordings_asked(&mut self, request: Request) {
+        let table = &self.parts.journal.directory.recordings;
+        // Who asked may have gone.
+        match request {
+            Request::List { call_id, before, most, answer } => {
+                drop(answer.send(rows(table, call_id, before, most)));
+            }
+            Request::Find { wanted, answer } => {
+                drop(answer.send(find(table, &self.parts.vault, wanted)));
+            }
+            Request::Note { fact, by, answer } => {
+                let (id, call_id) = match &fact {
+                    Event::RecordingPlayed(fact) => (fact.recording_id, fact.call_id),
+                    Event::RecordingExported(fact) => (fact.recording_id, fact.call_id),
+                    Event::RecordingDeleted(fact) => (fact.recording_id, fact.call_id),
+                    _ => return,
+                };
+                // It was deleted meanwhile, which is on record once.
+                if table.get(id).is_none() {
+                    drop(answer.send(Err(DeskError::Unknown(call_id))));
+                    return;
+                }
+                let mut draft = Draft::new(fact, self.parts.journal.now(), "recording");
+                draft.actor = Actor::of("operator", &by);
+                self.drafts.push(draft);
+                self.noted.push(answer);
+            }
+        }
+    }
+
+    /// What was drafted is durable: sound may be kept or given out, and the spool may forget.
     pub(super) fn drafts_are_durable(&mut self) {
+        for answer in self.noted.drain(..) {
+            drop(answer.send(Ok(())));
+        }
         let Some(recordings) = &mut self.parts.recordings else { return };
         for (leg_id, tap) in recordings.appended() {
             // A leg that is over meanwhile has no sound: its tap says so when it is dropped.

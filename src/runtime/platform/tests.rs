@@ -101,7 +101,7 @@ async fn who_was_erased_can_not_be_read_and_is_not_dialled() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = configured(folder.path());
     let carrier = tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("a port");
-    config.carriers[0].address = carrier.local_addr().expect("bound");
+    config.carriers[0].address = carrier.local_addr().expect("bound").into();
     import_only(&config, &config.campaigns[0]).await.expect("an import");
     for number in ["+12125550191", "+12125550192"] {
         let phone = number.parse().expect("a good number");
@@ -220,4 +220,46 @@ async fn a_file_is_recorded_once_even_where_it_brings_no_leads() {
         })
         .collect();
     assert_eq!(orders, [1, 2], "as the catalogue says");
+}
+
+/// A request that a stranger sends.
+fn asked(method: &str, number: u32) -> String {
+    format!(
+        "{method} sip:12125550191@127.0.0.1 SIP/2.0\r\n\
+         Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK{number};rport\r\n\
+         From: <sip:eve@127.0.0.1>;tag=e\r\nTo: <sip:12125550191@127.0.0.1>\r\n\
+         Call-ID: {number}\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+#[tokio::test]
+async fn what_is_not_taken_is_counted_by_reason_and_by_no_address() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let platform = Platform::open(configured(folder.path()), mute(), true).await;
+    let platform = platform.expect("a platform");
+    let metrics = platform.log().metrics().expect("a log that counts");
+    let peer = tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+    let to = ("127.0.0.1", platform.sip().port());
+    peer.send_to(b"hello\r\n\r\n", to).await.expect("sent");
+    let mut datagram = [0; 2_048];
+    // What came before a request is counted once the one after it is answered.
+    for (number, (method, status)) in
+        [("INVITE", "403"), ("OPTIONS", "200"), ("OPTIONS", "200")].into_iter().enumerate()
+    {
+        let request = asked(method, number as u32);
+        peer.send_to(request.as_bytes(), to).await.expect("sent");
+        let length = peer.recv(&mut datagram).await.expect("an answer");
+        let answer = String::from_utf8_lossy(&datagram[..length]).into_owned();
+        assert!(answer.starts_with(&format!("SIP/2.0 {status}")), "{answer}");
+    }
+    let text = metrics.text();
+    for line in [
+        "ledgerline_sip_screened_total{reason=\"malformed\"} 1",
+        "ledgerline_sip_screened_total{reason=\"call\"} 1",
+        "ledgerline_sip_screened_total{reason=\"too_many\"} 0",
+        "ledgerline_media_screened_total{reason=\"stranger\"} 0",
+    ] {
+        assert!(text.lines().any(|one| one == line), "{line} in {text}");
+    }
+    assert!(!text.contains("127.0.0.1"), "{text}");
 }

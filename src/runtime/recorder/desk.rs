@@ -14,13 +14,13 @@ use crate::event::{
     Actor, Event, RecordingDeleted, RecordingDeletion, RecordingExported, RecordingPlayed,
     RecordingStored,
 };
-use crate::event_log::{AllRead, Direction, ReadError};
+use crate::event_log::{AllRead, Direction, OpenError, ReadError};
 use crate::privacy::{Vault, VaultError};
 use crate::recording::{
-    Coding, ObjectError, Opened, Store, StoreError, WavCoding, check, open, write_wav,
+    Coding, ObjectError, Opened, Store, StoreError, WavCoding, check, due_at, open, write_wav,
 };
 use crate::runtime::clock::{SystemClock, system_rng};
-use crate::runtime::config::Config;
+use crate::runtime::config::{Config, RecordingConfig};
 use crate::runtime::journal::{Draft, Journal, JournalError};
 use crate::runtime::log::{LogError, OpenLog, open_log, read_log};
 use crate::runtime::platform::{StartError, open_vault};
@@ -90,9 +90,32 @@ pub enum DeskError {
         /// What is wrong.
         source: ObjectError,
     },
+    /// The platform is about to stop.
+    #[error("recording: the platform is stopping")]
+    Stopping,
+    /// It is kept longer.
+    #[error("recording: {id} is kept until {due}; say `early` to delete it before")]
+    TooEarly {
+        /// The recording.
+        id: RecordingId,
+        /// When its days are over.
+        due: Timestamp,
+    },
     /// The thread that waited for the store ended badly.
     #[error("recording: wait for the store: {0}")]
     Waiting(#[from] tokio::task::JoinError),
+}
+
+impl DeskError {
+    /// Whether a platform runs on the data folder, which alone may write facts.
+    pub const fn is_in_use(&self) -> bool {
+        let files = match self {
+            Self::Log(LogError::Files(files)) => files,
+            Self::Open(StartError::Log(LogError::Files(files))) => files,
+            _ => return false,
+        };
+        matches!(files, OpenError::Locked { .. })
+    }
 }
 
 /// A recording as the log knows it.
@@ -336,11 +359,7 @@ pub async fn copy(
         Ok(opened) => {
             let by_name = by.to_owned();
             let fact: Event = if is_kept {
-                let format = match coding {
-                    WavCoding::Pcm16 => "wav",
-                    WavCoding::G711 => "wav-g711",
-                };
-                let format = format.to_owned();
+                let format = coding.name().to_owned();
                 RecordingExported { call_id, recording_id, by: by_name, format }.into()
             } else {
                 RecordingPlayed { call_id, recording_id, by: by_name }.into()
@@ -379,17 +398,27 @@ async fn read(config: &Config, vault: &Vault, row: Listed) -> Result<Opened, Des
     Ok(opened)
 }
 
-/// Deletes the recording of a call because somebody asked for it.
+/// Deletes the recording of a call because somebody asked for it; where its days are not over,
+/// only where `early` says that this is meant.
 ///
 /// # Errors
 /// [`DeskError`]; it may still be there.
-pub async fn delete(config: &Config, wanted: CallId, by: &str) -> Result<RecordingId, DeskError> {
+pub async fn delete(
+    config: &Config,
+    wanted: CallId,
+    by: &str,
+    early: bool,
+) -> Result<RecordingId, DeskError> {
     let rows = list(config).await?;
     let row = find(&rows, wanted)?;
     let (call_id, recording_id) = (row.call_id, row.recording_id);
     let Some(stored) = row.stored.clone().filter(|_| row.state != "deleted") else {
         return Err(DeskError::NotStored { id: recording_id, state: row.state.to_owned() });
     };
+    let due = due_at(row.started_at, config.recording.days);
+    if !early && SystemClock::new().now() < due {
+        return Err(DeskError::TooEarly { id: recording_id, due });
+    }
     let mut desk = Desk::open(config).await?;
     let removed =
         with_store(config, move |store| store.remove(store.path(&stored.location)?)).await;
@@ -439,7 +468,15 @@ async fn with_store<T: Send + 'static>(
     config: &Config,
     work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, DeskError> {
-    let (recording, data_dir) = (config.recording.clone(), config.data_dir.clone());
+    with_store_of(config.recording.clone(), config.data_dir.clone(), work).await
+}
+
+/// The same for a store that stands by itself.
+pub(super) async fn with_store_of<T: Send + 'static>(
+    recording: RecordingConfig,
+    data_dir: PathBuf,
+    work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, DeskError> {
     let waiting = tokio::task::spawn_blocking(move || {
         let store = recording.open_store(&data_dir)?;
         work(&store)

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::base::{CallId, LegId, RecordingId, SubjectId, Timestamp};
+use uuid::Uuid;
+
+use crate::base::{CallId, LegId, Millis, RecordingId, SubjectId, Timestamp};
 use crate::event::Event;
 use crate::recording::path_of;
 
@@ -13,6 +15,9 @@ pub(crate) struct Kept {
     pub(crate) call_id: CallId,
     pub(crate) subject_id: SubjectId,
     pub(crate) started_at: Timestamp,
+    pub(crate) duration_ms: Millis,
+    /// Whether its end is missing.
+    pub(crate) is_cut: bool,
     /// Its location without the path that follows from its id; shared by all of a store.
     place: Arc<str>,
 }
@@ -29,6 +34,8 @@ impl Kept {
 pub(crate) struct RecordingTable {
     kept: BTreeMap<RecordingId, Kept>,
     open: BTreeMap<RecordingId, (CallId, LegId)>,
+    /// Those of each call, kept and open.
+    by_call: BTreeSet<(CallId, RecordingId)>,
     places: BTreeSet<Arc<str>>,
 }
 
@@ -38,6 +45,7 @@ impl RecordingTable {
         match event {
             Event::RecordingStarted(fact) => {
                 self.open.insert(fact.recording_id, (fact.call_id, fact.leg_id));
+                self.by_call.insert((fact.call_id, fact.recording_id));
             }
             Event::RecordingStored(fact) => {
                 let id = fact.recording_id;
@@ -46,13 +54,18 @@ impl RecordingTable {
                 let place = self.place(place);
                 let (call_id, subject_id, started_at) =
                     (fact.call_id, fact.subject_id, fact.started_at);
-                self.kept.insert(id, Kept { call_id, subject_id, started_at, place });
+                let (duration_ms, is_cut) = (fact.duration_ms, fact.is_cut);
+                let kept = Kept { call_id, subject_id, started_at, duration_ms, is_cut, place };
+                self.kept.insert(id, kept);
+                self.by_call.insert((call_id, id));
             }
             // After any other reason, what was kept until then may still be stored.
             Event::RecordingFailed(fact) if fact.reason == "nothing_kept" => {
                 self.open.remove(&fact.recording_id);
+                self.by_call.remove(&(fact.call_id, fact.recording_id));
             }
             Event::RecordingDeleted(fact) => {
+                self.by_call.remove(&(fact.call_id, fact.recording_id));
                 self.open.remove(&fact.recording_id);
                 self.kept.remove(&fact.recording_id);
             }
@@ -81,6 +94,32 @@ impl RecordingTable {
     /// One of them.
     pub(crate) fn get(&self, id: RecordingId) -> Option<&Kept> {
         self.kept.get(&id)
+    }
+
+    /// Those of a call that are kept or begun, oldest first.
+    pub(crate) fn of_call(&self, call_id: CallId) -> impl Iterator<Item = RecordingId> {
+        let all = (call_id, RecordingId(Uuid::nil()))..=(call_id, RecordingId(Uuid::max()));
+        self.by_call.range(all).map(|(_, id)| *id)
+    }
+
+    /// All of them before one, newest first.
+    pub(crate) fn before(
+        &self,
+        before: Option<RecordingId>,
+    ) -> impl Iterator<Item = RecordingId> + '_ {
+        let before = before.unwrap_or(RecordingId(Uuid::max()));
+        let mut kept = self.kept.range(..before).rev().map(|(id, _)| *id).peekable();
+        let mut open = self.open.range(..before).rev().map(|(id, _)| *id).peekable();
+        std::iter::from_fn(move || match (kept.peek(), open.peek()) {
+            (Some(one), Some(other)) if one < other => open.next(),
+            (Some(_), _) => kept.next(),
+            (None, _) => open.next(),
+        })
+    }
+
+    /// The call of one that began and of which nobody knows yet what became.
+    pub(crate) fn open_call(&self, id: RecordingId) -> Option<CallId> {
+        self.open.get(&id).map(|(call_id, _)| *call_id)
     }
 
     /// Recordings that began and of which nobody knows yet what became.

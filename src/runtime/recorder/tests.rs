@@ -173,3 +173,45 @@ fn the_figures_have_their_names() {
         assert!(text.contains(&line), "{name} in {text}");
     }
 }
+
+#[test]
+fn recordings_are_found_by_call_and_listed_newest_first() {
+    let mut table = RecordingTable::default();
+    let mut ids = Vec::new();
+    for day in 0..3 {
+        let (id, [begun, stored]) = facts(day, subject(1));
+        table.apply(&begun);
+        // The last one goes on.
+        if day < 2 {
+            table.apply(&stored);
+        }
+        ids.push(id);
+    }
+    let listed = |table: &RecordingTable, before, most| -> Vec<RecordingId> {
+        rows(table, None, before, most).iter().map(|row| row.recording_id).collect()
+    };
+    assert_eq!(listed(&table, None, 9), [ids[2], ids[1], ids[0]]);
+    assert_eq!(listed(&table, Some(ids[2]), 1), [ids[1]]);
+    assert_eq!(rows(&table, None, None, 1)[0].stored, None);
+    let of_call = rows(&table, Some(CallId(ids[1].0)), None, 9);
+    assert_eq!(of_call.len(), 1);
+    assert_eq!(of_call[0].stored, Some((Millis(1_000), false)));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut vault = Vault::open(&folder.path().join("keys"), &mut zeros).expect("a vault");
+    let found = |table: &RecordingTable, vault: &Vault, at: usize| {
+        find(table, vault, CallId(ids[at].0)).map(drop).map_err(|error| error.to_string())
+    };
+    let error = found(&table, &vault, 0).expect_err("no key");
+    assert!(error.contains("is destroyed"), "{error}");
+    vault.register(&[subject(1)], &mut zeros).expect("registered");
+    assert_eq!(found(&table, &vault, 0), Ok(()));
+    let error = found(&table, &vault, 2).expect_err("it goes on");
+    assert!(error.contains("is not in the store"), "{error}");
+    let (recording_id, call_id) = (ids[0], CallId(ids[0].0));
+    let reason = RecordingDeletion::Request;
+    table.apply(&RecordingDeleted { call_id, recording_id, reason, by: None }.into());
+    let error = found(&table, &vault, 0).expect_err("it is deleted");
+    assert!(error.contains("no such call"), "{error}");
+    assert_eq!(listed(&table, None, 9), [ids[2], ids[1]]);
+}

@@ -132,6 +132,7 @@ impl Leg {
     ) {
         match order {
             Order::Remote(remote) => self.session.set_remote(aligned, &remote),
+            Order::EarlyRemote(remote) => self.session.set_early_remote(aligned, &remote),
             Order::Play { id, clip } => {
                 let mut sink = Sink { shell: &mut self.shell, carried };
                 self.session.play(now, id, clip, &mut sink);

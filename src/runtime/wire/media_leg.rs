@@ -34,6 +34,8 @@ pub(super) enum Order {
     Open(Box<Leg>),
     Close,
     Remote(Box<Negotiated>),
+    /// The same before anybody answers.
+    EarlyRemote(Box<Negotiated>),
     Play {
         id: u64,
         clip: Clip,
@@ -109,6 +111,11 @@ impl MediaLeg {
     /// Begins to send to the other side.
     pub fn set_remote(&self, remote: Negotiated) {
         self.route.tell(Order::Remote(Box::new(remote)));
+    }
+
+    /// Begins to hear the other side, before anybody answers.
+    pub fn set_early_remote(&self, remote: Negotiated) {
+        self.route.tell(Order::EarlyRemote(Box::new(remote)));
     }
 
     /// Plays a clip instead of what plays now.

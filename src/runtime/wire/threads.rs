@@ -23,6 +23,7 @@ use super::priority::MediaPriority;
 use super::socket::Pair;
 use super::thread::{Carried, Thread};
 use crate::base::{Clock, LegId, Rng};
+use crate::media::dtls::Handshakes;
 use crate::media::{MediaSession, MediaSettings, MediaStatistics};
 
 /// Frames that may be on their way to a thread: two legs' 20 ms each of a thousand.
@@ -45,6 +46,7 @@ pub struct MediaThreads {
     clock: Arc<dyn Clock>,
     threads: Vec<Handle>,
     ports: Option<Ports>,
+    handshakes: Option<Arc<dyn Handshakes>>,
     next_key: AtomicU64,
 }
 
@@ -106,7 +108,13 @@ impl MediaThreads {
         let ports = options
             .ports
             .map(|range| Ports { pool: Arc::new(Mutex::new(PortPool::new(range, rng))), range });
-        Ok(Self { address, clock, threads, ports, next_key: AtomicU64::new(0) })
+        Ok(Self { address, clock, threads, ports, handshakes: None, next_key: AtomicU64::new(0) })
+    }
+
+    /// Lets legs agree on keys by DTLS, where their session descriptions say so.
+    #[must_use]
+    pub fn with_handshakes(self, handshakes: Arc<dyn Handshakes>) -> Self {
+        Self { handshakes: Some(handshakes), ..self }
     }
 
     /// Opens two ports and begins a leg.
@@ -143,7 +151,11 @@ impl MediaThreads {
             news,
             statistics: statistics.clone(),
         };
-        let leg = Leg::new(MediaSession::new(settings, rng), plan);
+        let mut session = MediaSession::new(settings, rng);
+        if let Some(handshakes) = &self.handshakes {
+            session.set_handshakes(handshakes.clone());
+        }
+        let leg = Leg::new(session, plan);
         route.tell(Order::Open(Box::new(leg)));
         Ok(MediaLeg { route, statistics, local })
     }

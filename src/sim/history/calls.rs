@@ -322,7 +322,7 @@ impl Stage<'_> {
 
     async fn obey(&mut self, serial: u64, command: CallCommand) -> Result<(), HistoryError> {
         match command {
-            CallCommand::WantCarrier { leg_id } => self.choose_carrier(serial, leg_id).await?,
+            CallCommand::WantCarrier { leg_id, .. } => self.choose_carrier(serial, leg_id).await?,
             CallCommand::WantHandler { purpose } => self.choose_handler(serial, purpose).await?,
             CallCommand::InviteCustomer { leg_id, carrier_id, .. } => {
                 self.invite_customer(serial, leg_id, &carrier_id);

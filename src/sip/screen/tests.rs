@@ -105,6 +105,25 @@ fn noise_is_counted_and_told_of_once_a_minute() {
     assert_eq!((malformed, agent.screened().malformed), (1, 70), "20 of the first, 50 BYEs");
 }
 
+#[test]
+fn calls_where_nobody_may_call_are_counted() {
+    let config = UserAgentConfig {
+        local: "192.0.2.10:5060".parse().unwrap(),
+        product: "Ledgerline".to_owned(),
+        timers: Timers::default(),
+        challenge: None,
+        refuse_calls: Some(403),
+    };
+    let mut agent = UserAgent::new(config, Rng::from_seed(3));
+    agent.screen_strangers(Vec::new());
+    for number in 0..3 {
+        agent.receive(START, from(9), &request("INVITE", number, ""));
+    }
+    agent.receive(START, from(9), &request("OPTIONS", 4, ""));
+    assert_eq!(drain(&mut agent).0.len(), 4);
+    assert_eq!(agent.screened(), Screened { calls: 3, ..Screened::default() });
+}
+
 /// An INVITE with a proof for the challenge that the agent gives.
 fn wrong(agent: &mut UserAgent, now: Timestamp, peer: SocketAddr, number: u32) -> Vec<u8> {
     agent.receive(now, peer, &request("INVITE", number, ""));
@@ -145,6 +164,23 @@ fn who_proves_wrongly_too_often_is_shut_out_for_a_while() {
     let after = now.plus(SHUT_OUT);
     agent.receive(after, from(9), &request("INVITE", 99, ""));
     assert_eq!(drain(&mut agent).0.len(), 1);
+}
+
+#[test]
+fn who_is_known_may_change_and_what_is_known_of_strangers_stays() {
+    let mut agent = agent();
+    for _ in 0..100 {
+        agent.receive(START, from(7), b"junk");
+    }
+    let dropped = agent.screened().too_many;
+    assert!(dropped > 0);
+    let known = Network::single(from(7).ip());
+    agent.screen_strangers(vec![known]);
+    agent.receive(START, from(7), b"junk");
+    assert_eq!(agent.screened().too_many, dropped, "no stranger any more");
+    agent.screen_strangers(Vec::new());
+    agent.receive(START, from(7), b"junk");
+    assert_eq!(agent.screened().too_many, dropped + 1, "a stranger as before");
 }
 
 #[test]

@@ -57,14 +57,29 @@ impl Browser {
         browser
     }
 
-    /// What a promise in the page comes to.
+    /// What a promise in the page comes to. It counts as done by hand: a page may begin to play
+    /// what somebody pressed.
     pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
-        let wanted =
-            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let wanted = json!({
+            "expression": expression,
+            "awaitPromise": true,
+            "returnByValue": true,
+            "userGesture": true,
+        });
         let answer = self.call("Runtime.evaluate", &wanted);
         let failure = &answer["exceptionDetails"];
         assert!(failure.is_null(), "{failure}");
         answer["result"]["value"].clone()
+    }
+
+    /// Answers the question for user and password, now and later.
+    pub(crate) fn sign_in(&mut self, user: &str, password: &str) {
+        self.call("Network.enable", &json!({}));
+        let expression = format!("btoa({:?})", format!("{user}:{password}"));
+        let proof = self.evaluate(&expression);
+        let proof = format!("Basic {}", proof.as_str().expect("text"));
+        let headers = json!({ "headers": { "Authorization": proof } });
+        self.call("Network.setExtraHTTPHeaders", &headers);
     }
 
     fn message(&self, wanted: &str) -> Value {

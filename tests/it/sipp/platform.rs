@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -97,13 +98,29 @@ impl Stage {
         self.start().end()
     }
 
+    /// What the program said, once it ran.
+    pub(super) fn said(&self) -> String {
+        said(self.path())
+    }
+
     /// The log, once it ran.
     pub(super) fn log(&self) -> Log {
         Log::read(&self.path().join("config.toml"))
     }
 
-    /// Begins the campaign.
+    /// Begins the campaign, and ends with it.
     pub(super) fn start(&self) -> Running {
+        self.start_by(&[], &[], &["--until-complete"])
+    }
+
+    /// Begins the campaign through another program, such as `faketime`, with these variables in
+    /// the environment and these arguments of `run`.
+    pub(super) fn start_by(
+        &self,
+        through: &[&str],
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Running {
         let (folder, root) = (self.path(), env!("CARGO_MANIFEST_DIR"));
         let (carriers, sip, listen) = (&self.carriers, &self.sip, self.listen);
         let (campaign, http) = (&self.campaign, &self.http);
@@ -118,8 +135,15 @@ impl Stage {
         let path = folder.join("config.toml");
         fs::write(&path, config).expect("the configuration");
         let output = |name: &str| File::create(folder.join(name)).expect("a file for its output");
-        let child = ledgerline(&path)
-            .args(["run", "--until-complete"])
+        let program = [env!("CARGO_BIN_EXE_ledgerline")];
+        let mut words = through.iter().chain(&program);
+        let child = Command::new(words.next().expect("a program"))
+            .args(words)
+            .arg("--config")
+            .arg(&path)
+            .arg("run")
+            .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(output("run.out"))
             .stderr(output("run.err"))
@@ -144,11 +168,45 @@ impl Running {
         Log::read(&self.folder.join("config.toml"))
     }
 
+    /// What it said so far.
+    pub(super) fn said(&self) -> String {
+        said(&self.folder)
+    }
+
+    /// Waits until it says something.
+    pub(super) fn until_it_says(&self, word: &str) {
+        for _ in 0..600 {
+            if self.said().contains(word) {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        panic!("it never says {word}: {}", self.said());
+    }
+
+    /// Asks it to stop, and waits for its end.
+    pub(super) fn stop(self) -> Log {
+        let id = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(asked.expect("the program `kill`").success());
+        self.end()
+    }
+
+    /// Its process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it, without a word.
     pub(super) fn kill(mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("its end");
     }
+}
+
+fn said(folder: &Path) -> String {
+    let read = |name| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    read("run.out") + &read("run.err")
 }
 
 fn ledgerline(config: &PathBuf) -> Command {

@@ -16,24 +16,24 @@ fn hum() -> [u8; 160] {
 }
 
 /// The customer's media, on a socket of its own.
-struct Customer(UdpSocket);
+pub(super) struct Customer(UdpSocket);
 
 impl Customer {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a media port");
         socket.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
         Self(socket)
     }
 
     /// The arguments that put it into a scenario's session description.
-    fn media(&self) -> [String; 3] {
+    pub(super) fn media(&self) -> [String; 3] {
         let port = self.0.local_addr().expect("an address").port();
         ["-key".to_owned(), "gateway_port".to_owned(), port.to_string()]
     }
 
     /// Sends a packet for each one that comes, so many times, or until none comes any more.
     /// How many there were.
-    fn hum_for(&self, packets: u32) -> u32 {
+    pub(super) fn hum_for(&self, packets: u32) -> u32 {
         let mut packet = [0; 2_048];
         for number in 0..packets {
             let Ok((_, from)) = self.0.recv_from(&mut packet) else {
@@ -56,7 +56,7 @@ fn recorded(stage: &mut Stage) -> &mut Stage {
 }
 
 /// A command of the program on the stage's folder; its output and whether it went well.
-fn ledgerline(stage: &Stage, args: &[&str]) -> (bool, String) {
+pub(super) fn ledgerline(stage: &Stage, args: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_ledgerline"))
         .arg("--config")
         .arg(stage.path().join("config.toml"))
@@ -67,20 +67,20 @@ fn ledgerline(stage: &Stage, args: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
-fn good(stage: &Stage, args: &[&str]) -> String {
+pub(super) fn good(stage: &Stage, args: &[&str]) -> String {
     let (is_good, text) = ledgerline(stage, args);
     assert!(is_good, "{args:?}: {text}");
     text
 }
 
-fn bad(stage: &Stage, args: &[&str]) -> String {
+pub(super) fn bad(stage: &Stage, args: &[&str]) -> String {
     let (is_good, text) = ledgerline(stage, args);
     assert!(!is_good, "{args:?}: {text}");
     text
 }
 
 /// One call of a customer who hums, recorded; its log.
-fn hummed(stage: &mut Stage) -> Log {
+pub(super) fn hummed(stage: &mut Stage) -> Log {
     let customer = Customer::new();
     let sipp = Sipp::carrier(stage.path(), "keys.xml", &customer.media());
     let running = recorded(stage.carrier(sipp.sip, "")).start();
@@ -92,7 +92,7 @@ fn hummed(stage: &mut Stage) -> Log {
     log
 }
 
-fn object(stage: &Stage, log: &Log) -> std::path::PathBuf {
+pub(super) fn object(stage: &Stage, log: &Log) -> std::path::PathBuf {
     let location = log.one("RecordingStored")["location"].as_str().expect("a location");
     stage.path().join("data").join(location)
 }
@@ -147,7 +147,9 @@ fn a_call_is_recorded_found_heard_and_deleted() {
     let unknown = "01980000-0000-7000-8000-000000000001";
     assert!(bad(&stage, &["recording", "verify", unknown]).contains("no such call"));
 
-    good(&stage, &["recording", "delete", &call, "--by", "quality"]);
+    let error = bad(&stage, &["recording", "delete", &call, "--by", "quality"]);
+    assert!(error.contains("is kept until"), "{error}");
+    good(&stage, &["recording", "delete", &call, "--early", "--by", "quality"]);
     assert!(!object(&stage, &log).exists());
     let error = bad(&stage, &["recording", "play", &call, "--by", "quality"]);
     assert!(error.contains("deleted (request)"), "{error}");

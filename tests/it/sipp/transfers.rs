@@ -1,16 +1,16 @@
 //! Hold, transfer and supervision with phones that others wrote: who hears whom is told by the
 //! pitch each of them says.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
 
-use ledgerline::media::{Clip, Wav};
 use serde_json::{Value, json};
 
-use super::baresip::{Baresip, Hand};
+use super::baresip::{Baresip, Hand, Traits};
 use super::gateway::{Gateway, Permission};
+use super::http::{ask, try_ask, users};
 use super::peer::{Sipp, free_port};
+use super::pitch::{heard_by, tenths};
 use super::platform::Stage;
 use super::registered::wait_until_it_answers;
 use super::{count, media};
@@ -23,35 +23,6 @@ const BOB: u32 = 700;
 const SAM: u32 = 1_000;
 /// One of the notes of hold.
 const HOLD: u32 = 440;
-/// A tenth of a second.
-const WINDOW: usize = 800;
-
-/// How many tenths of a second a pitch is heard in, above everything but noise.
-fn tenths(clip: &Clip, hz: u32) -> usize {
-    let turn = std::f64::consts::TAU * f64::from(hz) / 8_000.0;
-    let is_heard = |window: &&[i16]| {
-        let (mut sine, mut cosine) = (0.0, 0.0);
-        for (at, sample) in window.iter().enumerate() {
-            let angle = turn * at as f64;
-            sine += f64::from(*sample) * angle.sin();
-            cosine += f64::from(*sample) * angle.cos();
-        }
-        let amplitude = 2.0 * sine.hypot(cosine) / WINDOW as f64;
-        amplitude > 400.0
-    };
-    clip.samples().chunks_exact(WINDOW).filter(is_heard).count()
-}
-
-/// What a phone heard, all its calls together.
-fn heard_by(phone: &Baresip) -> Clip {
-    let clips = phone.heard().into_iter().map(|path| {
-        let bytes = std::fs::read(&path).expect("a recording");
-        let wav = Wav::read(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Clip::new(wav.samples)
-    });
-    clips.fold(Clip::new(Vec::new()), |all, one| all.followed_by(&one))
-}
-
 /// A campaign whose customer wants a person once the phones have registered.
 struct Floor {
     stage: Stage,
@@ -85,7 +56,8 @@ fn seated<const N: usize>(phones: [&Baresip; N], customer: &Permission) -> [Hand
 }
 
 fn phone(hz: u32, folder: &Path, registrar: SocketAddr, user: &str) -> Baresip {
-    Baresip::saying(hz, folder, registrar, user, &format!("open-{user}"))
+    let password = format!("open-{user}");
+    Baresip::registered(folder, registrar, user, &password, &Traits::saying(hz))
 }
 
 /// Ann is chosen first.
@@ -237,9 +209,7 @@ fn a_supervisor_whispers_and_barges_in() {
     let (folder, registrar) = (floor.stage.path().to_owned(), floor.registrar);
     let customer = floor.gateway.permission();
     let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let users = folder.join("users");
-    std::fs::write(&users, "boss:writer:open-boss\n").expect("users");
-    set_private(&users);
+    users(&folder, "boss:writer:open-boss\n");
     floor.stage.http(&format!("listen = \"{http}\"\nuser_file = \"users\""));
     let phones = std::thread::spawn(move || {
         wait_until_it_answers(registrar);
@@ -283,35 +253,10 @@ fn a_supervisor_whispers_and_barges_in() {
     assert!(states.iter().all(|agent| *agent == "ann"), "a supervisor takes no calls: {states:?}");
 }
 
-fn set_private(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(path, mode).expect("a private file");
-}
-
-/// Asks over HTTP; the answer's status and body.
-fn ask(http: SocketAddr, head: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(http).expect("the console");
-    let length = body.len();
-    write!(
-        stream,
-        "{head}\r\nHost: {http}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    )
-    .expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let status = answer.get(9..12).and_then(|status| status.parse().ok()).expect("a status");
-    (status, answer.split_once("\r\n\r\n").unwrap_or_default().1.to_owned())
-}
-
 /// The call on the board.
 fn current_call(http: SocketAddr) -> String {
     for _ in 0..200 {
-        let (_, body) = ask(http, "GET /api/board HTTP/1.1", "");
-        let start = body.find('{').expect("JSON");
-        let end = body.rfind('}').expect("JSON");
-        let board: Value = serde_json::from_str(&body[start..=end]).expect("JSON");
+        let board = ask(http, "GET /api/board", "", "").json();
         if let Some(call) = board["calls"][0]["call_id"].as_str() {
             return call.to_owned();
         }
@@ -320,22 +265,7 @@ fn current_call(http: SocketAddr) -> String {
 }
 
 fn post(http: SocketAddr, call: &str, password: &str, mode: &str) -> u16 {
-    let proof = base64(&format!("boss:{password}"));
     let body = json!({"agent": "sam", "mode": mode}).to_string();
     let path = format!("POST /api/calls/{call}/supervise");
-    ask(http, &format!("{path} HTTP/1.1\r\nAuthorization: Basic {proof}"), &body).0
-}
-
-fn base64(text: &str) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for group in text.as_bytes().chunks(3) {
-        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
-        let bits = bits << (8 * (3 - group.len()));
-        for place in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * place)) as usize & 63];
-            out.push(if place <= group.len() { char::from(letter) } else { '=' });
-        }
-    }
-    out
+    try_ask(http, &path, &format!("boss:{password}"), "", &body).expect("an answer").status
 }

@@ -24,7 +24,8 @@ fn a_reliable_answer_gets_one_prack_and_its_description_counts() {
     bench.hear(&early);
     bench.hear(&answer(&invite, "180 Ringing", &reliable(9), ""));
     assert_eq!(bench.sent().len(), 0, "a copy, and one that overtook another");
-    assert_eq!(bench.events(), [UaEvent::Progress { leg, status: 183 }]);
+    let heard = UaEvent::EarlyMedia { leg, sdp: "v=early".to_owned() };
+    assert_eq!(bench.events(), [UaEvent::Progress { leg, status: 183 }, heard]);
     bench.hear(&answer(&invite, "180 Ringing", &reliable(8), ""));
     assert_eq!(header(&bench.sent()[0], "RAck"), "8 1 INVITE");
     bench.hear(&answer(&invite, "200 OK", CONTACT, ""));
@@ -52,6 +53,13 @@ fn forks_are_told_apart() {
     assert_eq!(seen, wanted);
     assert!(header(&sent[0], "To").ends_with("tag=one"));
     assert!(header(&sent[1], "To").ends_with("tag=two"));
+    bench.hear(&of("one", answer(&invite, "183 Session Progress", &reliable(8), "v=one")));
+    let sdps = bench.events().into_iter().filter_map(|event| match event {
+        UaEvent::EarlyMedia { sdp, .. } => Some(sdp),
+        _ => None,
+    });
+    assert_eq!(sdps.collect::<Vec<_>>(), ["v=one", "v=two"], "each once");
+    bench.sent();
     bench.hear(&of("two", answer(&invite, "200 OK", CONTACT, "")));
     let events = bench.events();
     assert_eq!(events.last(), Some(&UaEvent::Answered { leg, sdp: "v=two".to_owned() }));

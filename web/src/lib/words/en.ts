@@ -86,6 +86,12 @@ export interface Words {
     talk: string
     handler: string
     none: string
+    recording: string
+    signIn: string
+    play: string
+    close: string
+    sides: string
+    cut: string
     dispositions: Record<Disposition, string>
     levels: Record<IntentionLevel, string>
   }
@@ -212,6 +218,12 @@ export const en: Words = {
     talk: 'Talk',
     handler: 'Handler',
     none: 'No attempt has ended yet.',
+    recording: 'Recording',
+    signIn: 'Sign in to listen',
+    play: 'Listen to the recording',
+    close: 'Close the recording',
+    sides: 'Left the customer, right our side',
+    cut: 'its end is missing',
     dispositions: {
       answered_human: 'Person',
       answered_machine: 'Voicemail',

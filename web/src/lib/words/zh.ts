@@ -118,6 +118,12 @@ export const zh: Words = {
     talk: '通话',
     handler: '接待方',
     none: '还没有结束的拨打。',
+    recording: '录音',
+    signIn: '登录后收听',
+    play: '收听录音',
+    close: '关闭录音',
+    sides: '左声道为客户，右声道为我方',
+    cut: '结尾缺失',
     dispositions: {
       answered_human: '真人接听',
       answered_machine: '语音信箱',

@@ -31,7 +31,10 @@ fn by_hand(clock: Arc<Stepped>) -> (MediaThreads, Thread) {
     let id = std::thread::current().id();
     let threads = vec![Handle { id, orders, carried, legs: Arc::new(()) }];
     let next_key = AtomicU64::new(0);
-    (MediaThreads { address: LOOPBACK, clock, threads, ports: None, next_key }, thread)
+    (
+        MediaThreads { address: LOOPBACK, clock, threads, ports: None, handshakes: None, next_key },
+        thread,
+    )
 }
 
 #[test]
