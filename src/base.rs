@@ -11,6 +11,7 @@ mod id;
 mod network;
 mod offset;
 mod personal;
+mod reach;
 mod rng;
 mod time;
 mod units;
@@ -23,6 +24,7 @@ pub use id::{
 pub use network::{Network, NetworkError};
 pub use offset::{UtcOffset, UtcOffsetError};
 pub use personal::{PersonName, PhoneNumber, PhoneNumberError};
+pub use reach::Reach;
 pub use rng::Rng;
 pub use time::{Clock, Timestamp, TimestampError};
 pub use units::{Millis, Ppm};

@@ -16,6 +16,7 @@ mod clip;
 mod codec;
 mod comfort;
 mod digit;
+pub mod dtls;
 mod dual_tone;
 mod g711;
 mod goertzel;

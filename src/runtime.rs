@@ -18,6 +18,7 @@ mod intake;
 mod journal;
 pub mod line;
 mod log;
+mod names;
 mod platform;
 pub mod recorder;
 mod recovery;
@@ -38,6 +39,7 @@ pub(crate) use journal::{Draft, stream_of};
 #[cfg(feature = "analytics")]
 pub(crate) use log::open_log;
 pub use log::{LogError, log_folder, open_embedded, read_log};
+pub use names::{LookupError, look_up};
 pub use platform::{Platform, StartError, import_only};
 pub use recovery::Recovered;
 pub use scripts::{ScriptFileError, read_script};

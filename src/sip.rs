@@ -9,14 +9,16 @@
 //! after it; arbitrary bytes never panic; once all legs are over and 64·T1 has passed, no
 //! transaction and no dialog is left; no output carries a phone number in its `Debug`.
 //!
-//! Deliberately absent: sockets and connections; WebSocket; forwarding; names looked up in DNS (a host name
-//! falls back to the address the peer wrote from).
+//! Deliberately absent: sockets and connections; WebSocket; forwarding; questions to the DNS:
+//! [`locate`] says what to ask, and a host name inside a dialog falls back to the address the peer
+//! wrote from.
 //! Sources: RFC 3261, RFC 3262 (PRACK), RFC 6026 (accepted state), RFC 3264 and RFC 6337
 //! (offers), RFC 3311 (UPDATE), RFC 4028 (session timers), RFC 3515 and RFC 3891 (REFER,
 //! Replaces), RFC 3581 (rport), RFC 3326 and RFC 6432 (Reason), RFC 7616 and RFC 8760 (digest),
 //! RFC 3323 and RFC 3325 (identity).
 
 mod agent;
+mod authority;
 mod call;
 mod check;
 mod client;
@@ -32,8 +34,10 @@ mod identity;
 mod incoming;
 mod info;
 mod late;
+mod locate;
 mod message;
 mod negotiation;
+mod next_target;
 mod offer;
 mod outgoing;
 mod refer;
@@ -48,6 +52,7 @@ mod session_timer;
 mod timers;
 
 pub use agent::UserAgent;
+pub use authority::{Authority, AuthorityError, Host};
 pub use check::is_usable;
 pub use command::UaCommand;
 pub use event::{
@@ -56,6 +61,7 @@ pub use event::{
 pub use framing::{Frame, Framer, FramingError};
 pub use hop::{Hop, Transport};
 pub use identity::{Assertion, Identity};
+pub use locate::{Known, Located, Naptr, Question, Records, STEPS_MAX, Srv, Step, Wanted, locate};
 pub use register::{Registration, RegistrationId};
 pub use registrar::{DigestHash, Phone, PhoneGone};
 pub use screen::{ScreenReason, Screened};

@@ -191,11 +191,13 @@ main() {
     if [[ $target == test ]]; then
         need sipp sip-tester "answers calls in the tests"
         need kamailio kamailio "takes registrations in the tests"
+        need dnsmasq dnsmasq-base "says where carriers are in the tests"
         need '/usr/lib/*/kamailio/modules/tls.so' kamailio-tls-modules "speaks SIP over TLS in the tests"
         need openssl openssl "tries what TLS the platform agrees to in the tests"
         need sipsak sipsak "asks and floods in the tests"
         need tshark tshark "reads what goes over the wire in the tests"
         need baresip baresip-core "is an agent's phone in the tests"
+        need openssl openssl "is the other end of a handshake in the tests"
         need 'chromium|chromium-browser|google-chrome' chromium "opens the console in the tests"
         need faketime faketime "lets the days of recordings pass in the tests"
         need unshare util-linux "gives a small disk in the tests"

@@ -160,6 +160,7 @@ impl Call {
             LegOver::Failed { .. }
             | LegOver::BadSession
             | LegOver::MediaTimeout
+            | LegOver::NoKeys(_)
             | LegOver::Barred => "phone_unreachable",
             LegOver::Cancelled => "no_answer",
             LegOver::Refused { .. } | LegOver::Ended { .. } => "refused",

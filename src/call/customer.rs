@@ -72,6 +72,7 @@ impl LegEnd {
             LegOver::Failed { cause } => (None, None, Some(cause.as_str())),
             LegOver::BadSession => (None, None, Some("bad_session")),
             LegOver::MediaTimeout => (None, None, Some("media_timeout")),
+            LegOver::NoKeys(failure) => (None, None, Some(failure.as_str())),
             LegOver::Barred => (None, None, Some("number_barred")),
         };
         Self { sip_status, q850_cause, failure: failure.map(str::to_owned) }
@@ -285,6 +286,10 @@ impl Call {
                     LegOver::Ended { .. } => self.ended_by.unwrap_or(HangUpParty::Platform),
                     _ => HangUpParty::Carrier,
                 };
+                if matches!(over, LegOver::NoKeys(_)) && statistics.packets_received == 0 {
+                    // Nobody could be heard at any time: whoever talks here talked to nobody.
+                    self.talk.disposition.get_or_insert(Disposition::Abandoned);
+                }
                 let length = now.since(answered_at);
                 let cost = self.setup.prices.line(&carrier_id, length);
                 let payee = carrier_id.to_string();

@@ -6,6 +6,7 @@ use crate::conversation::{self, PromptId};
 use crate::dialing::EarlyTone;
 use crate::event::{Event, Handler, RoutePurpose, SupervisionMode};
 use crate::media::MediaStatistics;
+use crate::media::dtls::DtlsFailure;
 use crate::sip::{FailureCause, Party};
 
 /// How a leg ended, as SIP tells it.
@@ -40,6 +41,8 @@ pub enum LegOver {
     BadSession,
     /// It was up, and no packet came for too long.
     MediaTimeout,
+    /// It was up, and keys for its media could not be agreed on.
+    NoKeys(DtlsFailure),
 }
 
 impl LegOver {

@@ -11,7 +11,9 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{Common, Format, output};
-use crate::runtime::Config;
+use crate::base::CarrierId;
+use crate::runtime::{Config, LookupError, look_up};
+use crate::sip::Located;
 
 /// What to do with the configuration.
 #[derive(Debug, clap::Args)]
@@ -23,7 +25,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Read a configuration and see whether the files it names are there; status 1 where it cannot
-    /// be used. Scripts are checked by `speech render`, lead files by `leads check`.
+    /// be used. Carriers with a name are looked up and said where they are. Scripts are checked by `speech render`, lead files by `leads check`.
     Check {
         /// The file; without one, that of --config.
         file: Option<PathBuf>,
@@ -39,7 +41,10 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
             let config = common.load()?;
             let name = common.config.as_deref().unwrap_or(Path::new("the defaults"));
             let missing = missing_files(&config);
-            print_verdict(common.format, name, &config, &missing)?;
+            let found = super::runtime()?.block_on(look_up(&config));
+            let found: Vec<String> =
+                found.iter().filter_map(|(id, found)| finding(&config, id, found)).collect();
+            print_verdict(common.format, name, &config, &missing, &found)?;
             Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Action::Show => {
@@ -88,11 +93,32 @@ fn missing_files(config: &Config) -> Vec<String> {
     missing
 }
 
+/// What the DNS says of a carrier. That it says nothing is no fault of the configuration: the
+/// carrier gets no calls until it does.
+fn finding(
+    config: &Config,
+    carrier_id: &CarrierId,
+    found: &Result<Located, LookupError>,
+) -> Option<String> {
+    let carrier = config.carriers.iter().find(|carrier| carrier.id == *carrier_id)?;
+    let address = &carrier.address;
+    let outcome = match found {
+        Ok(located) if located.is_nowhere() => "leads to no address".to_owned(),
+        Ok(located) => {
+            let hops: Vec<String> = located.hops().iter().map(ToString::to_string).collect();
+            format!("is {}", hops.join(", "))
+        }
+        Err(error) => format!("cannot be looked up: {error}"),
+    };
+    Some(format!("carrier {carrier_id}: {address} {outcome}"))
+}
+
 fn print_verdict(
     format: Format,
     name: &Path,
     config: &Config,
     missing: &[String],
+    found: &[String],
 ) -> anyhow::Result<()> {
     let counts = [config.carriers.len(), config.agents.len(), config.campaigns.len()];
     let [carriers, agents, campaigns] = counts;
@@ -101,15 +127,24 @@ fn print_verdict(
             "file": name,
             "is_good": missing.is_empty(),
             "problems": missing,
+            "names": found,
             "carriers": carriers,
             "agents": agents,
             "campaigns": campaigns,
         })),
-        Format::Text if missing.is_empty() => output::line(format!(
-            "{} can be used: carriers {carriers}, agents {agents}, campaigns {campaigns}",
-            name.display()
-        )),
+        Format::Text if missing.is_empty() => {
+            for line in found {
+                output::line(line)?;
+            }
+            output::line(format!(
+                "{} can be used: carriers {carriers}, agents {agents}, campaigns {campaigns}",
+                name.display()
+            ))
+        }
         Format::Text => {
+            for line in found {
+                output::line(line)?;
+            }
             for problem in missing {
                 output::line(format!("{}: {problem}", name.display()))?;
             }

@@ -104,7 +104,8 @@ impl LegEnding<'_> {
     const fn class(&self) -> Class {
         if let Some(failure) = self.failure {
             return match failure.as_bytes() {
-                b"bad_session" | b"bad_response" | b"media_timeout" => Class::AnsweredInVain,
+                b"bad_session" | b"bad_response" | b"media_timeout" | b"dtls_fingerprint"
+                | b"dtls_handshake" => Class::AnsweredInVain,
                 b"number_barred" => Class::Barred,
                 _ if self.has_rung => Class::NoAnswer,
                 _ => Class::Carrier,

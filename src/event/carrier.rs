@@ -23,7 +23,8 @@ pub struct CarrierAdded {
 pub struct CarrierFailed {
     /// The carrier.
     pub carrier_id: CarrierId,
-    /// Why: `no_provisional`, `transport`, `options_timeout`, `not_configured`, `sip_503`, …
+    /// Why: `no_provisional`, `transport`, `options_timeout`, `name_unresolved`, `not_configured`,
+    /// `sip_503`, …
     pub reason: String,
 }
 

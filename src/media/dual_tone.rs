@@ -215,13 +215,14 @@ impl Heard {
 
 /// The pitch of a group that stands above its others, and which it is.
 fn strongest(group: &[Pitch; 4], block: &[i16]) -> Option<(usize, Heard)> {
-    let heard = group.map(|pitch| Heard { pitch, power: pitch.tone.power(block) });
-    let (which, best) = heard.into_iter().enumerate().max_by_key(|(_, heard)| heard.power)?;
-    let stands_out = heard
+    let powers = goertzel::four_powers(group.each_ref().map(|pitch| pitch.tone), block);
+    let (which, best) = powers.into_iter().enumerate().max_by_key(|(_, power)| *power)?;
+    let stands_out = powers
         .iter()
         .enumerate()
-        .all(|(other, its)| other == which || best.power >= ABOVE_OTHERS * its.power);
-    (stands_out && best.power > 0).then_some((which, best))
+        .all(|(other, power)| other == which || best >= ABOVE_OTHERS * power);
+    let heard = Heard { pitch: *group.get(which)?, power: best };
+    (stands_out && best > 0).then_some((which, heard))
 }
 
 const _: () = assert!(SHARE_MIN < WHOLE, "a share is a part of the whole");

@@ -33,9 +33,33 @@ impl Bin {
             before = last;
             last = next;
         }
-        let squared = last * last + before * before - ((self.coefficient * last) >> 14) * before;
-        u64::try_from(squared).unwrap_or(0)
+        squared((self.coefficient, last, before))
     }
+}
+
+/// The squared magnitudes of four pitches. A filter waits for its own last step; four of them side
+/// by side do not wait for each other.
+pub(super) fn four_powers(bins: [Bin; 4], samples: &[i16]) -> [u64; 4] {
+    let [ca, cb, cc, cd] = bins.map(|bin| bin.coefficient);
+    let (mut a, mut b, mut c, mut d) = (0_i64, 0_i64, 0_i64, 0_i64);
+    let (mut a1, mut b1, mut c1, mut d1) = (0_i64, 0_i64, 0_i64, 0_i64);
+    for sample in samples {
+        let sample = i64::from(*sample);
+        let next = [
+            sample + ((ca * a) >> 14) - a1,
+            sample + ((cb * b) >> 14) - b1,
+            sample + ((cc * c) >> 14) - c1,
+            sample + ((cd * d) >> 14) - d1,
+        ];
+        (a1, b1, c1, d1) = (a, b, c, d);
+        [a, b, c, d] = next;
+    }
+    [(ca, a, a1), (cb, b, b1), (cc, c, c1), (cd, d, d1)].map(squared)
+}
+
+fn squared((coefficient, last, before): (i64, i64, i64)) -> u64 {
+    let squared = last * last + before * before - ((coefficient * last) >> 14) * before;
+    u64::try_from(squared).unwrap_or(0)
 }
 
 /// Sum of the squared samples.

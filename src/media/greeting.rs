@@ -9,7 +9,7 @@
 //! hears as silence; turns and cutting in stay with [`super::Activity`].
 //! Source: Rabiner 1977, IEEE Trans. ASSP 25(1) (pitch by autocorrelation).
 
-use super::{FRAME_MILLIS, Frame, activity};
+use super::{FRAME_MILLIS, FRAME_SAMPLES, Frame, activity};
 use crate::base::Millis;
 
 /// Softest speech, as mean of the squared samples: about −50 dBm0.
@@ -125,19 +125,29 @@ impl GreetingListener {
 ///
 /// Sums of whole numbers, each as exact as the next, so that machines agree.
 fn likeness(frame: &Frame) -> f32 {
-    let period = |lag: usize| {
-        let later = frame.get(lag..).unwrap_or_default();
-        let (mut both, mut first, mut second) = (0_i64, 0_i64, 0_i64);
-        for (a, b) in frame.iter().zip(later) {
-            let (a, b) = (i64::from(*a), i64::from(*b));
-            both += a * b;
-            first += a * a;
-            second += b * b;
-        }
+    let (mut best, mut from) = (0.0_f32, 0);
+    // The energy of what is compared, without the last samples and without the first.
+    let whole = sum_of_products(frame, frame);
+    let (mut first, mut second) = (whole, whole);
+    for lag in PERIODS.step_by(2) {
+        let ends = frame.get(FRAME_SAMPLES - lag..FRAME_SAMPLES - from).unwrap_or_default();
+        let starts = frame.get(from..lag).unwrap_or_default();
+        first -= sum_of_products(ends, ends);
+        second -= sum_of_products(starts, starts);
+        from = lag;
+        let both = sum_of_products(frame, frame.get(lag..).unwrap_or_default());
         let whole = (first as f32 * second as f32).sqrt();
-        if whole > 0.0 { both as f32 / whole } else { 0.0 }
-    };
-    PERIODS.step_by(2).map(period).fold(0.0, f32::max)
+        if whole > 0.0 {
+            best = best.max(both as f32 / whole);
+        }
+    }
+    best
+}
+
+/// Two samples multiplied fit 32 bits, which machines multiply many of in one step.
+fn sum_of_products(one: &[i16], other: &[i16]) -> i64 {
+    let products = one.iter().zip(other).map(|(a, b)| i32::from(*a) * i32::from(*b));
+    products.map(i64::from).sum()
 }
 
 #[cfg(test)]

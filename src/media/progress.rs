@@ -63,7 +63,6 @@ pub enum Progress {
 /// Listens for tones.
 #[derive(Clone, Debug)]
 pub struct ProgressDetector {
-    bank: Bank,
     /// Runs of one pitch.
     pure: Runs,
     /// Runs of low sounds, of one pitch or two.
@@ -80,7 +79,6 @@ pub struct ProgressDetector {
 impl Default for ProgressDetector {
     fn default() -> Self {
         Self {
-            bank: Bank::default(),
             pure: Runs::default(),
             low: Runs::default(),
             cadence: Cadence::default(),
@@ -112,7 +110,7 @@ impl ProgressDetector {
     pub fn push(&mut self, frame: &Frame) -> Option<Progress> {
         let energy = activity::energy(frame);
         let sound =
-            if energy >= ENERGY_MIN { self.bank.listen(frame, energy) } else { Sound::default() };
+            if energy >= ENERGY_MIN { Bank.listen(frame, energy) } else { Sound::default() };
         let pure = self.pure.push(sound.pitch, energy);
         let low = self.low.push(sound.is_low.then_some(0), energy);
         let is_tone = sound.pitch.is_some() || sound.is_low;

@@ -9,10 +9,12 @@
 //! RFC 2543, and nothing is sent.
 //! A call that is encrypted stays so. No error shows a key.
 //! It deliberately knows one audio stream over RTP or SRTP: no ICE or bundles, and no host
-//! names; other media (video, fax by T.38) are refused with port 0.
+//! names; other media (video, fax by T.38) are refused with port 0. `a=tls-id` is passed over:
+//! another handshake is told by another fingerprint, role or address.
 //! Sources: RFC 3264 §5, §6, §8 (offer, answer, hold), RFC 8866 (format), RFC 3605 and RFC 5761
 //! (where RTCP goes), RFC 4733 §2.4 (digits), RFC 7587 §7 (Opus),
-//! RFC 4568 (keys) and RFC 8643 (keys over RTP/AVP are a wish, over RTP/SAVP a condition).
+//! RFC 4568 (keys) and RFC 8643 (keys over RTP/AVP are a wish, over RTP/SAVP a condition),
+//! RFC 5763 and RFC 8842 (keys by DTLS).
 
 mod capabilities;
 mod negotiated;
@@ -131,6 +133,15 @@ pub enum SdpError {
          AES_CM_128_HMAC_SHA1_32 or AEAD_AES_128_GCM that goes with ours"
     )]
     Srtp {
+        /// The media line, from 1.
+        line: usize,
+    },
+    /// The keys are to be agreed on by DTLS, and one side does not say how.
+    #[error(
+        "agree on media line {line}: no a=fingerprint with sha-256, sha-384 or sha-512 and \
+         a=setup that go with ours"
+    )]
+    Dtls {
         /// The media line, from 1.
         line: usize,
     },

@@ -10,14 +10,16 @@
 //! one event; before an answer nothing is said, and what is heard says nothing of who answers;
 //! nothing is sent, or heard, where the agreed direction says no; nobody but the agreed
 //! peer is heard or sent to; a packet that comes in order costs no memory; where keys are agreed,
-//! nothing is sent in the open and nothing heard that is not genuine.
+//! nothing is sent in the open and nothing heard that is not genuine. Where keys come by a
+//! handshake, what is to be said waits for it.
 //! Detectors hear packets as soon as they are in order; what goes on to a bridge is spaced by the
 //! jitter buffer.
 //! It deliberately makes no in-band digits: toward a side that takes no telephone-events they are
 //! dropped.
 //! Sources: RFC 3550 §5.1 (numbering), RFC 3551 §4.1 (marker), RFC 4733 §2.5 (digits),
-//! RFC 4961 (symmetric RTP), RFC 3711 (SRTP).
+//! RFC 4961 (symmetric RTP), RFC 3711 (SRTP), RFC 5764 (its keys by DTLS).
 
+mod association;
 mod clock;
 mod control;
 mod packing;
@@ -27,21 +29,25 @@ mod secure;
 mod sender;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use super::dtls::{DtlsFailure, Handshakes, is_dtls};
 use super::latch::{Admission, Latch, Seen};
 use super::playout::Playout;
 use super::quality::QualityInterval;
 use super::rtcp::{Heard, Sent, is_rtcp};
 use super::sink::{MediaPort, MediaSink, PACKET_MAX};
-use super::srtp::{SrtpError, SrtpSender};
+use super::srtp::SrtpError;
 use super::tap::Pairing;
 use super::{
-    ActivitySettings, Clip, Codec, Digit, Frame, Negotiated, Progress, SAMPLE_RATE, packet,
+    ActivitySettings, Clip, Codec, Digit, FRAME_MILLIS, Frame, Negotiated, Progress, SAMPLE_RATE,
+    packet,
 };
 use crate::base::{Millis, Network, Rng, Timestamp};
+use association::Turn;
 use control::Control;
 use receiver::Receiver;
-use secure::Secure;
+use secure::{Lock, Secure};
 use sender::Sender;
 
 /// How a session behaves.
@@ -119,6 +125,8 @@ pub enum MediaEvent {
         /// When that was certain.
         at: Timestamp,
     },
+    /// No keys could be agreed on: nothing is heard or said.
+    NoKeys(DtlsFailure),
     /// How the leg sounded in the last five seconds; where packets came.
     QualityInterval(QualityInterval),
     /// How it sounded in the last half minute, for the record.
@@ -193,30 +201,34 @@ pub struct MediaSession {
     pairing: Option<Box<Pairing>>,
     /// RTCP and quality, from the first remote on.
     control: Option<Box<Control>>,
-    /// Keys, where any are agreed.
-    secure: Option<Box<Secure>>,
+    secure: Secure,
+    /// Who makes handshakes, where there may be some.
+    handshakes: Option<Arc<dyn Handshakes>>,
+    /// The beginning of a handshake that came before anything was agreed, for each port.
+    early: [Option<Box<Early>>; 2],
+    /// When something was agreed that waits for keys, and what.
+    waiting: Option<Box<(Timestamp, Negotiated)>>,
     /// Nobody answered yet.
     is_early: bool,
     rng: Rng,
 }
+
+/// A datagram that came too early, and where from.
+type Early = (SocketAddr, Vec<u8>);
 
 /// What parts of a session work with: the time, and where their work goes.
 struct Out<'a> {
     now: Timestamp,
     sink: &'a mut dyn MediaSink,
     pairing: Option<&'a mut Pairing>,
-    srtp: Option<&'a mut SrtpSender>,
+    lock: Lock<'a>,
 }
 
 impl Out<'_> {
     /// Sends the RTP packet in the first `length` bytes.
     fn transmit(&mut self, to: SocketAddr, packet: &mut [u8; PACKET_MAX], length: usize) {
-        let length = match &mut self.srtp {
-            None => Ok(length),
-            Some(srtp) => srtp.protect(packet, length),
-        };
-        // A key that is used up sends nothing any more.
-        if let Some(packet) = length.ok().and_then(|length| packet.get(..length)) {
+        let length = self.lock.seal(packet, length);
+        if let Some(packet) = length.and_then(|length| packet.get(..length)) {
             self.sink.transmit(MediaPort::Rtp, to, packet);
         }
     }
@@ -256,10 +268,18 @@ impl MediaSession {
             unauthentic: 0,
             pairing: None,
             control: None,
-            secure: None,
+            secure: Secure::Open,
+            handshakes: None,
+            early: [None, None],
+            waiting: None,
             is_early: false,
             rng,
         }
+    }
+
+    /// Lets keys be agreed on by DTLS, where SDP says so.
+    pub fn set_handshakes(&mut self, handshakes: Arc<dyn Handshakes>) {
+        self.handshakes = Some(handshakes);
     }
 
     /// Takes what SDP agreed before anybody answers: what comes is heard, and nothing is said.
@@ -267,18 +287,18 @@ impl MediaSession {
     pub fn set_early_remote(&mut self, now: Timestamp, negotiated: &Negotiated) {
         self.is_early = true;
         self.latch.set_remote(negotiated.remote);
-        self.secure = Secure::agree(self.secure.take(), negotiated.crypto);
         self.receiver.set_agreed(negotiated);
         self.sender.set_early_remote(now, negotiated);
+        self.protect(now, negotiated);
     }
 
     /// Takes what SDP agreed, at first or again: sending starts, moves, pauses or goes on.
     pub fn set_remote(&mut self, now: Timestamp, negotiated: &Negotiated) {
-        if std::mem::take(&mut self.is_early) {
+        let was_early = std::mem::take(&mut self.is_early);
+        if was_early {
             self.receiver.listen_anew();
         }
         self.latch.set_remote(negotiated.remote);
-        self.secure = Secure::agree(self.secure.take(), negotiated.crypto);
         match &mut self.control {
             Some(control) => control.set_agreed(negotiated),
             None => {
@@ -287,7 +307,67 @@ impl MediaSession {
             }
         }
         self.receiver.set_agreed(negotiated);
-        self.sender.set_remote(now, negotiated);
+        self.protect(now, negotiated);
+        let is_new = was_early || !self.sender.has_begun();
+        if self.secure.is_shut(MediaPort::Rtp) && is_new {
+            // What is to be said first is said once it can be heard.
+            let since = self.waiting.as_ref().map_or(now, |waiting| waiting.0);
+            self.waiting = Some(Box::new((since, *negotiated)));
+        } else {
+            self.sender.set_remote(now, negotiated);
+        }
+    }
+
+    /// Takes what SDP agreed of keys, and what came of a handshake before.
+    fn protect(&mut self, now: Timestamp, negotiated: &Negotiated) {
+        let begins = self.secure.agree(now, negotiated, self.handshakes.as_deref());
+        let early = std::mem::take(&mut self.early);
+        for (port, early) in [MediaPort::Rtp, MediaPort::Rtcp].into_iter().zip(early) {
+            if let Some((from, datagram)) = early.filter(|_| begins).map(|early| *early) {
+                self.receive_handshake(now, port, from, &datagram);
+            }
+        }
+    }
+
+    /// Takes a datagram of a handshake. What follows is done at the next timeout, which is due.
+    fn receive_handshake(
+        &mut self,
+        now: Timestamp,
+        port: MediaPort,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) {
+        if self.control.is_none() && self.secure.associations().is_none() {
+            // The offer was ours: the answer may be slower than what follows it.
+            let early = self.early.get_mut(usize::from(port == MediaPort::Rtcp));
+            if let Some(early) = early.filter(|_| datagram.len() <= PACKET_MAX) {
+                *early = Some(Box::new((from, datagram.to_vec())));
+            }
+            return;
+        }
+        let of_reports = self.control.as_ref().filter(|_| port == MediaPort::Rtcp);
+        let is_of_reports = of_reports.is_some_and(|control| control.is_peer(from.ip()));
+        if !self.latch.allows(from.ip()) && !is_of_reports {
+            self.latch.refuse();
+            return;
+        }
+        if let Some(associations) = self.secure.associations() {
+            associations.receive(now, port, from, datagram);
+        }
+    }
+
+    /// Goes on with handshakes.
+    fn drive(&mut self, now: Timestamp, sink: &mut dyn MediaSink) {
+        let Some(associations) = self.secure.associations() else { return };
+        match associations.drive(now, sink) {
+            Turn::Same => {}
+            Turn::Keys => {
+                if let Some((since, negotiated)) = self.waiting.take().map(|waiting| *waiting) {
+                    self.sender.set_remote(next_step(since, now), &negotiated);
+                }
+            }
+            Turn::Failed(failure) => sink.event(MediaEvent::NoKeys(failure)),
+        }
     }
 
     /// Takes one datagram that came to a port. Its bytes are worked on where they lie.
@@ -303,15 +383,19 @@ impl MediaSession {
         datagram: &mut [u8],
         sink: &mut dyn MediaSink,
     ) {
+        if self.handshakes.is_some() && is_dtls(datagram) {
+            self.receive_handshake(now, port, from, datagram);
+            self.drive(now, sink);
+            return;
+        }
         if port == MediaPort::Rtcp || is_rtcp(datagram) {
             self.receive_control(now, port, from, datagram);
             return;
         }
         // Strangers are not worth the work of a cipher.
         let length = if self.latch.allows(from.ip()) {
-            let secure = self.secure.as_deref_mut();
-            let opened = secure.map(|secure| secure.receiver.unprotect(datagram));
-            self.opened(opened.unwrap_or(Ok(datagram.len())))
+            let opened = self.secure.lock(port).open(datagram);
+            self.opened(opened)
         } else {
             Some(datagram.len())
         };
@@ -332,7 +416,7 @@ impl MediaSession {
         };
         if self.latch.admit(now, seen) == Admission::Peer {
             let pairing = self.pairing.as_deref_mut();
-            let mut out = Out { now, sink, pairing, srtp: None };
+            let mut out = Out { now, sink, pairing, lock: Lock::Shut };
             self.malformed += self.receiver.receive(&packet, &mut out);
         }
     }
@@ -353,9 +437,8 @@ impl MediaSession {
             self.latch.refuse();
             return;
         }
-        let secure = self.secure.as_deref_mut();
-        let opened = secure.map(|secure| secure.receiver.unprotect_rtcp(datagram));
-        let Some(length) = self.opened(opened.unwrap_or(Ok(datagram.len()))) else { return };
+        let opened = self.secure.lock(port).open_report(datagram);
+        let Some(length) = self.opened(opened) else { return };
         let (ssrc, datagram) = (self.sender.ssrc(), datagram.get(..length).unwrap_or_default());
         let is_read =
             self.control.as_mut().is_some_and(|control| control.receive(now, from, ssrc, datagram));
@@ -374,12 +457,13 @@ impl MediaSession {
 
     /// Plays a clip from its start, in place of what plays.
     pub fn play(&mut self, now: Timestamp, id: u64, clip: Clip, sink: &mut dyn MediaSink) {
-        self.sender.player.play(id, clip, &mut Out { now, sink, pairing: None, srtp: None });
+        let lock = Lock::Shut;
+        self.sender.player.play(id, clip, &mut Out { now, sink, pairing: None, lock });
     }
 
     /// Stops the clip that plays, where there is one.
     pub fn stop_playing(&mut self, now: Timestamp, sink: &mut dyn MediaSink) {
-        self.sender.player.stop(&mut Out { now, sink, pairing: None, srtp: None });
+        self.sender.player.stop(&mut Out { now, sink, pairing: None, lock: Lock::Shut });
     }
 
     /// Sends a digit after those still waiting, held 60 ms to 8 s. Audio waits meanwhile.
@@ -418,8 +502,11 @@ impl MediaSession {
     /// Does what is due. Frames missed by up to 100 ms are sent at once; beyond that they are
     /// skipped: clips wait for it, the RTP timestamp does not.
     pub fn handle_timeout(&mut self, now: Timestamp, sink: &mut dyn MediaSink) {
-        let srtp = self.secure.as_mut().map(|secure| &mut secure.sender);
-        let mut out = Out { now, sink, pairing: self.pairing.as_deref_mut(), srtp };
+        if self.secure.poll_timeout().is_some_and(|due| due <= now) {
+            self.drive(now, sink);
+        }
+        let lock = self.secure.lock(MediaPort::Rtp);
+        let mut out = Out { now, sink, pairing: self.pairing.as_deref_mut(), lock };
         self.malformed += self.receiver.handle_timeout(&mut out);
         let steps = self.sender.handle_timeout(self.latch.source(), &mut out);
         self.receiver.play(steps, &mut out);
@@ -428,14 +515,14 @@ impl MediaSession {
 
     /// Sends the report and tells the quality that are due.
     fn handle_control(&mut self, now: Timestamp, sink: &mut dyn MediaSink) {
-        if self.control.as_ref().is_none_or(|control| control.poll_timeout() > now) {
+        if self.control_due().is_none_or(|due| due > now) {
             return;
         }
         let (figures, latched) = (self.figures(now), self.latch.source());
         let statistics = self.statistics();
         let Some(control) = &mut self.control else { return };
-        let srtp = self.secure.as_mut().map(|secure| &mut secure.sender);
-        control.report(now, figures, latched, srtp, sink);
+        let lock = self.secure.lock(control.port());
+        control.report(now, figures, latched, lock, sink);
         control.tell(now, &statistics, false, sink);
     }
 
@@ -445,8 +532,8 @@ impl MediaSession {
         let (figures, latched) = (self.figures(now), self.latch.source());
         let statistics = self.statistics();
         let Some(control) = &mut self.control else { return };
-        let srtp = self.secure.as_mut().map(|secure| &mut secure.sender);
-        control.finish(now, figures, latched, srtp, sink);
+        let lock = self.secure.lock(control.port());
+        control.finish(now, figures, latched, lock, sink);
         control.tell(now, &statistics, true, sink);
     }
 
@@ -461,9 +548,15 @@ impl MediaSession {
 
     /// When to call [`Self::handle_timeout`]: every 20 ms once there is a remote.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let control = self.control.as_ref().map(|control| control.poll_timeout());
-        let due = [self.sender.poll_timeout(), self.receiver.poll_timeout(), control];
+        let (sender, receiver) = (self.sender.poll_timeout(), self.receiver.poll_timeout());
+        let due = [sender, receiver, self.control_due(), self.secure.poll_timeout()];
         due.into_iter().flatten().min()
+    }
+
+    /// When there is something to report: not before there are keys for audio.
+    fn control_due(&self) -> Option<Timestamp> {
+        let control = self.control.as_ref().filter(|_| !self.secure.is_shut(MediaPort::Rtp));
+        control.map(|control| control.poll_timeout())
     }
 
     /// Counts so far.
@@ -484,6 +577,12 @@ impl MediaSession {
             round_trip_ms: self.control.as_ref().and_then(|control| control.round_trip()),
         }
     }
+}
+
+/// The first moment from `now` on that lies a number of frames after another.
+fn next_step(since: Timestamp, now: Timestamp) -> Timestamp {
+    let frames = now.since(since).0.div_ceil(FRAME_MILLIS);
+    since.plus(Millis(frames * FRAME_MILLIS))
 }
 
 /// What a payload type stands for.

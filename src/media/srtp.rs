@@ -5,7 +5,7 @@
 //! it is proved genuine; no packet is taken twice; no two packets are ever protected with the
 //! same piece of key stream; keys show in no `Debug` and no log.
 //! Deliberately absent: master key identifiers, key derivation rates other than zero, packets
-//! that are authenticated and not encrypted, and keys by DTLS.
+//! that are authenticated and not encrypted, and the agreement on keys by DTLS, which is in `dtls`.
 //! Sources: RFC 3711 (SRTP), RFC 7714 (AES-GCM), RFC 4568 (keys in SDP).
 
 mod cipher;

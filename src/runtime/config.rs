@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{CampaignId, CarrierId, Millis, Network, Ppm};
 use crate::dialing::{LinePrice, POST_DIAL_DELAY_MAX, Prices};
 use crate::event::{CampaignSettings, DialingMode, RetryRule, RoutingWeights};
+use crate::sip::Authority;
 
 pub use agent::{AgentConfig, AgentRole};
 pub use carrier::{DigestName, IdentityName, SrtpName, TransportName};
@@ -213,6 +214,11 @@ pub struct SipConfig {
     pub phone_realm: String,
     /// What phones may prove themselves with, best first.
     pub phone_digests: Vec<DigestName>,
+    /// DNS servers that know where carriers are; those of the system by default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dns: Vec<Authority>,
+    /// An answer of the DNS is used for so long at least. Units: s.
+    pub dns_keep_s: u64,
 }
 
 /// A carrier.
@@ -221,12 +227,12 @@ pub struct SipConfig {
 pub struct CarrierConfig {
     /// Its name.
     pub id: CarrierId,
-    /// Its SIP address.
-    pub address: SocketAddr,
-    /// How it is spoken to.
-    #[serde(default, skip_serializing_if = "TransportName::is_udp")]
-    pub transport: TransportName,
-    /// The name in its TLS certificate, where it is not the address.
+    /// Where it is: a host or an IP address, with or without a port.
+    pub address: Authority,
+    /// How it is spoken to; of a host without one, what the DNS says, else UDP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<TransportName>,
+    /// The name in its TLS certificate, where it is not the host or address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_name: Option<String>,
     /// Its share of calls relative to the others, 1 to 1000.
@@ -450,6 +456,8 @@ impl Default for SipConfig {
             media_timeout_ms: Millis(20_000),
             phone_realm: "ledgerline".to_owned(),
             phone_digests: vec![DigestName::Md5],
+            dns: Vec::new(),
+            dns_keep_s: 30,
         }
     }
 }

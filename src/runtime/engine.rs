@@ -16,6 +16,7 @@ mod recordings;
 mod registrations;
 mod slots;
 mod supervise;
+mod targets;
 mod transfer;
 mod watch;
 
@@ -27,15 +28,18 @@ use tokio::sync::{mpsc, oneshot};
 use self::legs::Leg;
 use self::lines::Outage;
 use self::probe::Probes;
+pub(crate) use self::registrations::admit_phones;
 use self::slots::Slots;
 use self::supervise::Supervise;
 pub use self::supervise::{SupervisionDoor, SupervisionRefusal};
+use self::targets::Targets;
 use self::transfer::PhoneCall;
 use super::clock::system_random;
 use super::config::{AgentConfig, CampaignConfig, CarrierConfig, SipConfig};
 use super::intake::Offer;
 use super::journal::{Draft, Journal, JournalError};
 use super::line::Line;
+use super::names::{Sighting, Whereabouts};
 use super::recorder::{DeskError, Recordings, Request};
 use super::screened::MediaScreened;
 use super::scripts::Scripts;
@@ -94,6 +98,8 @@ pub(crate) struct Parts {
     pub(crate) scripts: Scripts,
     pub(crate) voices: Voices,
     pub(crate) line: Line,
+    /// Where carriers with a name are, as it becomes known.
+    pub(crate) names: Whereabouts,
     /// Nothing where no call is recorded.
     pub(crate) recordings: Option<Recordings>,
     /// People who ask about recordings.
@@ -126,6 +132,7 @@ pub(crate) struct Engine {
     /// Who waits for one of them to be durable.
     noted: Vec<oneshot::Sender<Result<(), DeskError>>>,
     probes: Probes,
+    targets: Targets,
     /// Where agents' phones registered from.
     phones: BTreeMap<AgentId, Phone>,
     /// Carriers that failed calls, each until when it is left alone.
@@ -159,6 +166,7 @@ enum Arrival {
     Offer(Offer),
     Supervise(Supervise),
     Recorder(News),
+    Sighted(Sighting),
     Recordings(Request),
     Stop,
     Due,
@@ -167,6 +175,7 @@ enum Arrival {
 impl Engine {
     pub(crate) fn new(
         mut parts: Parts,
+        sightings: Vec<Sighting>,
         offers: mpsc::Receiver<Offer>,
         supervisions: mpsc::Receiver<Supervise>,
     ) -> Self {
@@ -174,11 +183,10 @@ impl Engine {
         let started = parts.journal.now();
         let mut rng = parts.journal.fork("engine");
         let call_ids = IdSequence::with_room(&mut rng, LEGS);
-        let carriers = parts.carriers.iter().map(CarrierConfig::hop);
         let phones = parts.agents.iter().filter_map(|agent| agent.phone.map(Hop::from));
-        let probes = Probes::new(carriers.chain(phones), parts.sip.probe_every_ms, started);
-        registrations::begin(&parts);
-        Self {
+        let probes = Probes::new(phones, parts.sip.probe_every_ms, started);
+        let targets = Targets::new(parts.journal.fork("targets"));
+        let mut engine = Self {
             parts,
             calls: Slots::default(),
             legs: BTreeMap::new(),
@@ -189,6 +197,7 @@ impl Engine {
             drafts: Vec::new(),
             noted: Vec::new(),
             probes,
+            targets,
             phones: BTreeMap::new(),
             rests: BTreeMap::new(),
             outage: Outage::default(),
@@ -204,7 +213,9 @@ impl Engine {
             started,
             dial_due: None,
             stopping: None,
-        }
+        };
+        engine.place_carriers(sightings);
+        engine
     }
 
     /// Works until told to stop, or until every campaign is complete where that was asked for.
@@ -244,6 +255,7 @@ impl Engine {
             Some(news) = self.news.recv() => Ok(Arrival::Media(news)),
             Some(offer) = self.offers.recv() => Ok(Arrival::Offer(offer)),
             Some(request) = self.supervisions.recv() => Ok(Arrival::Supervise(request)),
+            Some(sighting) = self.parts.names.next() => Ok(Arrival::Sighted(sighting)),
             Some(request) = self.parts.recording_requests.recv() => {
                 Ok(Arrival::Recordings(request))
             }
@@ -260,6 +272,7 @@ impl Engine {
             Arrival::Offer(offer) => self.offered = Some(offer),
             Arrival::Supervise(request) => self.supervise(request),
             Arrival::Recorder(news) => self.recorder_says(news),
+            Arrival::Sighted(sighting) => self.sighted(sighting),
             Arrival::Recordings(request) => self.recordings_asked(request),
             Arrival::Stop => self.stop("shutdown"),
             Arrival::Due => {}
@@ -406,6 +419,7 @@ impl Engine {
                 Input::PromptEnded { prompt: PromptId(id), played, completed }
             }
             MediaEvent::QualitySampled(sample) => return self.sampled(leg_id, &sample),
+            MediaEvent::NoKeys(failure) => return self.no_keys(leg_id, failure),
             MediaEvent::FirstPacket | MediaEvent::QualityInterval(_) => return,
         };
         self.give(leg_id, CallInput::Heard { leg_id, input });

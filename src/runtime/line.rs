@@ -15,6 +15,8 @@ mod datagram;
 mod security;
 mod stream;
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
@@ -46,6 +48,8 @@ pub struct Line {
 /// What the task is asked for.
 enum Order {
     Do(UaCommand),
+    /// These names stand in the certificates of peers at these addresses.
+    Trust(BTreeMap<SocketAddr, String>),
     /// Wait until nobody owes us an answer, at most until then. Whether it came to that.
     Settle {
         until: Timestamp,
@@ -88,6 +92,12 @@ impl Line {
     /// Has a command carried out. Nothing happens where the task is gone; [`Self::next`] says so.
     pub fn send(&self, command: UaCommand) {
         drop(self.orders.send(Order::Do(command)));
+    }
+
+    /// Says what the certificates of peers must be made out to, for connections to come; of
+    /// others, to their address.
+    pub fn trust(&self, names: BTreeMap<SocketAddr, String>) {
+        drop(self.orders.send(Order::Trust(names)));
     }
 
     /// Ends a leg.
@@ -212,6 +222,7 @@ impl Shell {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Do(command) => self.user_agent.handle(self.clock.now(), command),
+            Order::Trust(names) => self.connections.trust(names),
             Order::Settle { until, done } => self.settling = Some((until, done)),
         }
     }

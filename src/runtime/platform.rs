@@ -12,19 +12,20 @@ use self::sip::open_line;
 use super::clock::{SystemClock, system_random, system_rng};
 #[cfg(feature = "kurrentdb")]
 use super::config::Names;
-use super::config::{CampaignConfig, Config, SrtpName, TransportName};
-use super::engine::{Engine, EngineError, Parts, SupervisionDoor, Voices};
+use super::config::{CampaignConfig, Config, TransportName};
+use super::engine::{Engine, EngineError, Parts, SupervisionDoor, Voices, admit_phones};
 #[cfg(feature = "kurrentdb")]
 use super::front::{Front, FrontError, USERS};
 use super::import::{Import, ImportError, ImportReport, import};
 use super::intake::Inbox;
 use super::journal::{Draft, Journal, JournalError};
 use super::log::{LogError, OpenLog, open_log};
+use super::names::Whereabouts;
 use super::recorder::{PREFIX, RecordingDesk, RecordingError, Recordings};
 use super::recovery::{Recovered, recover};
 use super::screened::{MEDIA_PREFIX, MediaScreened, SIP_PREFIX};
 use super::scripts::{ScriptFileError, Scripts};
-use super::wire::{ListenError, MediaThreads};
+use super::wire::{DtlsError, DtlsIdentity, ListenError, MediaThreads};
 use crate::base::{CampaignId, Clock, sha256_hex};
 use crate::event::{
     CampaignCreated, CampaignStarted, CampaignStateName, CarrierAdded, CarrierFailed,
@@ -74,6 +75,9 @@ pub enum StartError {
     #[cfg(any(feature = "kurrentdb", feature = "sql-servers"))]
     #[error("set up TLS for SIP: {0}")]
     Tls(#[from] crate::tls::TlsError),
+    /// There is nothing to prove this process with.
+    #[error(transparent)]
+    Dtls(#[from] DtlsError),
     /// Facts cannot be recorded.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -126,7 +130,10 @@ impl Platform {
         let node = config.node.clone();
         let mut journal =
             Journal::open(log.log.clone(), clock.clone(), system_rng(), node.clone()).await?;
-        let (line, sip) = open_line(&config, journal.fork("sip"), clock.clone()).await?;
+        let opened = open_line(&config, journal.fork("sip"), clock.clone()).await?;
+        admit_phones(&opened.line, &config);
+        let mut names = Whereabouts::watch(&config, opened.can_tls);
+        let (line, sip) = (opened.line, opened.local);
         let mut vault = open_vault(&config, &journal)?;
         let recovered = recover(&mut journal, &node, log.torn_tail_bytes).await?;
         set_up(&mut journal, &config, &scripts).await?;
@@ -152,8 +159,13 @@ impl Platform {
             }
             None => None,
         };
-        let (options, capabilities) = (config.media.options(), config.media.capabilities());
-        let media = MediaThreads::start(sip.ip(), options, clock.clone(), &mut system_rng())?;
+        let identity = DtlsIdentity::generate(&*clock)?;
+        let mut capabilities = config.media.capabilities();
+        capabilities.dtls = Some(identity.fingerprint());
+        let options = config.media.options();
+        let media = MediaThreads::start(sip.ip(), options, clock.clone(), &mut system_rng())?
+            .with_handshakes(Arc::new(identity));
+        let sightings = names.first().await;
         let screened = Arc::<MediaScreened>::default();
         if let Some(metrics) = log.log.metrics() {
             metrics.beside(SIP_PREFIX, line.screened());
@@ -173,6 +185,7 @@ impl Platform {
             scripts,
             voices,
             line,
+            names,
             recordings,
             recording_requests,
             is_recording: config.recording.enabled,
@@ -183,7 +196,7 @@ impl Platform {
         };
         let (inbox, offers) = Inbox::new();
         let (supervision, supervisions) = SupervisionDoor::open();
-        let engine = Engine::new(parts, offers, supervisions);
+        let engine = Engine::new(parts, sightings, offers, supervisions);
         Ok(Self {
             engine,
             log,
@@ -323,7 +336,7 @@ async fn set_up(
     let hash = sha256_hex(settings.as_bytes());
     let mut drafts = vec![Draft::new(ConfigurationLoaded { hash, settings }, now, "runtime")];
     for carrier in &config.carriers {
-        if carrier.srtp != SrtpName::Off && carrier.transport != TransportName::Tls {
+        if carrier.srtp.has_keys_in_sip() && carrier.transport != Some(TransportName::Tls) {
             let carrier_id = &carrier.id;
             tracing::warn!(%carrier_id, "keys of SRTP go in SIP that anyone on the way can read");
         }

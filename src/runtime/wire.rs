@@ -4,17 +4,21 @@
 //! same on both sides. Invariants: a media leg is two UDP sockets in one of a few threads;
 //! dropping its handle ends it and frees them. Deliberately absent: knowing what a call is.
 
+mod dtls;
 mod leg;
 mod media_leg;
 mod port;
+mod priority;
 mod prompt;
 mod socket;
 mod thread;
 mod threads;
 mod wheel;
 
+pub use dtls::{DtlsError, DtlsIdentity};
 pub use media_leg::{MediaLeg, MediaNews};
 pub use port::{PortRange, PortRangeError};
+pub use priority::MediaPriority;
 pub use prompt::{Speaker, Voice};
 pub use threads::{MediaOptions, MediaThreads};
 

@@ -11,7 +11,7 @@ use crate::base::{Clock, LegId, Millis, Rng, Timestamp};
 use crate::media::{self, Clip, Digit, Direction, MediaEvent, MediaSettings};
 use crate::runtime::line::{Line, Streams};
 use crate::runtime::wire::{
-    ListenError, MediaLeg, MediaNews, MediaOptions, MediaThreads, bind_udp, until,
+    ListenError, MediaLeg, MediaNews, MediaOptions, MediaPriority, MediaThreads, bind_udp, until,
 };
 use crate::sip::{Challenge, Timers, UaCommand, UaEvent, UserAgent, UserAgentConfig};
 
@@ -85,7 +85,8 @@ impl Endpoint {
             },
             rng.fork("sip"),
         );
-        let options = MediaOptions { threads: NonZeroUsize::new(1), ports: None };
+        let priority = MediaPriority::Normal;
+        let options = MediaOptions { threads: NonZeroUsize::new(1), ports: None, priority };
         let media =
             MediaThreads::start(local.ip(), options, clock.clone(), &mut rng.fork("media"))?;
         let (news_sender, news) = mpsc::unbounded_channel();

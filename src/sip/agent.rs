@@ -141,7 +141,9 @@ impl UserAgent {
             match gone.owner {
                 Owner::Invite(leg) => {
                     self.late.keep(now, &gone);
-                    self.invite_lost(leg, FailureCause::Transport);
+                    if !self.next_target(now, leg, None) {
+                        self.invite_lost(leg, FailureCause::Transport);
+                    }
                 }
                 Owner::Options => self.wire.event(UaEvent::OptionsTimedOut { to }),
                 // None of these is among them.
@@ -241,7 +243,7 @@ impl UserAgent {
             }
             Timer::ServerRetransmit(id) => self.servers.retransmit(&mut self.wire, now, id),
             Timer::ServerEnd(id) => self.servers.remove(&mut self.wire, id),
-            Timer::NoProvisional(leg) => self.nothing_came(leg),
+            Timer::NoProvisional(leg) => self.nothing_came(now, leg),
             Timer::Ring(leg) => self.rang_out(now, leg),
             Timer::CancelReport(leg) => self.cancel_unheard(leg),
             Timer::CancelGiveUp(leg) => self.cancel_in_vain(now, leg),

@@ -8,6 +8,7 @@ use super::event::Invite;
 use super::hop::Hop;
 use super::message::Message;
 use super::negotiation::Negotiation;
+use super::next_target::Targets;
 use super::refer::Refers;
 use super::reliable::Reliable;
 use super::session_timer::SessionTimer;
@@ -56,6 +57,8 @@ pub(super) struct Outgoing {
     /// The current INVITE.
     pub(super) request: Message,
     pub(super) progress: Progress,
+    /// Where else it may go.
+    pub(super) targets: Targets,
     /// Challenges answered so far.
     pub(super) proofs: u8,
     /// Session intervals the peer found too brief.

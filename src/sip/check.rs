@@ -11,7 +11,7 @@ use super::message::Message;
 /// decides what becomes of it. The same work, and no more, stands before every transaction.
 pub fn is_usable(datagram: &[u8]) -> bool {
     let Ok(message) = Message::read(datagram) else { return false };
-    let via = message.header("Via").and_then(|value| header::split(value, ',').next());
+    let via = message.header("Via").and_then(|value| header::split(value, b',').next());
     if via.and_then(Via::read).is_none_or(|via| via.branch().is_none()) {
         return false;
     }

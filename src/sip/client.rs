@@ -279,6 +279,11 @@ impl ClientTransactions {
 }
 
 impl ClientTransaction {
+    /// Whether its final answer came.
+    pub(super) const fn is_answered(&self) -> bool {
+        matches!(self.state, State::Completed | State::Accepted)
+    }
+
     fn hear_invite(
         &mut self,
         wire: &mut Wire,

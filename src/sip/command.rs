@@ -107,6 +107,13 @@ pub enum UaCommand {
     },
     /// Register, and go on doing so: see [`UserAgent::register`].
     Register(Registration),
+    /// Register at another address: see [`UserAgent::move_registration`].
+    MoveRegistration {
+        /// Which.
+        id: RegistrationId,
+        /// Where to.
+        to: Hop,
+    },
     /// Take a registration back: see [`UserAgent::unregister`].
     Unregister(RegistrationId),
     /// Take registrations of these users: see [`UserAgent::admit_phones`].
@@ -143,6 +150,7 @@ impl UaCommand {
             | Self::Refer { leg, .. } => Some(*leg),
             Self::Options { .. }
             | Self::Register(_)
+            | Self::MoveRegistration { .. }
             | Self::Unregister(_)
             | Self::AdmitPhones { .. }
             | Self::ScreenStrangers { .. } => None,
@@ -166,6 +174,7 @@ impl UaCommand {
             Self::Refer { .. } => "Refer",
             Self::Options { .. } => "Options",
             Self::Register(_) => "Register",
+            Self::MoveRegistration { .. } => "MoveRegistration",
             Self::Unregister(_) => "Unregister",
             Self::AdmitPhones { .. } => "AdmitPhones",
             Self::ScreenStrangers { .. } => "ScreenStrangers",
@@ -200,6 +209,7 @@ impl UserAgent {
             UaCommand::Refer { leg, user, replaces } => self.refer(now, leg, &user, replaces),
             UaCommand::Options { to } => self.options(now, to),
             UaCommand::Register(registration) => self.register(now, registration),
+            UaCommand::MoveRegistration { id, to } => self.move_registration(now, id, to),
             UaCommand::Unregister(id) => self.unregister(now, id),
             UaCommand::AdmitPhones { realm, hashes, users } => {
                 self.admit_phones(&realm, &hashes, users);

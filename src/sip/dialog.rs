@@ -1,12 +1,14 @@
 //! Dialogs: what both ends agreed on, and requests inside them.
 //!
 //! Routes are taken as loose ones (RFC 3261 §16.12). A target or route that names a host
-//! instead of an address is reached at the address the peer wrote from.
-//! Source: RFC 3261 §12.
+//! instead of an address is reached at the address the peer wrote from; so is a target that says
+//! nothing where we are: a peer behind an address translator that does not know it.
+//! Sources: RFC 3261 §12; RFC 3581 and RFC 5626 §1 for the trouble with translators.
 
 use super::header::{self, NameAddr, Uri};
 use super::hop::Hop;
 use super::message::Message;
+use crate::base::Reach;
 
 /// One dialog.
 #[derive(Clone)]
@@ -48,7 +50,7 @@ impl Dialog {
     /// The called side, from the request received (§12.1.1).
     pub(super) fn of_called(invite: &Message, local_tag: &str, peer: Hop) -> Self {
         let remote = invite.header("From").unwrap_or_default().to_owned();
-        let sender = NameAddr::read(&remote).map(|from| from.uri);
+        let sender = NameAddr::read(&remote).map(|from| from.uri.to_owned());
         Self {
             call_id: invite.header("Call-ID").unwrap_or_default().to_owned(),
             local: format!("{};tag={local_tag}", invite.header("To").unwrap_or_default()),
@@ -80,11 +82,16 @@ impl Dialog {
         &self.target
     }
 
-    /// Where requests go.
+    /// Where requests go: to the first route, or to the target. A target in a smaller network
+    /// than the one the peer wrote from, such as 10.0.0.1 where it wrote from 203.0.113.1, is
+    /// out of our reach: then to where it wrote from.
     pub(super) fn next_hop(&self) -> Hop {
-        let route = self.routes.first().and_then(|route| NameAddr::read(route));
-        let uri = route.as_ref().map_or(self.target.as_str(), |route| route.uri.as_str());
-        Uri::read(uri).and_then(|uri| uri.hop(self.peer)).unwrap_or(self.peer)
+        let hop = |uri: &str| Uri::read(uri).and_then(|uri| uri.hop(self.peer));
+        if let Some(route) = self.routes.first().and_then(|route| NameAddr::read(route)) {
+            return hop(route.uri).unwrap_or(self.peer);
+        }
+        let reach = |hop: &Hop| Reach::of(hop.address.ip());
+        hop(&self.target).filter(|hop| reach(hop) >= reach(&self.peer)).unwrap_or(self.peer)
     }
 
     /// A new request inside the dialog.
@@ -128,6 +135,9 @@ fn tag_of(value: &str) -> String {
 /// The peer's Contact, where it is a SIP address.
 fn contact(message: &Message) -> Option<String> {
     let uri = NameAddr::read(message.list("Contact").next()?)?.uri;
-    let read = Uri::read(&uri)?;
-    (read.scheme == "sip" || read.scheme == "sips").then_some(uri)
+    let read = Uri::read(uri)?;
+    (read.scheme == "sip" || read.scheme == "sips").then(|| uri.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ impl Fields {
         if !scheme.eq_ignore_ascii_case("Digest") {
             return None;
         }
-        let pairs = split(rest, ',').filter_map(|pair| pair.split_once('='));
+        let pairs = split(rest, b',').filter_map(|pair| pair.split_once('='));
         Some(Self(
             pairs.map(|(name, value)| (name.trim().to_owned(), unquote(value.trim()))).collect(),
         ))

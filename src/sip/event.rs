@@ -94,6 +94,10 @@ pub struct Invite {
     pub leg: LegId,
     /// Where the INVITE goes.
     pub to: Hop,
+    /// Where it goes next, one after the other, while the ones before are dead (RFC 3263 §4.3).
+    pub others: Vec<Hop>,
+    /// The host of the called address, where it is not that of `to`.
+    pub host: Option<String>,
     /// User part of the called address.
     pub called: String,
     /// Who we say calls.
@@ -299,6 +303,13 @@ pub enum UaEvent {
         /// Who.
         to: Hop,
     },
+    /// One of the targets of an INVITE is dead or takes no calls.
+    TargetFailed {
+        /// Which.
+        to: Hop,
+        /// From the Retry-After header. Units: ms.
+        retry_after: Option<Millis>,
+    },
     /// A registration of ours holds.
     Registered {
         /// Which.
@@ -370,6 +381,7 @@ impl UaEvent {
             | Self::Released { leg, .. } => Some(*leg),
             Self::OptionsAnswered { .. }
             | Self::OptionsTimedOut { .. }
+            | Self::TargetFailed { .. }
             | Self::Registered { .. }
             | Self::RegistrationLost { .. }
             | Self::PhoneRegistered { .. }
@@ -429,6 +441,9 @@ impl fmt::Debug for UaEvent {
             }
             Self::OptionsAnswered { to, status } => write!(f, "OptionsAnswered({to}, {status})"),
             Self::OptionsTimedOut { to } => write!(f, "OptionsTimedOut({to})"),
+            Self::TargetFailed { to, retry_after } => {
+                write!(f, "TargetFailed({to}, {retry_after:?})")
+            }
             Self::Registered { id, expires } => write!(f, "Registered({id:?}, {expires})"),
             Self::RegistrationLost { id, status } => {
                 write!(f, "RegistrationLost({id:?}, {status:?})")

@@ -1,10 +1,14 @@
 //! Headers taken apart: lists, parameters, addresses, Via, CSeq, Reason, Retry-After.
 //!
 //! Every reader returns nothing for what it cannot read; none panics. IPv6 literals are read
-//! (rsip refuses them). Sources: RFC 3261 §20, §25; RFC 3326; RFC 5118.
+//! (rsip refuses them). What is read borrows from the header's text and copies a piece only where
+//! it has to be written differently, so that checking a message costs no memory. Sources: RFC 3261 §20, §25; RFC 3326; RFC 5118.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+
+use memchr::{memchr, memchr2, memchr3};
 
 use super::hop::{Hop, Transport};
 
@@ -18,12 +22,34 @@ const DEFAULT_PORT: u16 = 5060;
 
 /// Whether a text is a token (RFC 3261 §25.1).
 pub(super) fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte))
+    !text.is_empty() && text.bytes().all(|byte| TOKEN[byte as usize])
+}
+
+/// How many bytes at the beginning of a text make a token.
+pub(super) fn token_length(text: &str) -> usize {
+    text.bytes().take_while(|byte| TOKEN[*byte as usize]).count()
+}
+
+/// Which bytes a token may hold.
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        byte += 1;
+    }
+    table
+};
+
+/// Splits at the first of an ASCII character.
+pub(super) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let place = memchr(at, text.as_bytes())?;
+    Some((text.get(..place)?, text.get(place + 1..)?))
 }
 
 /// Splits at a separator that stands outside quotes and angle brackets; trims, drops nothing.
-pub(super) fn split(text: &str, separator: char) -> Pieces<'_> {
+pub(super) fn split(text: &str, separator: u8) -> Pieces<'_> {
     Pieces { rest: Some(text), separator }
 }
 
@@ -32,7 +58,7 @@ pub(super) fn split(text: &str, separator: char) -> Pieces<'_> {
 pub(super) struct Pieces<'a> {
     rest: Option<&'a str>,
     /// An ASCII character.
-    separator: char,
+    separator: u8,
 }
 
 impl<'a> Iterator for Pieces<'a> {
@@ -48,19 +74,18 @@ impl<'a> Iterator for Pieces<'a> {
 }
 
 /// Where the first piece of a list ends.
-fn piece_end(text: &str, separator: char) -> usize {
-    if !text.contains(['"', '<']) {
-        return text.find(separator).unwrap_or(text.len());
-    }
+fn piece_end(text: &str, separator: u8) -> usize {
+    let bytes = text.as_bytes();
+    let first = memchr3(b'"', b'<', separator, bytes).unwrap_or(bytes.len());
     let (mut quoted, mut escaped, mut angled) = (false, false, false);
-    for (at, byte) in text.bytes().enumerate() {
+    for (at, byte) in bytes.iter().copied().enumerate().skip(first) {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
             b'<' if !quoted => angled = true,
             b'>' if !quoted => angled = false,
-            _ if char::from(byte) == separator && !quoted && !angled => return at,
+            _ if byte == separator && !quoted && !angled => return at,
             _ => {}
         }
     }
@@ -82,17 +107,21 @@ pub(super) fn unquote(text: &str) -> String {
 
 /// Parameters as they were written: `;name=value` or `;name`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Params(String);
+pub(super) struct Params<'a>(Cow<'a, str>);
 
-impl Params {
-    pub(super) fn read(text: &str) -> Self {
-        Self(text.trim().to_owned())
+impl<'a> Params<'a> {
+    pub(super) fn read(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text.trim()))
+    }
+
+    fn into_owned(self) -> Params<'static> {
+        Params(Cow::Owned(self.0.into_owned()))
     }
 
     /// Names and values in order; a name may stand without a value.
     fn pairs(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        split(&self.0, ';').filter(|part| !part.is_empty()).map(|part| {
-            let pair = part.split_once('=');
+        split(&self.0, b';').filter(|part| !part.is_empty()).map(|part| {
+            let pair = cut(part, b'=');
             pair.map_or((part, None), |(name, value)| (name.trim(), Some(value.trim())))
         })
     }
@@ -114,7 +143,7 @@ impl Params {
         if !is_set {
             add_param(&mut text, name, Some(value));
         }
-        self.0 = text;
+        self.0 = Cow::Owned(text);
     }
 }
 
@@ -125,7 +154,7 @@ fn add_param(text: &mut String, name: &str, value: Option<&str>) {
     }
 }
 
-impl fmt::Display for Params {
+impl fmt::Display for Params<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in self.pairs() {
             match value {
@@ -139,29 +168,39 @@ impl fmt::Display for Params {
 
 /// One Via element.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Via {
-    transport: String,
+pub(super) struct Via<'a> {
+    transport: Cow<'a, str>,
     /// Host and port as written; part of a transaction's key (§17.2.3).
-    pub(super) sent_by: String,
-    params: Params,
+    pub(super) sent_by: Cow<'a, str>,
+    params: Params<'a>,
 }
 
-impl Via {
+impl<'a> Via<'a> {
     /// Reads one element.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(super) fn read(text: &'a str) -> Option<Self> {
         let mut protocol = text.splitn(3, '/');
         let (name, version) = (protocol.next()?.trim(), protocol.next()?.trim());
         if !name.eq_ignore_ascii_case("SIP") || version != "2.0" {
             return None;
         }
         let (transport, rest) = protocol.next()?.trim_start().split_once([' ', '\t'])?;
-        let (sent_by, params) = rest.split_once(';').unwrap_or((rest, ""));
-        let sent_by: String = sent_by.split_whitespace().collect();
+        let (sent_by, params) = cut(rest, b';').unwrap_or((rest, ""));
+        let sent_by = without_blanks(sent_by.trim());
         host_and_port(&sent_by)?;
         if !is_token(transport) {
             return None;
         }
-        Some(Self { transport: transport.to_owned(), sent_by, params: Params::read(params) })
+        let transport = Cow::Borrowed(transport);
+        Some(Self { transport, sent_by, params: Params::read(params) })
+    }
+
+    /// The same, whatever becomes of the text it was read from.
+    pub(super) fn into_owned(self) -> Via<'static> {
+        Via {
+            transport: Cow::Owned(self.transport.into_owned()),
+            sent_by: Cow::Owned(self.sent_by.into_owned()),
+            params: self.params.into_owned(),
+        }
     }
 
     /// The branch.
@@ -171,7 +210,7 @@ impl Via {
 
     /// Writes down where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4).
     pub(super) fn receive(&mut self, source: SocketAddr) {
-        let written = host_and_port(&self.sent_by).and_then(|(host, _)| host_ip(&host));
+        let written = host_and_port(&self.sent_by).and_then(|(host, _)| host_ip(host));
         let wants_port = self.params.get("rport").is_some();
         if wants_port {
             self.params.set("rport", &source.port().to_string());
@@ -194,37 +233,46 @@ impl Via {
     }
 }
 
-impl fmt::Display for Via {
+impl fmt::Display for Via<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SIP/2.0/{} {}{}", self.transport, self.sent_by, self.params)
     }
 }
 
-/// An address with what stands around it: From, To, Contact, Route.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NameAddr {
-    pub(super) uri: String,
-    pub(super) params: Params,
+/// A text without the white space in it.
+fn without_blanks(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Cow::Borrowed(text)
+    } else {
+        text.split_whitespace().collect()
+    }
 }
 
-impl NameAddr {
+/// An address with what stands around it: From, To, Contact, Route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NameAddr<'a> {
+    pub(super) uri: &'a str,
+    pub(super) params: Params<'a>,
+}
+
+impl<'a> NameAddr<'a> {
     /// Reads one element.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(super) fn read(text: &'a str) -> Option<Self> {
         let text = text.trim();
         let open = unquoted_open(text);
         let (uri, params) = match open {
-            Some(open) => text.get(open + 1..)?.split_once('>')?,
+            Some(open) => cut(text.get(open + 1..)?, b'>')?,
             // Commas, semicolons and question marks need brackets around them (§20.10).
-            None => text
-                .split_once(';')
+            None => cut(text, b';')
                 .filter(|(uri, _)| !uri.contains('?'))
                 .or_else(|| (!text.contains([';', '?'])).then_some((text, "")))?,
         };
         let uri = uri.trim();
-        if uri.is_empty() || !uri.contains(':') && uri != "*" || uri.contains([' ', '\t']) {
+        let has_scheme = memchr(b':', uri.as_bytes()).is_some() || uri == "*";
+        if !has_scheme || memchr2(b' ', b'\t', uri.as_bytes()).is_some() {
             return None;
         }
-        Some(Self { uri: uri.to_owned(), params: Params::read(params) })
+        Some(Self { uri, params: Params::read(params) })
     }
 
     /// The tag.
@@ -235,13 +283,15 @@ impl NameAddr {
 
 /// Where the first `<` outside quotes stands.
 fn unquoted_open(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let first = memchr2(b'"', b'<', bytes)?;
     let (mut quoted, mut escaped) = (false, false);
-    for (at, char) in text.char_indices() {
-        match char {
+    for (at, byte) in bytes.iter().enumerate().skip(first) {
+        match byte {
             _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '<' if !quoted => return Some(at),
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'<' if !quoted => return Some(at),
             _ => {}
         }
     }
@@ -250,27 +300,27 @@ fn unquoted_open(text: &str) -> Option<usize> {
 
 /// A URI as far as we need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Uri {
+pub(super) struct Uri<'a> {
     /// In lower case.
-    pub(super) scheme: String,
+    pub(super) scheme: Cow<'a, str>,
     /// Unescaped, without password and parameters.
-    pub(super) user: String,
-    host: String,
+    pub(super) user: Cow<'a, str>,
+    host: &'a str,
     port: Option<u16>,
     /// What its `transport` parameter names; TLS for `sips`.
     pub(super) transport: Option<Transport>,
 }
 
-impl Uri {
+impl<'a> Uri<'a> {
     /// Reads a `sip:`, `sips:` or `tel:` URI; of any other scheme only the scheme.
-    pub(super) fn read(text: &str) -> Option<Self> {
-        let (scheme, rest) = text.split_once(':')?;
+    pub(super) fn read(text: &'a str) -> Option<Self> {
+        let (scheme, rest) = cut(text, b':')?;
         if !is_token(scheme) {
             return None;
         }
-        let scheme = scheme.to_ascii_lowercase();
+        let scheme = in_lower_case(scheme);
         let mut transport = None;
-        let (user, host, port) = match scheme.as_str() {
+        let (user, host, port) = match scheme.as_ref() {
             "sip" | "sips" => {
                 let (user, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
                 let end = rest.find([';', '?']).unwrap_or(rest.len());
@@ -278,8 +328,8 @@ impl Uri {
                 transport = transport_of(&scheme, rest.get(end..)?);
                 (user, host, port)
             }
-            "tel" => (rest, String::new(), None),
-            _ => ("", String::new(), None),
+            "tel" => (rest, "", None),
+            _ => ("", "", None),
         };
         let user = user.split([':', ';']).next().unwrap_or_default();
         Some(Self { scheme, user: unescape(user), host, port, transport })
@@ -304,10 +354,18 @@ impl Uri {
 
     /// The address it names, where the host is a literal one can send to.
     pub(super) fn socket_addr(&self) -> Option<SocketAddr> {
-        let ip = host_ip(&self.host).filter(|ip| !ip.is_unspecified())?;
+        let ip = host_ip(self.host).filter(|ip| !ip.is_unspecified())?;
         Some(self.port.unwrap_or(DEFAULT_PORT))
             .filter(|port| *port != 0)
             .map(|port| (ip, port).into())
+    }
+}
+
+fn in_lower_case(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
@@ -323,31 +381,31 @@ fn transport_of(scheme: &str, params: &str) -> Option<Transport> {
         .find_map(|(_, value)| Transport::read(value))
 }
 
-/// Splits `host`, `host:port`, `[v6]` and `[v6]:port`.
-fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+/// Splits `host`, `host:port`, `[v6]` and `[v6]:port`. The brackets stay with the host.
+fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
-            let (host, rest) = rest.split_once(']')?;
+            let (host, after) = rest.split_once(']')?;
             host.parse::<std::net::Ipv6Addr>().ok()?;
-            (
-                format!("[{host}]"),
-                if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) },
-            )
+            let port = if after.is_empty() { None } else { Some(after.strip_prefix(':')?) };
+            (text.get(..host.len() + 2)?, port)
         }
-        None => match text.split_once(':') {
-            Some((host, port)) => (host.to_owned(), Some(port)),
-            None => (text.to_owned(), None),
-        },
+        None => {
+            let (host, port) =
+                cut(text, b':').map_or((text, None), |(host, port)| (host, Some(port)));
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            if host.is_empty() || !host.bytes().all(is_name) {
+                return None;
+            }
+            (host, port)
+        }
     };
-    let named = host.starts_with('[')
-        || !host.is_empty()
-            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     let port = match port {
         Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some(port.parse().ok()?),
         Some(_) => return None,
         None => None,
     };
-    named.then_some((host, port))
+    Some((host, port))
 }
 
 fn host_ip(host: &str) -> Option<IpAddr> {
@@ -355,7 +413,10 @@ fn host_ip(host: &str) -> Option<IpAddr> {
 }
 
 /// Takes %XX off (RFC 3261 §19.1.2); what is no valid escape stays.
-pub(super) fn unescape(text: &str) -> String {
+pub(super) fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') && !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, tail)) = rest.split_first() {
@@ -406,7 +467,7 @@ pub(super) fn cseq(text: &str) -> Option<(u32, &str)> {
 
 /// The Q.850 cause of a Reason header's value.
 pub(super) fn q850(value: &str) -> Option<u8> {
-    split(value, ',').find_map(|reason| {
+    split(value, b',').find_map(|reason| {
         let (protocol, params) = reason.split_once(';')?;
         if !protocol.trim().eq_ignore_ascii_case("Q.850") {
             return None;

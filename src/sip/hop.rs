@@ -2,7 +2,7 @@
 //!
 //! In: a hop, a message of ours. Out: the message with the Via and Contact of that transport.
 //! Invariant: over UDP nothing is changed, so that a message is written once for all transports.
-//! Deliberately absent: names. Who resolves them gives an address.
+//! Deliberately absent: names. `locate` turns them into addresses.
 //! Sources: RFC 3261 §18, §19.1.1, RFC 5923 (alias: answers and later requests may come back over
 //! the same connection).
 
@@ -52,6 +52,23 @@ impl Transport {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
             Self::Tls => "tls",
+        }
+    }
+
+    /// The port of a peer that names none (RFC 3261 §19.1.2).
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5_060,
+            Self::Tls => 5_061,
+        }
+    }
+
+    /// The name of its SRV records in a domain (RFC 3263 §4.1).
+    pub(super) fn service(self, domain: &str) -> String {
+        match self {
+            Self::Udp => format!("_sip._udp.{domain}"),
+            Self::Tcp => format!("_sip._tcp.{domain}"),
+            Self::Tls => format!("_sips._tcp.{domain}"),
         }
     }
 

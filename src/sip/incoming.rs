@@ -115,8 +115,8 @@ impl UserAgent {
         self.servers.respond(&mut self.wire, now, id, &reply(&request, 100, None));
         self.servers.belongs_to(id, leg);
         self.legs.insert(tag.clone(), leg);
-        let user = |uri: &str| Uri::read(uri).map(|uri| uri.user).unwrap_or_default();
-        let caller = request.header("From").and_then(NameAddr::read).map(|from| user(&from.uri));
+        let user = |uri: &str| Uri::read(uri).map(|uri| uri.user.into_owned()).unwrap_or_default();
+        let caller = request.header("From").and_then(NameAddr::read).map(|from| user(from.uri));
         let event = UaEvent::Incoming {
             leg,
             from,

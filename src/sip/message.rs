@@ -60,8 +60,18 @@ impl Place {
         Self { from: number(from), to: number(to) }
     }
 
+    fn length(self) -> usize {
+        self.to.saturating_sub(self.from) as usize
+    }
+
     fn of(self, text: &str) -> &str {
         text.get(self.from as usize..self.to as usize).unwrap_or_default()
+    }
+}
+
+impl Field {
+    fn is_named(&self, text: &str, name: &str) -> bool {
+        self.name.length() == name.len() && self.name.of(text).eq_ignore_ascii_case(name)
     }
 }
 
@@ -104,7 +114,7 @@ impl Message {
 
     /// The first header of that name.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        let found = self.fields.iter().find(|field| self.is_named(field, name))?;
+        let found = self.fields.iter().find(|field| field.is_named(&self.text, name))?;
         Some(found.value.of(&self.text))
     }
 
@@ -112,13 +122,13 @@ impl Message {
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.fields
             .iter()
-            .filter(move |field| self.is_named(field, name))
+            .filter(move |field| field.is_named(&self.text, name))
             .map(|field| field.value.of(&self.text))
     }
 
     /// Every element of a header whose values are comma-separated lists, in order.
     pub(super) fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.all(name).flat_map(|value| header::split(value, ','))
+        self.all(name).flat_map(|value| header::split(value, b','))
     }
 
     /// Adds a header at the end.
@@ -149,7 +159,7 @@ impl Message {
 
     /// Puts another value into the first header of that name, or adds it.
     pub(super) fn replace(&mut self, name: &str, value: impl AsRef<str>) {
-        let Some(at) = self.fields.iter().position(|field| self.is_named(field, name)) else {
+        let Some(at) = self.fields.iter().position(|field| field.is_named(&self.text, name)) else {
             return self.push(name, value);
         };
         let value = self.add(value.as_ref());
@@ -161,7 +171,7 @@ impl Message {
     /// Takes every header of that name out.
     pub(super) fn remove(&mut self, name: &str) {
         let text = &self.text;
-        self.fields.retain(|field| !field.name.of(text).eq_ignore_ascii_case(name));
+        self.fields.retain(|field| !field.is_named(text, name));
     }
 
     /// Puts a session description in.
@@ -206,10 +216,6 @@ impl Message {
         let mut bytes = raw::encode(text);
         bytes.extend_from_slice(&self.body);
         bytes
-    }
-
-    fn is_named(&self, field: &Field, name: &str) -> bool {
-        field.name.of(&self.text).eq_ignore_ascii_case(name)
     }
 
     fn add(&mut self, text: &str) -> Place {

@@ -18,6 +18,7 @@ use super::hop::Hop;
 use super::late::cancel;
 use super::message::{Message, StartLine};
 use super::negotiation::Negotiation;
+use super::next_target::Targets;
 use super::refer::Refers;
 use super::session_timer;
 use super::timers::Timer;
@@ -41,7 +42,11 @@ impl UserAgent {
         }
         let (tag, call_id) = (self.token(), format!("{}{}", self.token(), self.token()));
         let (leg, to) = (invite.leg, invite.to);
-        let called = format!("sip:{}@{to}", header::escape_user(&invite.called));
+        let user = header::escape_user(&invite.called);
+        let called = match &invite.host {
+            Some(host) => format!("sip:{user}@{host}"),
+            None => format!("sip:{user}@{to}"),
+        };
         let identity = &invite.identity;
         let mut request = Message::request("INVITE", &called)
             .with("Via", self.via())
@@ -69,6 +74,7 @@ impl UserAgent {
             transaction,
             request,
             progress: Progress::Calling,
+            targets: Targets::new(invite.others, now),
             proofs: 0,
             too_brief: 0,
             acks: BTreeMap::new(),
@@ -114,6 +120,7 @@ impl UserAgent {
                 self.hear_challenge(now, leg, response);
             }
             422 if self.ask_longer(now, leg, response) => {}
+            503 if self.is_unavailable(now, leg, response) => {}
             _ => self.hear_refusal(leg, response),
         }
     }
@@ -310,7 +317,12 @@ impl UserAgent {
     }
 
     /// The time for a first provisional is over.
-    pub(super) fn nothing_came(&mut self, leg: LegId) {
+    pub(super) fn nothing_came(&mut self, now: Timestamp, leg: LegId) {
+        let is_calling = self.calls.get_mut(&leg).and_then(Call::outgoing);
+        let is_calling = is_calling.is_some_and(|out| out.progress == Progress::Calling);
+        if is_calling && self.next_target(now, leg, None) {
+            return;
+        }
         let Some(out) = self.calls.get_mut(&leg).and_then(Call::outgoing) else { return };
         let event = match out.progress {
             Progress::Calling => UaEvent::Failed { leg, cause: FailureCause::NoProvisional },

@@ -78,9 +78,9 @@ fn target(request: &Message) -> Result<Target, u16> {
     let mut values = request.list("Refer-To");
     let (Some(value), None) = (values.next(), values.next()) else { return Err(400) };
     let address = NameAddr::read(value).ok_or(400_u16)?;
-    let (uri, headers) = address.uri.split_once('?').unwrap_or((address.uri.as_str(), ""));
+    let (uri, headers) = address.uri.split_once('?').unwrap_or((address.uri, ""));
     let read = Uri::read(uri).ok_or(400_u16)?;
-    if !["sip", "sips", "tel"].contains(&read.scheme.as_str()) {
+    if !["sip", "sips", "tel"].contains(&read.scheme.as_ref()) {
         return Err(416);
     }
     let asks_other = |param: &str| {
@@ -99,7 +99,7 @@ fn target(request: &Message) -> Result<Target, u16> {
             }
         }
     }
-    Ok(Target { user: read.user, replaces })
+    Ok(Target { user: read.user.into_owned(), replaces })
 }
 
 /// The status a sipfrag begins with.

@@ -129,6 +129,23 @@ impl UserAgent {
         self.refresh_registration(now, id);
     }
 
+    /// Registers at another of the registrar's addresses from now on, at once. The pauses between
+    /// attempts that fail go on growing.
+    pub fn move_registration(&mut self, now: Timestamp, id: RegistrationId, to: Hop) {
+        let Some(one) = self.registrations.0.get_mut(&id) else { return };
+        if one.is_leaving || one.wanted.to == to {
+            return;
+        }
+        one.wanted.to = to;
+        one.told = None;
+        // A nonce of the other one's.
+        one.session = None;
+        if let Some(before) = one.transaction.take() {
+            self.clients.remove(&mut self.wire, before);
+        }
+        self.refresh_registration(now, id);
+    }
+
     /// Takes a registration back: REGISTER with no time left. No event follows.
     pub fn unregister(&mut self, now: Timestamp, id: RegistrationId) {
         let Some(one) = self.registrations.0.get_mut(&id).filter(|one| !one.is_leaving) else {
@@ -338,7 +355,7 @@ impl Registering {
     /// How long our Contact is registered for; nothing where it is not.
     fn granted(&self, response: &Message, local: SocketAddr) -> Option<Millis> {
         let ours = |contact: &NameAddr| {
-            Uri::read(&contact.uri)
+            Uri::read(contact.uri)
                 .is_some_and(|uri| uri.user == self.wanted.user && uri.socket_addr() == Some(local))
         };
         let contacts: Vec<NameAddr> = response.list("Contact").filter_map(NameAddr::read).collect();

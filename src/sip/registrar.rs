@@ -100,7 +100,7 @@ impl Registrar {
     /// Where the newest binding of a user leads.
     fn reach(&self, user: &str) -> Option<Phone> {
         let newest = self.newest(user)?;
-        let user = Uri::read(&newest.uri).map(|uri| uri.user).unwrap_or_default();
+        let user = Uri::read(&newest.uri).map(|uri| uri.user.into_owned()).unwrap_or_default();
         Some(Phone { hop: newest.source, user })
     }
 
@@ -149,7 +149,7 @@ impl Registrar {
         from: Hop,
         request: &Message,
     ) -> Result<(), Refusal> {
-        let to = request.header("To").and_then(NameAddr::read).and_then(|to| Uri::read(&to.uri));
+        let to = request.header("To").and_then(NameAddr::read).and_then(|to| Uri::read(to.uri));
         if to.is_none_or(|uri| uri.user != user) {
             return Err((403, None));
         }
@@ -358,7 +358,7 @@ fn wanted(request: &Message) -> Result<Vec<Wanted>, Refusal> {
     let mut wanted = Vec::new();
     for contact in contacts {
         let contact = NameAddr::read(contact).ok_or_else(bad)?;
-        if Uri::read(&contact.uri).is_none_or(|uri| uri.scheme != "sip") {
+        if Uri::read(contact.uri).is_none_or(|uri| uri.scheme != "sip") {
             return Err(bad());
         }
         let expires = contact.params.get("expires").map_or(Some(whole), seconds);
@@ -366,7 +366,7 @@ fn wanted(request: &Message) -> Result<Vec<Wanted>, Refusal> {
         if (1..EXPIRES_MIN).contains(&expires) {
             return Err((423, Some(("Min-Expires", EXPIRES_MIN.to_string()))));
         }
-        wanted.push((contact.uri, expires));
+        wanted.push((contact.uri.to_owned(), expires));
     }
     Ok(wanted)
 }

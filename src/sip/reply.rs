@@ -245,9 +245,9 @@ impl UserAgent {
 }
 
 /// Reads the topmost Via and writes down in it where the request came from.
-fn take_via(request: &mut Message, from: Hop) -> Option<Via> {
+fn take_via(request: &mut Message, from: Hop) -> Option<Via<'static>> {
     let first = request.header("Via")?;
-    let mut elements = header::split(first, ',');
+    let mut elements = header::split(first, b',');
     let mut via = Via::read(elements.next()?)?;
     via.receive(from.address);
     let mut value = via.to_string();
@@ -255,6 +255,7 @@ fn take_via(request: &mut Message, from: Hop) -> Option<Via> {
         value.push_str(", ");
         value.push_str(element);
     }
+    let via = via.into_owned();
     request.replace("Via", value);
     Some(via)
 }

@@ -137,9 +137,12 @@ impl Screen {
 
 impl UserAgent {
     /// Limits from now on what strangers may send; carriers and others in these networks, and
-    /// phones that are registered, are not limited.
+    /// phones that are registered, are not limited. Said again, it changes who is no stranger.
     pub fn screen_strangers(&mut self, known: Vec<Network>) {
-        self.screen = Some(Screen::new(known));
+        match &mut self.screen {
+            Some(screen) => screen.known = known,
+            None => self.screen = Some(Screen::new(known)),
+        }
     }
 
     /// What came of datagrams since strangers are screened.

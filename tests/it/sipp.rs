@@ -2,20 +2,26 @@
 //!
 //! SIPp plays the carrier (or the caller of our simulated one) on loopback; the verdict is its
 //! exit code on one side and the event log on the other. Needs the Debian packages `sip-tester`,
-//! `kamailio`, `baresip-core`, `sipsak` and `tshark`, and SIPVicious below `target/peers/sip`.
+//! `kamailio`, `kamailio-tls-modules`, `baresip-core`, `dnsmasq-base`, `openssl`, `sipsak` and
+//! `tshark`, and SIPVicious below `target/peers/sip`.
 
 mod baresip;
 mod caller;
 mod capture;
 #[cfg(all(feature = "analytics", feature = "dashboard"))]
 mod console;
+mod dnsmasq;
 mod early;
 mod encrypted;
 mod gateway;
 mod hostile;
 mod http;
 mod kamailio;
+mod named;
+mod natted;
 mod peer;
+mod phones;
+mod pitch;
 mod platform;
 mod playback;
 mod recorded;

@@ -3,6 +3,7 @@
 use super::stage::Stage;
 use crate::call::{CallCommand, CallInput, LegOver};
 use crate::event::{Disposition, Event, Handler, HangUpParty, IntentionLevel, RoutePurpose};
+use crate::media::dtls::DtlsFailure;
 use crate::sip::Party;
 
 #[test]
@@ -109,6 +110,15 @@ fn told_to_stop_it_hangs_up_and_says_why() {
     assert_eq!(stage.attempt().disposition, Disposition::AnsweredHuman);
     assert_eq!(stage.attempt().reason.as_deref(), Some("shutdown"));
     assert_eq!(stage.call_ended().hung_up_by, HangUpParty::Platform);
+}
+
+#[test]
+fn a_customer_without_keys_was_never_talked_to() {
+    let (mut stage, leg_id) = Stage::robot();
+    stage.over(leg_id, LegOver::NoKeys(DtlsFailure::Fingerprint));
+    assert_eq!(stage.legs_ended()[0].failure.as_deref(), Some("dtls_fingerprint"));
+    assert_eq!(stage.call_ended().hung_up_by, HangUpParty::Carrier);
+    assert_eq!(stage.attempt().disposition, Disposition::Abandoned);
 }
 
 #[test]

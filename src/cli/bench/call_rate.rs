@@ -2,7 +2,8 @@
 //!
 //! In: the carrier, such as `sipp -sn uas -i 127.0.0.1 -p 5070`; how many calls a second, for how
 //! long, and how long each is held. Out: calls set up and torn down, failed and lost, how long
-//! the 200 took, and the memory that a call under way takes. The line is the platform's own; who
+//! the 200 took, the memory that a call under way takes, and the memory and open files of the
+//! process at each tenth of the time, which do not grow where nothing stays behind. The line is the platform's own; who
 //! decides about calls, the log and media are not there.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -60,7 +61,13 @@ struct Figures {
     most_at_once: usize,
     /// What the process grew by until then, for each of those.
     bytes_per_call: u64,
+    /// Of the process, at the end of each tenth of the time that calls are placed.
+    resident_bytes: Vec<u64>,
+    open_files: Vec<usize>,
 }
+
+/// Parts of a run after which memory and files are counted.
+const PARTS: usize = 10;
 
 /// Runs `ledgerline bench call-rate`.
 ///
@@ -86,7 +93,8 @@ struct Calls<'a> {
     placed: BTreeMap<LegId, Instant>,
     /// Answered, to be hung up from then on, in order.
     held: VecDeque<(Instant, LegId)>,
-    answer_ms: Vec<f64>,
+    /// How many took so many tenths of a millisecond to their 200.
+    answers: BTreeMap<u64, u64>,
     last_end: Instant,
     resident_before: u64,
     figures: Figures,
@@ -116,7 +124,7 @@ impl<'a> Calls<'a> {
             offer: media::offer((local.ip(), 40_000).into(), 1),
             placed: BTreeMap::new(),
             held: VecDeque::new(),
-            answer_ms: Vec::new(),
+            answers: BTreeMap::new(),
             last_end: now(),
             resident_before: resident_bytes(),
             figures: Figures::default(),
@@ -146,6 +154,7 @@ impl<'a> Calls<'a> {
             while self.figures.calls < due.min(wanted) {
                 self.place();
             }
+            self.count_rest(start.elapsed());
             while self.held.front().is_some_and(|(at, _)| *at <= now()) {
                 let Some((_, leg)) = self.held.pop_front() else { break };
                 self.line.hang_up(leg, None);
@@ -159,6 +168,8 @@ impl<'a> Calls<'a> {
         let invite = Invite {
             leg,
             to: self.args.carrier.into(),
+            others: Vec::new(),
+            host: None,
             called: "+12025550123".to_owned(),
             identity: Identity::of("+12025550100"),
             credentials: None,
@@ -178,7 +189,9 @@ impl<'a> Calls<'a> {
             UaEvent::Answered { leg, .. } => {
                 self.figures.answered += 1;
                 if let Some(since) = self.placed.get(leg) {
-                    self.answer_ms.push(since.elapsed().as_secs_f64() * 1e3);
+                    let tenths = since.elapsed().as_micros() / 100;
+                    *self.answers.entry(u64::try_from(tenths).unwrap_or(u64::MAX)).or_default() +=
+                        1;
                 }
                 let hold = Duration::from_millis(self.args.hold_ms);
                 self.held.push_back((now() + hold, *leg));
@@ -199,6 +212,17 @@ impl<'a> Calls<'a> {
         }
     }
 
+    /// Takes the memory and the open files of the process at the end of each part.
+    fn count_rest(&mut self, elapsed: Duration) {
+        let part = Duration::from_secs(self.args.seconds) / PARTS as u32;
+        let taken = self.figures.resident_bytes.len();
+        if taken < PARTS && elapsed >= part * (taken as u32 + 1) {
+            self.figures.resident_bytes.push(resident_bytes());
+            let files = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+            self.figures.open_files.push(files);
+        }
+    }
+
     /// Takes the memory while most calls are under way.
     fn weigh(&mut self) {
         let count = self.placed.len();
@@ -211,16 +235,21 @@ impl<'a> Calls<'a> {
         }
     }
 
-    fn finish(mut self, start: Instant) -> Figures {
+    fn finish(self, start: Instant) -> Figures {
         let mut figures = self.figures;
         figures.lost = self.placed.len() as u64;
         figures.seconds = self.last_end.saturating_duration_since(start).as_secs_f64();
         let ended = figures.calls - figures.lost;
         let hold = self.args.hold_ms as f64 / 1e3;
         figures.calls_per_second = ended as f64 / (figures.seconds - hold).max(1e-3);
-        self.answer_ms.sort_by(f64::total_cmp);
-        let at = |share: usize| {
-            self.answer_ms.get(self.answer_ms.len() * share / 100).copied().unwrap_or(0.0)
+        let at = |share: u64| {
+            let mut before = figures.answered * share / 100;
+            let found = self.answers.iter().find(|(_, count)| {
+                let is_here = before < **count;
+                before = before.saturating_sub(**count);
+                is_here
+            });
+            found.map_or(0.0, |(tenths, _)| *tenths as f64 / 10.0)
         };
         (figures.answer_median_ms, figures.answer_p99_ms) = (at(50), at(99));
         figures
@@ -228,9 +257,11 @@ impl<'a> Calls<'a> {
 }
 
 fn text(figures: &Figures) -> String {
+    let mebibytes: Vec<u64> = figures.resident_bytes.iter().map(|bytes| bytes >> 20).collect();
     format!(
         "{} calls, {} answered, {} failed, {} lost, in {:.1} s: {:.0} set up and torn down a \
-         second\n200 after {:.1} ms in the middle, {:.1} ms at p99\n{} at once, {} bytes each\n",
+         second\n200 after {:.1} ms in the middle, {:.1} ms at p99\n{} at once, {} bytes each\n\
+         by tenths of the time: MiB resident {mebibytes:?}, open files {:?}\n",
         figures.calls,
         figures.answered,
         figures.failed,
@@ -241,5 +272,6 @@ fn text(figures: &Figures) -> String {
         figures.answer_p99_ms,
         figures.most_at_once,
         figures.bytes_per_call,
+        figures.open_files,
     )
 }

@@ -6,7 +6,9 @@
 //! call a packet every 20 ms; when ours left is what the kernel wrote on them as they came there.
 
 mod peer;
+mod relay;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,8 +23,9 @@ use crate::base::{LegId, Rng, Timestamp};
 use crate::cli::{Common, Format, output};
 use crate::media::{Clip, Codec, MediaSettings, Negotiated, Pair, Tap};
 use crate::runtime::clock::SystemClock;
-use crate::runtime::wire::{MediaLeg, MediaOptions, MediaThreads};
-use peer::{Peer, wall};
+use crate::runtime::wire::{MediaLeg, MediaNews, MediaOptions, MediaPriority, MediaThreads};
+use peer::{Peer, Sockets, wall};
+use relay::Relay;
 
 /// Answers in a second, while calls are set up.
 const ANSWERS_PER_SECOND: u32 = 250;
@@ -41,6 +44,18 @@ pub(crate) struct Args {
     /// Threads that move media; by default one for two processors.
     #[arg(long, value_name = "N")]
     threads: Option<std::num::NonZeroUsize>,
+    /// Leaves those threads at normal priority.
+    #[arg(long)]
+    normal: bool,
+    /// Joins calls in pairs, each hearing the other, in place of a clip.
+    #[arg(long)]
+    bridge: bool,
+    /// Measures rtpengine instead, whose ng protocol is spoken here, with calls in pairs.
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "relay_pid")]
+    relay: Option<SocketAddr>,
+    /// Its process, whose time is taken.
+    #[arg(long, value_name = "PID", default_value_t = 0)]
+    relay_pid: u32,
     /// Gives both directions of every call to a tap, as a recording takes them.
     #[arg(long)]
     record: bool,
@@ -101,45 +116,117 @@ impl Tap for Counter {
     }
 }
 
-pub(crate) fn measure(args: &Args) -> anyhow::Result<Figures> {
-    let mut rng = Rng::from_seed(1);
-    let options = MediaOptions { threads: args.threads, ports: None };
-    let clock = Arc::new(SystemClock::new());
-    let address = std::net::Ipv4Addr::LOCALHOST.into();
-    let threads = MediaThreads::start(address, options, clock, &mut rng)?;
-    let (news, mut heard) = mpsc::unbounded_channel();
-    let mut legs = Vec::new();
-    for number in 0..args.calls {
-        let leg_id = LegId::generate(Timestamp::EPOCH, &mut rng);
-        let rng = rng.fork(&number.to_string());
-        legs.push(threads.open(leg_id, MediaSettings::default(), rng, news.clone())?);
-    }
-    let ports: Vec<_> = legs.iter().map(MediaLeg::local).collect();
-    let span = Duration::from_secs(args.seconds);
-    let peer = Peer::start(&ports).context("start the peer")?;
-    let pairs = Arc::new(AtomicU64::new(0));
-    let clip = noise(&mut rng);
-    let started = now();
-    let mut answers = Vec::new();
-    for (number, leg) in (0_u32..).zip(&legs) {
-        let due = Duration::from_secs(1) * number / ANSWERS_PER_SECOND;
-        std::thread::sleep(due.saturating_sub(started.elapsed()));
-        if args.record {
-            leg.record_to(Box::new(Counter { pairs: pairs.clone(), kept: Vec::new() }));
+/// What carries the calls.
+enum Carried {
+    /// Our threads, with the news of their legs.
+    Ours { legs: Vec<MediaLeg>, news: mpsc::UnboundedReceiver<MediaNews>, threads: MediaThreads },
+    /// Another program's process, and where it wants the audio of each leg.
+    Other { ports: Vec<SocketAddr>, pid: u32 },
+}
+
+impl Carried {
+    fn ours(args: &Args, rng: &mut Rng) -> anyhow::Result<Self> {
+        let priority = if args.normal { MediaPriority::Normal } else { MediaPriority::Realtime };
+        let options = MediaOptions { threads: args.threads, ports: None, priority };
+        let clock = Arc::new(SystemClock::new());
+        let threads = MediaThreads::start(Ipv4Addr::LOCALHOST.into(), options, clock, rng)?;
+        let (sender, news) = mpsc::unbounded_channel();
+        let mut legs = Vec::new();
+        for number in 0..args.calls {
+            let leg_id = LegId::generate(Timestamp::EPOCH, rng);
+            let rng = rng.fork(&number.to_string());
+            legs.push(threads.open(leg_id, MediaSettings::default(), rng, sender.clone())?);
         }
-        leg.play(1, clip.clone());
-        answers.push(wall());
-        leg.set_remote(Negotiated::plain(peer.address(number), Codec::Pcmu));
+        Ok(Self::Ours { legs, news, threads })
     }
-    let (begun, cpu) = (now(), media_cpu()?);
+
+    fn other(relay: SocketAddr, pid: u32, remotes: &[SocketAddr]) -> anyhow::Result<Self> {
+        let (mut relay, mut ports) = (Relay::connect(relay)?, Vec::new());
+        let (sides, _) = remotes.as_chunks::<2>();
+        for sides in sides {
+            ports.extend(relay.open(*sides)?);
+        }
+        Ok(Self::Other { ports, pid })
+    }
+
+    fn ports(&self) -> Vec<SocketAddr> {
+        match self {
+            Self::Ours { legs, .. } => legs.iter().map(MediaLeg::local).collect(),
+            Self::Other { ports, .. } => ports.clone(),
+        }
+    }
+
+    /// Answers one leg after the other; says when each was.
+    fn answer(&self, args: &Args, remotes: &[SocketAddr], taps: &Taps) -> Vec<i64> {
+        let Self::Ours { legs, .. } = self else { return vec![wall(); remotes.len()] };
+        let started = now();
+        let mut answers = Vec::new();
+        for ((number, leg), remote) in (0_u32..).zip(legs).zip(remotes) {
+            let due = Duration::from_secs(1) * number / ANSWERS_PER_SECOND;
+            std::thread::sleep(due.saturating_sub(started.elapsed()));
+            if args.record {
+                leg.record_to(Box::new(Counter { pairs: taps.pairs.clone(), kept: Vec::new() }));
+            }
+            match legs.get((number ^ 1) as usize) {
+                Some(other) if args.bridge => leg.bridge_to(other),
+                _ => leg.play(1, taps.clip.clone()),
+            }
+            answers.push(wall());
+            leg.set_remote(Negotiated::plain(*remote, Codec::Pcmu));
+        }
+        answers
+    }
+
+    /// Processor time so far, in seconds.
+    fn cpu(&self) -> anyhow::Result<f64> {
+        match self {
+            Self::Ours { .. } => media_cpu(),
+            Self::Other { pid, .. } => {
+                let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+                let stat = stat.with_context(|| format!("read the time of process {pid}"))?;
+                Ok(seconds_of(stat.rsplit_once(')').map_or("", |(_, rest)| rest)))
+            }
+        }
+    }
+
+    /// Ends the legs; says how many packets they took, where that is known.
+    fn end(self) -> Option<u64> {
+        let Self::Ours { legs, mut news, threads } = self else { return None };
+        let received = legs.iter().map(|leg| leg.statistics().packets_received).sum();
+        drop((legs, threads));
+        while news.try_recv().is_ok() {}
+        Some(received)
+    }
+}
+
+/// What is played, and what was recorded.
+struct Taps {
+    clip: Clip,
+    pairs: Arc<AtomicU64>,
+}
+
+pub(crate) fn measure(args: &Args) -> anyhow::Result<Figures> {
+    let is_paired = args.bridge || args.relay.is_some();
+    anyhow::ensure!(!is_paired || args.calls.is_multiple_of(2), "--calls: wanted an even number");
+    let mut rng = Rng::from_seed(1);
+    let sockets = Sockets::open().context("open the peer's sockets")?;
+    let remotes: Vec<SocketAddr> = (0..args.calls).map(|call| sockets.address(call)).collect();
+    let carried = match args.relay {
+        Some(relay) => Carried::other(relay, args.relay_pid, &remotes)?,
+        None => Carried::ours(args, &mut rng)?,
+    };
+    let peer = Peer::start(sockets, &carried.ports(), args.relay.is_some());
+    let peer = peer.context("start the peer")?;
+    let taps = Taps { clip: noise(&mut rng), pairs: Arc::default() };
+    let answers = carried.answer(args, &remotes, &taps);
+    let (begun, cpu) = (now(), carried.cpu()?);
     peer.measure(true);
-    std::thread::sleep(span);
+    std::thread::sleep(Duration::from_secs(args.seconds));
     peer.measure(false);
-    let (seconds, cpu) = (begun.elapsed().as_secs_f64(), media_cpu()? - cpu);
+    let (seconds, cpu) = (begun.elapsed().as_secs_f64(), carried.cpu()? - cpu);
     let found = peer.stop(SETTLE)?;
-    let received = legs.iter().map(|leg| leg.statistics().packets_received).sum::<u64>();
-    drop(legs);
-    while heard.try_recv().is_ok() {}
+    // What another relay took is what it sent.
+    let received = carried.end().unwrap_or(found.sent);
     let mut first: Vec<i64> =
         found.first_at.iter().zip(&answers).filter_map(|(at, from)| Some((*at)? - from)).collect();
     anyhow::ensure!(
@@ -156,7 +243,7 @@ pub(crate) fn measure(args: &Args) -> anyhow::Result<Figures> {
         build: if cfg!(debug_assertions) { "debug" } else { "release" },
         calls: args.calls,
         seconds,
-        recorded_pairs: pairs.load(Ordering::Relaxed),
+        recorded_pairs: taps.pairs.load(Ordering::Relaxed),
         packets_per_second: moved as f64 / seconds,
         sent: found.expected,
         lost_of_sent_ppm: ppm(found.expected - found.received.min(found.expected), found.expected),
@@ -190,18 +277,24 @@ fn noise(rng: &mut Rng) -> Clip {
 
 /// Processor time of the media threads so far, in seconds. Source: proc(5), fields 14 and 15.
 fn media_cpu() -> anyhow::Result<f64> {
-    let mut ticks = 0;
+    let mut seconds = 0.0;
     for task in std::fs::read_dir("/proc/self/task").context("list threads")? {
         let Ok(stat) = std::fs::read_to_string(task?.path().join("stat")) else { continue };
         let Some((name, rest)) = stat.rsplit_once(')') else { continue };
         if !name.contains("(media-") {
             continue;
         }
-        let field = |place: usize| rest.split_whitespace().nth(place)?.parse::<u64>().ok();
-        ticks += field(11).unwrap_or(0) + field(12).unwrap_or(0);
+        seconds += seconds_of(rest);
     }
+    Ok(seconds)
+}
+
+/// The time in what follows the name of a thread or process.
+fn seconds_of(rest: &str) -> f64 {
+    let field = |place: usize| rest.split_whitespace().nth(place)?.parse::<u64>().ok();
+    let ticks = field(11).unwrap_or(0) + field(12).unwrap_or(0);
     // Linux counts in hundredths, whatever its own tick is.
-    Ok(ticks as f64 / 100.0)
+    ticks as f64 / 100.0
 }
 
 fn text(figures: &Figures) -> String {

@@ -14,7 +14,7 @@ use crate::dialing::POST_DIAL_DELAY_MAX;
 use crate::runtime::Config;
 use crate::runtime::clock::system_random;
 use crate::runtime::config::{
-    AgentConfig, AgentRole, CarrierConfig, IdentityName, Secret, SrtpName, TransportName,
+    AgentConfig, AgentRole, CarrierConfig, IdentityName, Secret, SrtpName,
 };
 
 /// The user the second carrier wants to see.
@@ -66,8 +66,8 @@ impl Cast {
         let carriers = self.carriers.iter().filter_map(|carrier| {
             Some(CarrierConfig {
                 id: CarrierId::new(carrier.id).ok()?,
-                address: carrier.sip,
-                transport: TransportName::Udp,
+                address: carrier.sip.into(),
+                transport: None,
                 tls_name: None,
                 weight: carrier.weight,
                 channels,
@@ -103,6 +103,7 @@ impl Cast {
                 phone: Some(*phone),
                 user: None,
                 password: None,
+                srtp: SrtpName::Off,
                 skill_ppm,
                 cost_per_hour_minor: Some(1_800),
             })

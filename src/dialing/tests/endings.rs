@@ -62,6 +62,8 @@ fn an_ending_goes_by_its_class() {
         (failed("bad_session"), end(D::Abandoned), Blame::Carrier),
         (failed("bad_response"), end(D::Abandoned), Blame::Carrier),
         (failed("media_timeout"), end(D::Abandoned), Blame::Nobody),
+        (failed("dtls_fingerprint"), end(D::Abandoned), Blame::Carrier),
+        (failed("dtls_handshake"), end(D::Abandoned), Blame::Carrier),
         (failed("number_barred"), end(D::Blocked), Blame::Nobody),
     ];
     for (ending, verdict, by) in cases {

@@ -7,9 +7,10 @@
 use std::net::SocketAddr;
 
 use super::negotiated::{Sides, agree, is_encrypted, nothing_in_common};
-use super::parse::{self, Description, Media, RTP, SRTP};
+use super::parse::{self, DTLS, Description, Media, RTP, SRTP};
 use super::write::{self, Audio};
 use super::{Direction, Negotiated, SdpError};
+use crate::media::dtls::{DtlsPeer, DtlsRole, Fingerprint, Setup};
 use crate::media::srtp::{Crypto, CryptoLine, SrtpKeys};
 use crate::media::{Codec, Payload, PayloadMap};
 
@@ -33,8 +34,19 @@ pub struct Capabilities {
     pub comfort_noise: bool,
     /// Whether RTCP may share the port of RTP (RFC 5761).
     pub rtcp_mux: bool,
-    /// The keys of this dialog, where it may or must be encrypted.
+    /// The keys of this dialog, where it may or must be encrypted with keys in descriptions.
     pub srtp: Option<SrtpKeys>,
+    /// The fingerprint of our certificate, where keys may be agreed on by DTLS. Beside keys of
+    /// [`Self::srtp`] that is taken where it is offered; alone it is offered, and nothing else
+    /// will do.
+    pub dtls: Option<Fingerprint>,
+}
+
+/// Where the keys for a media line of theirs come from.
+#[derive(Clone, Copy)]
+enum Keys {
+    Described(CryptoLine),
+    Dtls(DtlsPeer),
 }
 
 impl Default for Capabilities {
@@ -45,6 +57,7 @@ impl Default for Capabilities {
             comfort_noise: false,
             rtcp_mux: false,
             srtp: None,
+            dtls: None,
         }
     }
 }
@@ -71,17 +84,22 @@ impl Capabilities {
         let audio = previous.media.iter().find(|media| media.is_audio() && media.port != 0);
         let known = audio.into_iter().flat_map(Media::payloads).collect();
         let payloads = self.payloads(&known);
-        let rtcp_mux = self.rtcp_mux;
         let is_required = self.srtp.is_some_and(|srtp| srtp.is_required);
+        // Whoever agreed by DTLS before does so again.
+        let is_by_dtls = audio.map_or(self.demands_dtls(), |audio| audio.fingerprint.is_some());
         let protocol = match audio {
             Some(audio) => audio.protocol,
+            None if is_by_dtls => DTLS,
             None if is_required => SRTP,
             None => RTP,
         };
-        let crypto = self.srtp.map(|srtp| srtp.lines());
+        let crypto = self.srtp.filter(|_| !is_by_dtls).map(|srtp| srtp.lines());
         let crypto = crypto.as_ref().map_or(&[][..], |lines| &lines[..]);
+        // The answer to this keeps the roles: RFC 8842 §5.5.
+        let dtls = self.dtls.filter(|_| is_by_dtls).map(|ours| (ours, Setup::Actpass));
+        let rtcp_mux = self.rtcp_mux || dtls.is_some();
         let port = local.port();
-        let ours = Audio { port, protocol, crypto, payloads: &payloads, rtcp_mux, direction };
+        let ours = Audio { port, protocol, crypto, dtls, payloads: &payloads, rtcp_mux, direction };
         let mut text = write::session(local, session_id, version);
         for media in &previous.media {
             if audio.is_some_and(|audio| std::ptr::eq(media, audio)) {
@@ -126,19 +144,25 @@ impl Capabilities {
         kept: Option<&Negotiated>,
     ) -> Result<(String, Negotiated), SdpError> {
         let offered = parse::parse(offer)?;
-        let (chosen, codec) = self.choose(&offered, is_encrypted(kept))?;
+        let (chosen, codec) = self.choose(&offered, kept)?;
         let payloads = self.answering(chosen, codec);
-        let rtcp_mux = self.rtcp_mux && chosen.rtcp_mux;
-        let line = self.secured(chosen);
+        let (line, dtls) = match self.secured(&offered, chosen, kept) {
+            Some(Keys::Described(line)) => (Some(line), None),
+            Some(Keys::Dtls(peer)) => (None, Some(peer)),
+            None => (None, None),
+        };
+        let rtcp_mux = (self.rtcp_mux || dtls.is_some()) && chosen.rtcp_mux;
         let local_line = line.zip(self.srtp).map(|(line, srtp)| srtp.answering(&line));
         let crypto = line
             .zip(local_line)
             .map(|(theirs, ours)| Crypto { local: ours.key, remote: theirs.key });
-        let sides = Sides { theirs: &offered, media: chosen, ours: &payloads, rtcp_mux, crypto };
+        let sides =
+            Sides { theirs: &offered, media: chosen, ours: &payloads, rtcp_mux, crypto, dtls };
         let negotiated = agree(&sides, codec, kept)?;
         let direction = negotiated.direction;
         let (port, protocol, crypto) = (local.port(), chosen.protocol, local_line.as_slice());
-        let ours = Audio { port, protocol, crypto, payloads: &payloads, rtcp_mux, direction };
+        let dtls = self.dtls.zip(dtls).map(|(ours, peer)| (ours, peer.role.setup()));
+        let ours = Audio { port, protocol, crypto, dtls, payloads: &payloads, rtcp_mux, direction };
         let mut text = write::session(local, session_id, version);
         for media in &offered.media {
             if std::ptr::eq(media, chosen) {
@@ -185,7 +209,7 @@ impl Capabilities {
     fn choose<'a>(
         &self,
         offered: &'a Description<'a>,
-        is_encrypted: bool,
+        kept: Option<&Negotiated>,
     ) -> Result<(&'a Media<'a>, (u8, Codec)), SdpError> {
         let mut audio = offered.media.iter().filter(|media| media.kind == "audio").peekable();
         let Some(first) = audio.peek().copied() else {
@@ -201,17 +225,40 @@ impl Capabilities {
                 _ => nothing_in_common(first, self.codecs.iter().copied()),
             });
         };
-        let is_required = is_encrypted || self.srtp.is_some_and(|srtp| srtp.is_required);
+        let is_required = is_encrypted(kept)
+            || self.demands_dtls()
+            || self.srtp.is_some_and(|srtp| srtp.is_required);
+        let by_dtls = self.demands_dtls() || first.wants_dtls();
         spoken
             .find(|(media, _)| {
-                self.secured(media).is_some() || !(is_required || media.wants_srtp())
+                self.secured(offered, media, kept).is_some()
+                    || !(is_required || media.wants_srtp() || media.wants_dtls())
             })
-            .ok_or(SdpError::Srtp { line })
+            .ok_or(if by_dtls { SdpError::Dtls { line } } else { SdpError::Srtp { line } })
     }
 
-    /// The first of their keys that we can take.
-    fn secured(&self, theirs: &Media<'_>) -> Option<CryptoLine> {
-        self.srtp.and(theirs.crypto.first().copied())
+    /// Whether nothing but keys by DTLS will do.
+    fn demands_dtls(&self) -> bool {
+        self.dtls.is_some() && self.srtp.is_none()
+    }
+
+    /// Where keys for a line of theirs come from: by DTLS where we both can, as then they are in
+    /// nobody's messages; else the first of theirs that we can take.
+    fn secured(
+        &self,
+        offered: &Description<'_>,
+        theirs: &Media<'_>,
+        kept: Option<&Negotiated>,
+    ) -> Option<Keys> {
+        if let Some(fingerprint) = self.dtls.and(offered.fingerprint(theirs)) {
+            let before = kept.and_then(|kept| kept.dtls).map(|peer| peer.role);
+            let role = DtlsRole::answering(offered.setup(theirs), before);
+            return role.map(|role| Keys::Dtls(DtlsPeer { role, fingerprint }));
+        }
+        if theirs.wants_dtls() {
+            return None;
+        }
+        self.srtp.and(theirs.crypto.first().copied()).map(Keys::Described)
     }
 
     /// The numbers of an answer: the codec, and of theirs what goes with it.

@@ -10,6 +10,7 @@ use super::capabilities::TELEPHONE_EVENT;
 use super::parse::{self, Description, Media};
 use super::{Direction, SdpError, names};
 use crate::base::Millis;
+use crate::media::dtls::{DtlsPeer, DtlsRole};
 use crate::media::srtp::{Crypto, CryptoLine};
 use crate::media::{Codec, FRAME_MILLIS, Payload, PayloadMap};
 
@@ -44,8 +45,10 @@ pub struct Negotiated {
     pub ptime: Millis,
     /// What the other side says of its Opus.
     pub opus: OpusFormat,
-    /// The keys, where RTP and RTCP are encrypted.
+    /// The keys, where RTP and RTCP are encrypted with keys in session descriptions.
     pub crypto: Option<Crypto>,
+    /// With whom keys are agreed on over the media's own path, where that is so.
+    pub dtls: Option<DtlsPeer>,
 }
 
 /// How digits are sent.
@@ -84,6 +87,7 @@ impl Negotiated {
             ptime: Millis(FRAME_MILLIS),
             opus: OpusFormat::default(),
             crypto: None,
+            dtls: None,
         }
     }
 }
@@ -122,7 +126,7 @@ pub fn accept_again(
         return Err(SdpError::Refused { line: theirs.line });
     }
     let is_ours = |(_, codec): &(u8, Codec)| ours.codecs().any(|(_, known)| known == *codec);
-    let codec = (theirs.kind == ours.kind && theirs.protocol == ours.protocol)
+    let codec = (theirs.kind == ours.kind && theirs.profile() == ours.profile())
         .then(|| theirs.codecs().find(is_ours))
         .flatten()
         .ok_or_else(|| nothing_in_common(theirs, ours.codecs().map(|(_, codec)| codec)))?;
@@ -136,10 +140,17 @@ pub fn accept_again(
         let ours = ours.crypto.iter().find(is_same)?;
         Some(Crypto { local: ours.key, remote: theirs.key })
     });
-    if crypto.is_none() && (theirs.wants_srtp() || is_encrypted(kept)) {
+    let dtls = ours.fingerprint.and_then(|_| {
+        let role = DtlsRole::answered(answered.setup(theirs))?;
+        Some(DtlsPeer { role, fingerprint: answered.fingerprint(theirs)? })
+    });
+    if dtls.is_none() && ours.fingerprint.is_some() {
+        return Err(SdpError::Dtls { line: theirs.line });
+    }
+    if crypto.is_none() && dtls.is_none() && (theirs.wants_srtp() || is_encrypted(kept)) {
         return Err(SdpError::Srtp { line: theirs.line });
     }
-    let sides = Sides { theirs: &answered, media: theirs, ours: &numbers, rtcp_mux, crypto };
+    let sides = Sides { theirs: &answered, media: theirs, ours: &numbers, rtcp_mux, crypto, dtls };
     agree(&sides, codec, kept)
 }
 
@@ -153,11 +164,12 @@ pub(super) struct Sides<'a> {
     pub(super) ours: &'a [(u8, Payload)],
     pub(super) rtcp_mux: bool,
     pub(super) crypto: Option<Crypto>,
+    pub(super) dtls: Option<DtlsPeer>,
 }
 
 /// A call that is encrypted stays so: nobody who can change a later description may undo it.
 pub(super) fn is_encrypted(kept: Option<&Negotiated>) -> bool {
-    kept.is_some_and(|kept| kept.crypto.is_some())
+    kept.is_some_and(|kept| kept.crypto.is_some() || kept.dtls.is_some())
 }
 
 pub(super) fn agree(
@@ -165,7 +177,7 @@ pub(super) fn agree(
     (payload_type, codec): (u8, Codec),
     kept: Option<&Negotiated>,
 ) -> Result<Negotiated, SdpError> {
-    let Sides { theirs, media, ours, rtcp_mux, crypto } = *sides;
+    let Sides { theirs, media, ours, rtcp_mux, crypto, dtls } = *sides;
     let address = media
         .connection
         .or(theirs.connection)
@@ -198,6 +210,7 @@ pub(super) fn agree(
         ptime: packet_time(theirs, media, codec),
         opus: media.parameters(payload_type).map(OpusFormat::read).unwrap_or_default(),
         crypto,
+        dtls,
     })
 }
 

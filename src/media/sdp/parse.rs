@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Direction, SdpError};
 use crate::base::Millis;
+use crate::media::dtls::{Fingerprint, Setup};
 use crate::media::srtp::{CryptoLine, read_crypto};
 use crate::media::{Codec, Payload};
 
@@ -19,6 +20,8 @@ const FOUND_MAX: usize = 80;
 /// The protocol of audio in the open, and that of encrypted audio. Source: RFC 3711 §12.
 pub(super) const RTP: &str = "RTP/AVP";
 pub(super) const SRTP: &str = "RTP/SAVP";
+/// That of audio whose keys are agreed on over its own path. Source: RFC 5764 §8.
+pub(super) const DTLS: &str = "UDP/TLS/RTP/SAVP";
 
 /// A description: what holds for the session, and its media in order.
 #[derive(Debug, Default)]
@@ -26,6 +29,8 @@ pub(super) struct Description<'a> {
     pub(super) connection: Option<IpAddr>,
     pub(super) direction: Option<Direction>,
     pub(super) ptime: Option<Millis>,
+    pub(super) fingerprint: Option<Fingerprint>,
+    pub(super) setup: Option<Setup>,
     pub(super) media: Vec<Media<'a>>,
 }
 
@@ -50,6 +55,10 @@ pub(super) struct Media<'a> {
     pub(super) rtcp_mux: bool,
     /// Keys of SRTP that are understood, as they prefer them (RFC 4568).
     pub(super) crypto: Vec<CryptoLine>,
+    /// The first fingerprint of a hash that is read here (RFC 8122).
+    pub(super) fingerprint: Option<Fingerprint>,
+    /// Who begins (RFC 4145).
+    pub(super) setup: Option<Setup>,
     /// Payload type and encoding, as in `a=rtpmap:101 telephone-event/8000`.
     maps: Vec<(u8, &'a str)>,
     /// Payload type and parameters, as in `a=fmtp:101 0-15`.
@@ -59,12 +68,23 @@ pub(super) struct Media<'a> {
 impl Media<'_> {
     /// True for audio over RTP or SRTP.
     pub(super) fn is_audio(&self) -> bool {
-        self.kind == "audio" && [RTP, SRTP].contains(&self.protocol)
+        self.kind == "audio" && [RTP, SRTP, DTLS].contains(&self.profile())
     }
 
     /// True where nothing but SRTP will do. Over RTP, keys are a wish (RFC 8643).
     pub(super) fn wants_srtp(&self) -> bool {
-        self.protocol == SRTP
+        self.profile() == SRTP
+    }
+
+    /// True where nothing but SRTP with keys by DTLS will do.
+    pub(super) fn wants_dtls(&self) -> bool {
+        self.profile() == DTLS
+    }
+
+    /// The protocol, whether or not feedback may be sent at once (RFC 4585, RFC 5124): it may,
+    /// and is not.
+    pub(super) fn profile(&self) -> &str {
+        self.protocol.strip_suffix('F').unwrap_or(self.protocol)
     }
 
     /// What each of its numbers stands for, where we know that, as they prefer them.
@@ -144,6 +164,16 @@ pub(super) fn cut(text: &str) -> String {
 }
 
 impl Description<'_> {
+    /// The fingerprint that holds for a media line of it.
+    pub(super) fn fingerprint(&self, media: &Media<'_>) -> Option<Fingerprint> {
+        media.fingerprint.or(self.fingerprint)
+    }
+
+    /// Who begins there. Where nobody says, it is who wrote it: RFC 4145 §4.1.
+    pub(super) fn setup(&self, media: &Media<'_>) -> Setup {
+        media.setup.or(self.setup).unwrap_or(Setup::Active)
+    }
+
     fn connection_mut(&mut self) -> &mut Option<IpAddr> {
         match self.media.last_mut() {
             Some(media) => &mut media.connection,
@@ -155,6 +185,20 @@ impl Description<'_> {
         match self.media.last_mut() {
             Some(media) => &mut media.direction,
             None => &mut self.direction,
+        }
+    }
+
+    fn fingerprint_mut(&mut self) -> &mut Option<Fingerprint> {
+        match self.media.last_mut() {
+            Some(media) => &mut media.fingerprint,
+            None => &mut self.fingerprint,
+        }
+    }
+
+    fn setup_mut(&mut self) -> &mut Option<Setup> {
+        match self.media.last_mut() {
+            Some(media) => &mut media.setup,
+            None => &mut self.setup,
         }
     }
 
@@ -214,6 +258,8 @@ impl<'a> Line<'a> {
             rtcp: None,
             rtcp_mux: false,
             crypto: Vec::new(),
+            fingerprint: None,
+            setup: None,
             maps: Vec::new(),
             parameters: Vec::new(),
         })
@@ -242,6 +288,16 @@ impl<'a> Line<'a> {
             "inactive" => Direction::Inactive,
             "ptime" => {
                 *into.ptime_mut() = Some(self.ptime(rest)?);
+                return Ok(());
+            }
+            // Those that cannot be read are as good as none, and of several the first will do.
+            "fingerprint" => {
+                let known = into.fingerprint_mut();
+                *known = known.or_else(|| Fingerprint::read(rest));
+                return Ok(());
+            }
+            "setup" => {
+                *into.setup_mut() = Setup::read(rest);
                 return Ok(());
             }
             _ => {

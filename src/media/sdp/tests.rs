@@ -1,3 +1,5 @@
+mod dtls;
+
 use proptest::prelude::*;
 
 use super::negotiated::is_of_a_host;
@@ -85,7 +87,7 @@ fn other_media_are_refused_line_by_line() {
         media,
         ["m=audio 0 RTP/SAVP 0", "m=video 0 RTP/AVP 31 99", "m=audio 40000 RTP/AVP 0"]
     );
-    assert_eq!(agreed.remote, "198.51.100.9:7004".parse().expect("an address"));
+    assert_eq!(agreed.remote, "198.51.100.9:7004".parse::<SocketAddr>().expect("an address"));
 }
 
 #[test]
@@ -219,7 +221,7 @@ fn a_later_offer_is_answered_with_the_next_version_and_hold_both_ways() {
 
 fn all() -> Capabilities {
     let codecs = vec![Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
-    Capabilities { codecs, comfort_noise: true, rtcp_mux: true, srtp: None }
+    Capabilities { codecs, comfort_noise: true, rtcp_mux: true, srtp: None, dtls: None }
 }
 
 #[test]
@@ -410,7 +412,7 @@ proptest! {
         let able = |codecs: &[Codec], comfort_noise, rtcp_mux| {
             let mut known: Vec<Codec> = Vec::new();
             codecs.iter().for_each(|codec| if !known.contains(codec) { known.push(*codec) });
-            Capabilities { codecs: known, comfort_noise, rtcp_mux, srtp: None }
+            Capabilities { codecs: known, comfort_noise, rtcp_mux, srtp: None, dtls: None }
         };
         let (ours, theirs) = (able(&ours, noise.0, mux.0), able(&theirs, noise.1, mux.1));
         let first = ours.codecs.iter().find(|codec| theirs.codecs.contains(codec)).copied();

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Direction;
 use super::parse::Media;
+use crate::media::dtls::{Fingerprint, Setup};
 use crate::media::srtp::CryptoLine;
 use crate::media::{Codec, FRAME_MILLIS, Payload};
 
@@ -20,6 +21,7 @@ pub(super) struct Audio<'a> {
     pub(super) port: u16,
     pub(super) protocol: &'a str,
     pub(super) crypto: &'a [CryptoLine],
+    pub(super) dtls: Option<(Fingerprint, Setup)>,
     pub(super) payloads: &'a [(u8, Payload)],
     pub(super) rtcp_mux: bool,
     pub(super) direction: Direction,
@@ -51,6 +53,10 @@ pub(super) fn audio(text: &mut String, media: &Audio<'_>) {
         text.push_str("a=crypto:");
         crypto.write(text);
         text.push_str("\r\n");
+    }
+    if let Some((fingerprint, setup)) = media.dtls {
+        line(text, format_args!("a=fingerprint:{fingerprint}"));
+        line(text, format_args!("a=setup:{}", setup.name()));
     }
     for (number, payload) in media.payloads {
         line(text, format_args!("a=rtpmap:{number} {payload}"));

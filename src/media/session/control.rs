@@ -7,11 +7,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{MediaPort, Negotiated};
+use super::{Lock, MediaPort, Negotiated};
 use crate::base::{Millis, Rng, Timestamp};
 use crate::media::quality::QualityMeter;
 use crate::media::rtcp::{COMPOUND_MAX, Heard, RtcpSession, Sent};
-use crate::media::srtp::{SrtpSender, TRAILER_MAX};
+use crate::media::srtp::TRAILER_MAX;
 use crate::media::{Codec, MediaEvent, MediaSink, MediaStatistics};
 
 /// The buffer of a compound with its protection.
@@ -62,6 +62,11 @@ impl Control {
         self.is_muxed
     }
 
+    /// The port it goes out of.
+    pub(super) const fn port(&self) -> MediaPort {
+        if self.is_muxed { MediaPort::Rtp } else { MediaPort::Rtcp }
+    }
+
     /// True where the peer said its RTCP comes from this address.
     pub(super) fn is_peer(&self, address: IpAddr) -> bool {
         self.remote.ip().to_canonical() == address.to_canonical()
@@ -103,7 +108,7 @@ impl Control {
         now: Timestamp,
         figures: (Sent, Option<Heard>),
         latched: Option<SocketAddr>,
-        srtp: Option<&mut SrtpSender>,
+        lock: Lock<'_>,
         sink: &mut dyn MediaSink,
     ) {
         if self.rtcp.poll_timeout() > now {
@@ -113,7 +118,7 @@ impl Control {
         let (sent, heard) = figures;
         let room = packet.get_mut(..COMPOUND_MAX).unwrap_or_default();
         let length = self.rtcp.handle_timeout(now, sent, heard, room);
-        self.transmit(&mut packet, length, latched, srtp, sink);
+        self.transmit(&mut packet, length, latched, lock, sink);
     }
 
     /// Says goodbye.
@@ -122,14 +127,14 @@ impl Control {
         now: Timestamp,
         figures: (Sent, Option<Heard>),
         latched: Option<SocketAddr>,
-        srtp: Option<&mut SrtpSender>,
+        lock: Lock<'_>,
         sink: &mut dyn MediaSink,
     ) {
         let mut packet = [0; ROOM];
         let (sent, heard) = figures;
         let room = packet.get_mut(..COMPOUND_MAX).unwrap_or_default();
         let length = self.rtcp.goodbye(now, sent, heard, room);
-        self.transmit(&mut packet, length, latched, srtp, sink);
+        self.transmit(&mut packet, length, latched, lock, sink);
     }
 
     /// Tells the quality of the intervals that are over; with `is_last`, of those under way.
@@ -159,23 +164,19 @@ impl Control {
         packet: &mut [u8; ROOM],
         length: usize,
         latched: Option<SocketAddr>,
-        srtp: Option<&mut SrtpSender>,
+        mut lock: Lock<'_>,
         sink: &mut dyn MediaSink,
     ) {
-        let (port, to) = if self.is_muxed {
-            (MediaPort::Rtp, latched.unwrap_or(self.remote))
-        } else {
-            (MediaPort::Rtcp, self.source.unwrap_or(self.remote))
+        let port = self.port();
+        let to = match port {
+            MediaPort::Rtp => latched.unwrap_or(self.remote),
+            MediaPort::Rtcp => self.source.unwrap_or(self.remote),
         };
         if length == 0 || to.ip().is_unspecified() || to.port() == 0 {
             return;
         }
-        let length = match srtp {
-            None => Ok(length),
-            Some(srtp) => srtp.protect_rtcp(packet, length),
-        };
-        // A key that is used up sends nothing any more.
-        if let Some(packet) = length.ok().and_then(|length| packet.get(..length)) {
+        let length = lock.seal_report(packet, length);
+        if let Some(packet) = length.and_then(|length| packet.get(..length)) {
             sink.transmit(port, to, packet);
         }
     }

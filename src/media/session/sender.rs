@@ -105,6 +105,11 @@ impl Sender {
         }
     }
 
+    /// Whether anything was agreed.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.negotiated.is_some()
+    }
+
     pub(super) fn send_digit(&mut self, digit: Digit, held: Millis) {
         if self.negotiated.is_none_or(|negotiated| negotiated.telephone_event.is_some()) {
             self.digits.push(digit, held);

@@ -46,6 +46,9 @@ impl Profile {
         Self::ALL.into_iter().find(|profile| profile.name().eq_ignore_ascii_case(name))
     }
 
+    /// Bytes of a key without its salt.
+    pub const KEY_LENGTH: usize = KEY;
+
     /// Bytes of key and salt together.
     pub const fn key_length(self) -> usize {
         KEY + self.salt_length()

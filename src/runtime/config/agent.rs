@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Secret;
+use super::carrier::is_off;
+use super::{Secret, SrtpName};
 use crate::base::{AgentId, Ppm};
 use crate::sip::Credentials;
 
@@ -43,6 +44,9 @@ pub struct AgentConfig {
     /// Password for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
+    /// Whether calls with the phone are encrypted.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub srtp: SrtpName,
     /// The agent's skill. Units: parts per million.
     #[serde(default = "default_skill")]
     pub skill_ppm: Ppm,

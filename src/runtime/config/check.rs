@@ -16,6 +16,7 @@ use super::{
 };
 use crate::base::PhoneNumber;
 use crate::recording::DAYS_MIN;
+use crate::sip::Authority;
 
 /// A longest wait that makes sense: an hour. Units: ms.
 const HOUR_MS: u64 = 3_600_000;
@@ -289,6 +290,11 @@ fn check_sip(sip: &SipConfig, table: &mut Table<'_>) {
     if sip.phone_digests.is_empty() {
         table.fault(&["phone_digests"], "wanted md5, sha-256 or both");
     }
+    for name in sip.dns.iter().filter_map(Authority::name) {
+        let problem = "wanted IP addresses such as 192.0.2.53 or 192.0.2.53:5353";
+        table.fault(&["dns"], format!("{name}: {problem}"));
+    }
+    table.range(&["dns_keep_s"], sip.dns_keep_s, 1, 3_600);
 }
 
 fn check_smtp(smtp: &SmtpConfig, table: &mut Table<'_>) {
@@ -418,7 +424,7 @@ const NO_TLS: &str = "this program was built without TLS; build it with the feat
 
 /// How a carrier is spoken to.
 fn check_transport(carrier: &CarrierConfig, table: &mut Table<'_>) {
-    let is_tls = carrier.transport == TransportName::Tls;
+    let is_tls = carrier.transport == Some(TransportName::Tls);
     if cfg!(not(any(feature = "kurrentdb", feature = "sql-servers"))) && is_tls {
         table.fault(&["transport"], NO_TLS);
     }

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use serde::{Deserialize, Serialize};
 
 use crate::media::{Capabilities, Codec};
-use crate::runtime::wire::{MediaOptions, PortRange};
+use crate::runtime::wire::{MediaOptions, MediaPriority, PortRange};
 
 /// RTP and RTCP.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,8 @@ pub struct MediaConfig {
     /// The ports used, such as `10000-19999`; without it, any free ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ports: Option<PortRange>,
+    /// How urgent those threads are to the system.
+    pub priority: MediaPriority,
     /// Codecs that are offered and taken, the best first.
     pub codecs: Vec<Codec>,
     /// Whether silence is sent as comfort noise to peers that take it.
@@ -26,7 +28,8 @@ pub struct MediaConfig {
 impl Default for MediaConfig {
     fn default() -> Self {
         let Capabilities { codecs, comfort_noise, .. } = Capabilities::default();
-        Self { threads: None, ports: None, codecs, comfort_noise }
+        let priority = MediaPriority::default();
+        Self { threads: None, ports: None, priority, codecs, comfort_noise }
     }
 }
 
@@ -39,6 +42,6 @@ impl MediaConfig {
 
     /// The same for the wire.
     pub const fn options(&self) -> MediaOptions {
-        MediaOptions { threads: self.threads, ports: self.ports }
+        MediaOptions { threads: self.threads, ports: self.ports, priority: self.priority }
     }
 }

@@ -37,6 +37,7 @@ fn networks_and_ports_of_media_are_read_and_nonsense_names_its_line() {
     check(&networks("\"relay.example.com\""), "wanted an address and the bits that count");
     check(&networks("\"0.0.0.0/0\""), "line 6, column 18: carriers.media_networks: 0.0.0.0/0");
     check("[media]\nports = \"10001-19999\"\n", "line 2, column 9: read media ports");
+    check("[media]\npriority = \"high\"\n", "line 2, column 12");
     check("[media]\nthreads = 0\n", "line 2, column 11");
     check("[media]\nthreads = 65\n", "line 2");
 }
@@ -369,10 +370,40 @@ fn a_transport_is_read_with_what_belongs_to_it() {
         Config::parse(Path::new("l.toml"), &format!("{head}\n{more}\n"))
     };
     let config = carrier("transport = \"tcp\"").expect("a transport");
-    assert_eq!(config.carriers[0].hop().to_string(), "192.0.2.1:5061;transport=tcp");
+    assert_eq!(config.carriers[0].transport, Some(TransportName::Tcp));
     let error = carrier("tls_name = \"sip.example.com\"").expect_err("without TLS");
     assert!(error.to_string().contains("carriers.tls_name"), "{error}");
     carrier("transport = \"sctp\"").expect_err("no such transport");
+}
+
+#[test]
+fn a_carrier_may_have_a_name() {
+    let carrier = |address: &str, more: &str| {
+        let head = format!("[[carriers]]\nid = \"a\"\naddress = \"{address}\"");
+        Config::parse(Path::new("l.toml"), &format!("{head}\nweight = 1\nchannels = 1\n{more}\n"))
+    };
+    let named = carrier("SIP.Example.com:5070", "").expect("a name").carriers.remove(0);
+    assert_eq!(named.host().as_deref(), Some("sip.example.com:5070"));
+    assert_eq!(named.certified_name().as_deref(), Some("sip.example.com"));
+    assert!(!named.may_choose(), "a port is said");
+    assert!(carrier("sip.example.com", "").expect("a name").carriers[0].may_choose());
+    let tls = carrier("sip.example.com", "transport = \"tls\"\ntls_name = \"b.example\"");
+    let tls = tls.expect("TLS").carriers.remove(0);
+    assert_eq!(tls.certified_name().as_deref(), Some("b.example"));
+    assert_eq!(tls.host().as_deref(), Some("sip.example.com;transport=tls"));
+    let number = carrier("192.0.2.1", "").expect("a number").carriers.remove(0);
+    assert_eq!((number.host(), number.certified_name()), (None, None));
+    let text = |address: &str| carrier(address, "").expect_err("refused").to_string();
+    for (address, wanted) in [
+        ("sip.example.com:0", "line 3, column 11: wanted a port of 1 to 65535"),
+        ("192.0.2.300", "line 3, column 11: wanted an IP address"),
+        ("sip_1.example.com", "line 3, column 11: wanted a host name of letters"),
+        ("sip:a.example", "line 3, column 11: wanted a host such as sip.example.com"),
+    ] {
+        assert!(text(address).contains(wanted), "{}", text(address));
+    }
+    check("[sip]\ndns = [\"dns.example\"]", "sip.dns: dns.example: wanted IP addresses");
+    check("[sip]\ndns_keep_s = 0", "sip.dns_keep_s: 0; wanted 1 to 3600");
 }
 
 #[test]

@@ -70,12 +70,14 @@ impl Engine {
                     Some((to, called)) => {
                         let target = super::legs::Target {
                             to,
+                            others: Vec::new(),
+                            host: None,
                             called,
                             identity,
                             credentials: None,
                             headers: Vec::new(),
                             media_networks: Vec::new(),
-                            capabilities: self.parts.capabilities.clone(),
+                            capabilities: self.with_phone_of(&agent_id),
                         };
                         self.invite(call_id, leg_id, target, ring_timeout).await;
                     }
@@ -185,6 +187,7 @@ impl Engine {
         carrier_id: &CarrierId,
         ring_timeout: Millis,
     ) {
+        let now = self.parts.journal.now();
         let carrier = self.parts.carriers.iter().find(|carrier| carrier.id == *carrier_id);
         let phone = self.calls.get(call_id).and_then(|slot| slot.phone.as_ref());
         let (Some(carrier), Some(phone)) = (carrier, phone) else {
@@ -202,14 +205,21 @@ impl Engine {
         let chosen = self.parts.journal.live.dialing.sim_of(leg_id);
         let sim = chosen.and_then(|id| carrier.sims.iter().find(|sim| sim.id == *id));
         let sim = SimSelector::of(sim);
+        let mut order = self.targets.order(carrier_id, now).into_iter();
+        let Some(to) = order.next() else {
+            self.never_left(call_id, leg_id);
+            return;
+        };
         let target = super::legs::Target {
-            to: carrier.hop(),
+            to,
+            others: order.collect(),
+            host: carrier.host(),
             called: format!("{}{}", sim.prefix, carrier.called(phone.reveal())),
             headers: sim.headers,
             identity: carrier.identity(&self.parts.sip),
             credentials: carrier.credentials(),
             media_networks: carrier.media_networks.clone(),
-            capabilities: carrier.capabilities(&self.parts.capabilities),
+            capabilities: carrier.srtp.capabilities(&self.parts.capabilities),
         };
         self.invite(call_id, leg_id, target, ring_timeout).await;
     }

@@ -46,6 +46,10 @@ pub(super) struct Leg {
 /// Whom to invite.
 pub(super) struct Target {
     pub(super) to: Hop,
+    /// Where else, while the ones before are dead.
+    pub(super) others: Vec<Hop>,
+    /// The host of the called address, where it has a name.
+    pub(super) host: Option<String>,
     pub(super) called: String,
     pub(super) identity: Identity,
     pub(super) credentials: Option<Credentials>,
@@ -127,6 +131,8 @@ impl Engine {
         let invite = Box::new(Invite {
             leg: leg_id,
             to: target.to,
+            others: target.others,
+            host: target.host,
             called: target.called,
             identity: target.identity,
             credentials: target.credentials,
@@ -181,6 +187,7 @@ impl Engine {
                 self.over(leg, over);
             }
             UaEvent::OptionsAnswered { to, status } => self.probe_answered(to, status),
+            UaEvent::TargetFailed { to, retry_after } => self.target_failed(to, retry_after),
             UaEvent::OptionsTimedOut { to } => self.probe_missed(to),
             UaEvent::Screened { from, reason, dropped } => {
                 let reason = reason.as_str();

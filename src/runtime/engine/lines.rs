@@ -97,8 +97,12 @@ impl Engine {
             return;
         }
         self.probes.answered(from);
+        self.target_answered(from);
         let now = self.parts.journal.now();
-        for carrier in self.parts.carriers.iter().filter(|carrier| carrier.hop() == from) {
+        for carrier in self.parts.carriers.iter() {
+            if !self.targets.has(&carrier.id, from) {
+                continue;
+            }
             let known = self.parts.journal.live.dialing.carriers().get(&carrier.id);
             let is_down = known.is_some_and(|known| !known.is_up);
             let is_new = known.is_some_and(|known| known.is_up && known.trust == Trust::Unproven);
@@ -116,8 +120,14 @@ impl Engine {
         if !self.probes.missed(to) {
             return;
         }
+        self.target_missed(to);
         let now = self.parts.journal.now();
-        for carrier in self.parts.carriers.iter().filter(|carrier| carrier.hop() == to) {
+        for carrier in self.parts.carriers.iter() {
+            let targets = self.targets.of(&carrier.id);
+            if !targets.contains(&to) || !targets.iter().all(|target| self.probes.is_gone(*target))
+            {
+                continue;
+            }
             let known = self.parts.journal.live.dialing.carriers().get(&carrier.id);
             if known.is_some_and(|known| known.is_up) {
                 tracing::warn!(carrier = %carrier.id, "carrier does not answer");

@@ -59,6 +59,11 @@ impl Probes {
         }
     }
 
+    /// Whether an address counts as gone.
+    pub(super) fn is_gone(&self, address: Hop) -> bool {
+        self.addresses.get(&address).is_some_and(|probe| probe.misses >= MISSES)
+    }
+
     /// Counts a miss. Whether the address counts as gone now.
     pub(super) fn missed(&mut self, address: Hop) -> bool {
         self.addresses.get_mut(&address).is_some_and(|probe| {

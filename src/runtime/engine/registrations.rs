@@ -2,37 +2,40 @@
 //!
 //! The user agent keeps them up and takes them; here their changes become facts.
 
-use super::{Engine, Parts};
+use super::Engine;
 use crate::base::{AgentId, CarrierId, Millis, Network};
 use crate::event::{
     CarrierRegistered, CarrierRegistrationLost, PhoneRegistered, PhoneUnregistered,
 };
-use crate::runtime::config::{AgentConfig, CarrierConfig};
+use crate::media::Capabilities;
+use crate::runtime::config::{AgentConfig, CarrierConfig, Config, SrtpName};
 use crate::runtime::journal::Draft;
-use crate::sip::{Hop, Phone, PhoneGone, RegistrationId, UaCommand, UaEvent};
+use crate::runtime::line::Line;
+use crate::sip::{Hop, Host, Phone, PhoneGone, RegistrationId, UaCommand, UaEvent};
 
-/// Registers with the carriers that want it, and takes registrations of the phones that move.
-/// Whoever is neither a carrier nor an agent's phone is a stranger.
-pub(super) fn begin(parts: &Parts) {
-    let carriers = parts.carriers.iter().map(|carrier| carrier.address);
-    let known = carriers.chain(parts.agents.iter().filter_map(|agent| agent.phone));
-    let known = known.map(|address| Network::single(address.ip())).collect();
-    parts.line.send(UaCommand::ScreenStrangers { known });
-    for (id, carrier) in numbered(&parts.carriers) {
-        if let Some(registration) = carrier.registration(id) {
-            parts.line.send(UaCommand::Register(registration));
-        }
-    }
-    let users: Vec<_> = parts.agents.iter().filter_map(AgentConfig::credentials).collect();
+/// Takes registrations of the phones that move, from the moment the line is open: a phone that is
+/// refused tries again much later. Whoever is neither an agent's phone nor, once its place is
+/// known, a carrier is a stranger.
+pub(crate) fn admit_phones(line: &Line, config: &Config) {
+    let phones = config.agents.iter().filter_map(|agent| agent.phone).map(|it| it.ip());
+    let carriers = config.carriers.iter().filter_map(|carrier| match carrier.address.host {
+        Host::Ip(address) => Some(address),
+        Host::Name(_) => None,
+    });
+    let known = phones.chain(carriers).map(Network::single).collect();
+    line.send(UaCommand::ScreenStrangers { known });
+    let users: Vec<_> = config.agents.iter().filter_map(AgentConfig::credentials).collect();
     if !users.is_empty() {
-        let hashes = parts.sip.phone_hashes();
-        let realm = parts.sip.phone_realm.clone();
-        parts.line.send(UaCommand::AdmitPhones { realm, hashes, users });
+        let hashes = config.sip.phone_hashes();
+        let realm = config.sip.phone_realm.clone();
+        line.send(UaCommand::AdmitPhones { realm, hashes, users });
     }
 }
 
 /// Carriers by the name of their registration.
-fn numbered(carriers: &[CarrierConfig]) -> impl Iterator<Item = (RegistrationId, &CarrierConfig)> {
+pub(super) fn numbered(
+    carriers: &[CarrierConfig],
+) -> impl Iterator<Item = (RegistrationId, &CarrierConfig)> {
     (0..=u16::MAX).map(RegistrationId).zip(carriers)
 }
 
@@ -71,6 +74,9 @@ impl Engine {
         tracing::warn!(carrier = %carrier_id, sip_status, reason, "not registered: gets no calls");
         let now = self.parts.journal.now();
         let reason = reason.to_owned();
+        if sip_status.is_none_or(|status| status >= 500) {
+            self.registration_failed_at(&carrier_id);
+        }
         let fact = CarrierRegistrationLost { carrier_id, sip_status, reason };
         self.drafts.push(Draft::new(fact, now, "runtime"));
     }
@@ -105,8 +111,7 @@ impl Engine {
     fn forget_phone(&mut self, agent_id: &AgentId) {
         let Some(Phone { hop, .. }) = self.phones.remove(agent_id) else { return };
         let is_there = |agent: &AgentConfig| self.phone_of(agent) == Some(hop);
-        let is_carrier = self.parts.carriers.iter().any(|carrier| carrier.hop() == hop);
-        if !is_carrier && !self.parts.agents.iter().any(is_there) {
+        if !self.targets.has_any(hop) && !self.parts.agents.iter().any(is_there) {
             self.probes.remove(hop);
         }
     }
@@ -120,6 +125,12 @@ impl Engine {
     pub(super) fn phone_of(&self, agent: &AgentConfig) -> Option<Hop> {
         let registered = self.phones.get(&agent.id).map(|phone| phone.hop);
         agent.phone.map(Hop::from).or(registered)
+    }
+
+    /// What is offered and taken with an agent's phone.
+    pub(super) fn with_phone_of(&self, agent_id: &AgentId) -> Capabilities {
+        let agent = self.parts.agents.iter().find(|agent| agent.id == *agent_id);
+        agent.map_or(SrtpName::Off, |agent| agent.srtp).capabilities(&self.parts.capabilities)
     }
 
     /// Address and user part an agent's phone is called at; nothing while it is not registered.

@@ -93,8 +93,8 @@ async fn no_more_calls_are_begun_than_the_carrier_has_channels() {
     config.carriers[0].channels = 2;
     // It is there and silent.
     let carrier = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
-    config.carriers[0].address = carrier.local_addr().expect("bound");
-    let hop = config.carriers[0].hop();
+    config.carriers[0].address = carrier.local_addr().expect("bound").into();
+    let hop = Hop::from(carrier.local_addr().expect("bound"));
     let platform = Platform::open(config, mute(), true).await.expect("a platform");
     let mut engine = platform.into_engine();
     // A carrier that never answered anything would get one call.
@@ -127,7 +127,7 @@ async fn the_last_hang_up_is_sent_again_where_it_is_lost() {
     let mut config = configured(folder.path());
     let carrier = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
     let address = carrier.local_addr().expect("bound");
-    config.carriers[0].address = address;
+    config.carriers[0].address = address.into();
     let platform = Platform::open(config, mute(), false).await.expect("a platform");
     let (stop, stopped) = oneshot::channel();
     let mut run = tokio::spawn(platform.run(stopped));
@@ -160,7 +160,7 @@ async fn a_gateway_is_told_which_sim_takes_the_call() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = configured(folder.path());
     let gateway = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
-    config.carriers[0].address = gateway.local_addr().expect("bound");
+    config.carriers[0].address = gateway.local_addr().expect("bound").into();
     let sim = "id = \"sim-3\"\nprefix = \"03\"\nheader = \"X-Port: 3\"\ncalls_per_day = 80\n";
     config.carriers[0].sims = vec![toml::from_str(sim).expect("a SIM")];
     let platform = Platform::open(config, mute(), false).await.expect("a platform");
@@ -218,7 +218,7 @@ async fn two_carriers(folder: &Path, no_provisional: Millis) -> (Engine, [UdpSoc
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
         let mut carrier = config.carriers[0].clone();
         carrier.id = CarrierId::new(name).expect("a name");
-        carrier.address = socket.local_addr().expect("bound");
+        carrier.address = socket.local_addr().expect("bound").into();
         carrier.weight = if name == "north" { 1_000 } else { 1 };
         config.carriers.push(carrier);
         sockets.push(socket);
@@ -271,7 +271,7 @@ async fn what_peers_are_told_is_the_advertised_address() {
     let folder = tempfile::tempdir().expect("a folder");
     let carrier = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
     let mut config = configured(folder.path());
-    config.carriers[0].address = carrier.local_addr().expect("bound");
+    config.carriers[0].address = carrier.local_addr().expect("bound").into();
     config.sip.listen = "0.0.0.0:0".parse().expect("an address");
     config.sip.advertised = Some("127.0.0.9".parse().expect("an address"));
     config.sip.advertised_port = Some(5_099);

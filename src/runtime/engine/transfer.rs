@@ -10,7 +10,7 @@ use super::{Engine, EngineError};
 use crate::base::{AgentId, CallId, LegId};
 use crate::call::{CallInput, Hearing, LegOver, TransferTarget};
 use crate::event::{AgentState, AgentStateChanged};
-use crate::media::{Clip, MediaEvent, MediaStatistics};
+use crate::media::{Capabilities, Clip, MediaEvent, MediaStatistics};
 use crate::runtime::journal::Draft;
 use crate::sip::UaCommand;
 
@@ -25,6 +25,8 @@ const HOLD_NOTES: [(u32, i16); 2] = [(440, 1_200), (349, 1_200)];
 pub(super) struct PhoneCall {
     call_id: CallId,
     offer: String,
+    /// What we can do with it.
+    capabilities: Capabilities,
 }
 
 /// The tone of hold, eight seconds of it.
@@ -61,7 +63,8 @@ impl Engine {
         let (Some(from), Some(to), Some(call_id), Some(offer)) = (from, to, call_id, offer) else {
             return self.parts.line.send(UaCommand::Reject { leg: leg_id, status, q850: None });
         };
-        self.phone_legs.insert(leg_id, PhoneCall { call_id, offer });
+        let capabilities = self.with_phone_of(&from);
+        self.phone_legs.insert(leg_id, PhoneCall { call_id, offer, capabilities });
         self.give_call(call_id, CallInput::Consult { leg_id, from, to });
     }
 
@@ -129,7 +132,10 @@ impl Engine {
 
     /// Accepts the call of a phone.
     pub(super) async fn answer_phone(&mut self, leg_id: LegId) {
-        let Some(PhoneCall { call_id, offer }) = self.phone_legs.remove(&leg_id) else { return };
+        let Some(PhoneCall { call_id, offer, capabilities }) = self.phone_legs.remove(&leg_id)
+        else {
+            return;
+        };
         let reject = |status| UaCommand::Reject { leg: leg_id, status, q850: None };
         let over = LegOver::BadSession;
         let (media, local) = match self.open_media(leg_id, Vec::new()) {
@@ -144,7 +150,7 @@ impl Engine {
         let now = self.parts.journal.now();
         let session_id = self.rng.bits() >> 1;
         let mut leg = Leg::new(call_id, leg_id, (media, local), session_id, &self.news_sender);
-        leg.capabilities = self.parts.capabilities.clone();
+        leg.capabilities = capabilities;
         match leg.capabilities.answer(&offer, local, leg.session_id) {
             Ok((sdp, negotiated)) => {
                 leg.described.clone_from(&sdp);

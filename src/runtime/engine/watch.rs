@@ -1,4 +1,4 @@
-//! Legs whose peer vanished: they are up, but no RTP packet comes.
+//! Legs whose peer vanished: they are up, but no RTP packet comes. And those without keys.
 //!
 //! Silence on the wire is the first sign that the other side is gone, long before its session
 //! timer. A leg is judged by the packets it took in since it was last looked at; what the packets
@@ -8,6 +8,7 @@
 use super::Engine;
 use crate::base::{LegId, Millis, Timestamp};
 use crate::call::LegOver;
+use crate::media::dtls::DtlsFailure;
 
 /// Looked at this many times within the time a leg may be silent.
 const LOOKS: u64 = 10;
@@ -66,6 +67,15 @@ impl Engine {
             // Q.850 cause 27: destination out of order.
             self.parts.line.hang_up(leg_id, Some(27));
         }
+    }
+
+    /// Ends a leg whose keys could not be agreed on: nobody was heard, nor anything said.
+    pub(super) fn no_keys(&mut self, leg_id: LegId, failure: DtlsFailure) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        leg.cut.get_or_insert(LegOver::NoKeys(failure));
+        tracing::warn!(%leg_id, cause = failure.as_str(), "no keys for its media, hung up");
+        // Q.850 cause 88: incompatible destination.
+        self.parts.line.hang_up(leg_id, Some(88));
     }
 
     /// When to look again.

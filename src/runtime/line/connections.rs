@@ -5,6 +5,7 @@
 //! has its connection closed and not our memory filled.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -67,6 +68,11 @@ impl Connections {
         }
         let (open, security) = (BTreeMap::new(), streams.security);
         Self { open, security, heard, sender, next_id: 0, distrusted: BTreeSet::new() }
+    }
+
+    /// What the certificates of peers must be made out to, for connections to come.
+    pub(super) fn trust(&mut self, names: BTreeMap<SocketAddr, String>) {
+        self.security.names = names;
     }
 
     /// Sends a message, over a new connection where there is none. Whether it may arrive.

@@ -48,6 +48,8 @@ fn invite(to: impl Into<Hop>) -> UaCommand {
     let invite = Invite {
         leg,
         to: to.into(),
+        others: Vec::new(),
+        host: None,
         called: "+12025550143".to_owned(),
         identity: Identity::of("+12025550100"),
         credentials: None,

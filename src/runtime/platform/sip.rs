@@ -12,12 +12,21 @@ use crate::runtime::line::{Line, Security, Streams};
 use crate::runtime::wire::{ListenError, bind_udp};
 use crate::sip::{Timers, UserAgent, UserAgentConfig};
 
-/// Opens the line; gives it back with the address of its UDP socket.
+/// A line that is open.
+pub(super) struct Opened {
+    pub(super) line: Line,
+    /// The address of its UDP socket.
+    pub(super) local: SocketAddr,
+    /// Whether it can make connections by TLS.
+    pub(super) can_tls: bool,
+}
+
+/// Opens the line.
 pub(super) async fn open_line(
     config: &Config,
     rng: Rng,
     clock: Arc<dyn Clock>,
-) -> Result<(Line, SocketAddr), StartError> {
+) -> Result<Opened, StartError> {
     let sip = &config.sip;
     let socket = bind_udp("SIP udp", sip.listen).await?;
     let address = sip.listen;
@@ -25,7 +34,7 @@ pub(super) async fn open_line(
     let local = socket.local_addr().map_err(fault)?;
     let (tcp, tcp_local) = listen("SIP tcp", sip.tcp, sip).await?;
     let (tls, tls_local) = listen("SIP tls", sip.tls, sip).await?;
-    let security = security(config)?;
+    let (security, can_tls) = security(config)?;
     let mut told = shown(local, sip);
     told.set_port(sip.advertised_port.unwrap_or(told.port()));
     let mut user_agent = UserAgent::new(
@@ -41,7 +50,7 @@ pub(super) async fn open_line(
     );
     user_agent.speak_streams(tcp_local, tls_local, tcp_local.is_some());
     let streams = Streams { tcp, tls, security };
-    Ok((Line::open(socket, streams, user_agent, clock), local))
+    Ok(Opened { line: Line::open(socket, streams, user_agent, clock), local, can_tls })
 }
 
 /// An address of ours as peers reach it.
@@ -61,10 +70,10 @@ async fn listen(
     Ok((Some(listener), Some(shown(local, sip))))
 }
 
-/// Certificate and trust, where TLS is spoken.
+/// Certificate and trust, where TLS is spoken; whether we can be a client of it.
 #[cfg(any(feature = "kurrentdb", feature = "sql-servers"))]
-fn security(config: &Config) -> Result<Security, StartError> {
-    use crate::runtime::config::TransportName;
+fn security(config: &Config) -> Result<(Security, bool), StartError> {
+    use crate::runtime::config::{CarrierConfig, TransportName};
     use crate::tls::{Tls, TlsClient};
 
     let sip = &config.sip;
@@ -72,16 +81,29 @@ fn security(config: &Config) -> Result<Security, StartError> {
         (Some(certificate), Some(key)) => Some(Tls::read(certificate, key, &[])?),
         _ => None,
     };
-    let by_tls = config.carriers.iter().filter(|one| one.transport == TransportName::Tls);
-    let names = by_tls.clone().filter_map(|one| Some((one.address, one.tls_name.clone()?)));
-    let is_client = sip.tls.is_some() || by_tls.clone().next().is_some();
-    let client = if is_client { Some(TlsClient::read(sip.tls_ca.as_deref())?) } else { None };
-    Ok(Security { server, client, names: names.collect() })
+    let mut carriers = config.carriers.iter();
+    let is_client = sip.tls.is_some()
+        || carriers.any(|one| one.transport == Some(TransportName::Tls))
+        || sip.tls_ca.is_some();
+    let client = if is_client {
+        Some(TlsClient::read(sip.tls_ca.as_deref())?)
+    } else if config.carriers.iter().any(CarrierConfig::may_choose) {
+        // The DNS may say so, or may not: without authorities it is not listened to there.
+        TlsClient::read(None)
+            .inspect_err(
+                |error| tracing::warn!(%error, "carriers by name are not spoken to by TLS"),
+            )
+            .ok()
+    } else {
+        None
+    };
+    let can_tls = client.is_some();
+    Ok((Security { server, client, ..Security::default() }, can_tls))
 }
 
 /// Nobody speaks TLS without the features.
 #[cfg(not(any(feature = "kurrentdb", feature = "sql-servers")))]
 #[expect(clippy::unnecessary_wraps, reason = "as where there is TLS")]
-fn security(_config: &Config) -> Result<Security, StartError> {
-    Ok(Security::default())
+fn security(_config: &Config) -> Result<(Security, bool), StartError> {
+    Ok((Security::default(), false))
 }

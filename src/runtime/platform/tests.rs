@@ -101,7 +101,7 @@ async fn who_was_erased_can_not_be_read_and_is_not_dialled() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = configured(folder.path());
     let carrier = tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("a port");
-    config.carriers[0].address = carrier.local_addr().expect("bound");
+    config.carriers[0].address = carrier.local_addr().expect("bound").into();
     import_only(&config, &config.campaigns[0]).await.expect("an import");
     for number in ["+12125550191", "+12125550192"] {
         let phone = number.parse().expect("a good number");

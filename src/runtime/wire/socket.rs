@@ -1,22 +1,18 @@
-//! The two UDP sockets of a leg, and how they are read: many datagrams with one call.
+//! The two UDP sockets of a leg, and how they are read.
 //!
-//! In: an address, ports. Out: sockets that never block, and the datagrams that wait at one.
-//! Invariants: a call to the system reads up to [`BATCH`] datagrams; none of them costs an
-//! allocation. What a thread sends in a turn is one packet per leg, each from a port of its own,
-//! so there is nothing to batch there.
+//! In: an address, ports. Out: sockets that never block, and the datagram that waits at one.
+//! Invariant: no datagram costs an allocation. In a turn a leg gets one packet and sends one, each
+//! at a port of its own, so there is nothing to batch: a call that reads many costs more than the
+//! one that reads the one there is.
 //! Deliberately absent: reading datagrams, and waiting.
 //! Sources: RFC 3550 §11 (the pair), RFC 4594 §4.1 (DSCP EF for voice).
 
-use std::io::IoSliceMut;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd as _;
 
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, setsockopt, sockopt};
+use nix::sys::socket::{setsockopt, sockopt};
 
 use super::ListenError;
 
-/// Datagrams read with one call. A flood at one port gets no more than these in a millisecond.
-const BATCH: usize = 16;
 /// Longest datagram read: more than any network carries in one piece.
 const LENGTH_MAX: usize = 2_048;
 /// Bytes that may wait at a port: a second of packets with what the kernel adds to each.
@@ -85,41 +81,18 @@ fn bind(protocol: &'static str, address: SocketAddr) -> Result<UdpSocket, Listen
     Ok(socket)
 }
 
-/// Room for the datagrams of one call.
-pub(super) struct Inbox {
-    buffers: Box<[[u8; LENGTH_MAX]; BATCH]>,
-    headers: MultiHeaders<SockaddrStorage>,
-    /// Bytes in each buffer, and where they came from.
-    found: [(usize, Option<SocketAddr>); BATCH],
-}
+/// Room for a datagram.
+pub(super) struct Inbox(Box<[u8; LENGTH_MAX]>);
 
 impl Inbox {
     pub(super) fn new() -> Self {
-        let buffers = Box::new([[0; LENGTH_MAX]; BATCH]);
-        let headers = MultiHeaders::preallocate(BATCH, None);
-        Self { buffers, headers, found: [(0, None); BATCH] }
+        Self(Box::new([0; LENGTH_MAX]))
     }
 
-    /// Reads what waits at a socket, up to a batch.
-    pub(super) fn fill(&mut self, socket: &UdpSocket) {
-        self.found = [(0, None); BATCH];
-        let mut slices = self.buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
-        let (fd, flags) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-        // An error is no packet: nothing is there, or the network said something.
-        let messages = recvmmsg(fd, &mut self.headers, slices.iter_mut(), flags, None);
-        for (slot, message) in self.found.iter_mut().zip(messages.into_iter().flatten()) {
-            *slot = (message.bytes, message.address.and_then(address_of));
-        }
+    /// Reads what waits longest at a socket, and where it came from. An error is no packet:
+    /// nothing is there, or the network said something.
+    pub(super) fn read(&mut self, socket: &UdpSocket) -> Option<(SocketAddr, &mut [u8])> {
+        let (length, from) = socket.recv_from(&mut self.0[..]).ok()?;
+        Some((from, self.0.get_mut(..length)?))
     }
-
-    /// The datagrams that were read, and their sources.
-    pub(super) fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
-        let both = self.buffers.iter_mut().zip(self.found);
-        both.filter_map(|(buffer, (length, from))| Some((from?, buffer.get_mut(..length)?)))
-    }
-}
-
-fn address_of(storage: SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = storage.as_sockaddr_in().map(|address| SocketAddr::from(*address));
-    v4.or_else(|| storage.as_sockaddr_in6().map(|address| SocketAddr::from(*address)))
 }

@@ -22,8 +22,9 @@ use crate::media::{Frame, MediaPort};
 
 /// Sockets that are named as ready with one call.
 const READY_MAX: usize = 512;
-/// Ports with something to read are asked for again no more often than this in a millisecond.
-const READS_MAX: usize = 8;
+/// Ports with something to read are asked for again no more often than this in a millisecond, and
+/// a flood at one port gets no more of it.
+const READS_MAX: usize = 16;
 
 /// 20 ms that one leg heard, on their way to another.
 #[derive(Clone, Debug)]
@@ -88,12 +89,20 @@ impl Thread {
             if !wait.is_zero() {
                 std::thread::sleep(wait);
             }
-            if !self.take_orders() {
+            if !self.turn() {
                 return;
             }
+        }
+    }
+
+    /// Does what is due now; false once nobody is left to order.
+    pub(super) fn turn(&mut self) -> bool {
+        let is_wanted = self.take_orders();
+        if is_wanted {
             self.send();
             self.receive();
         }
+        is_wanted
     }
 
     /// False once nobody is left to order.
@@ -184,7 +193,7 @@ impl Thread {
                 }
             }
             self.hand_over();
-            if found < READY_MAX {
+            if found == 0 {
                 return;
             }
         }
@@ -194,11 +203,11 @@ impl Thread {
         let place = usize::try_from(token / 2).unwrap_or(usize::MAX);
         let Some(Some(leg)) = self.legs.get_mut(place) else { return };
         let port = if token.is_multiple_of(2) { MediaPort::Rtp } else { MediaPort::Rtcp };
-        self.inbox.fill(match port {
+        let read = self.inbox.read(match port {
             MediaPort::Rtp => &leg.pair().rtp,
             MediaPort::Rtcp => &leg.pair().rtcp,
         });
-        for (from, datagram) in self.inbox.datagrams() {
+        if let Some((from, datagram)) = read {
             leg.receive(now, port, from, datagram, &mut self.carried);
         }
     }

@@ -19,9 +19,11 @@ use super::ListenError;
 use super::leg::{Leg, Plan};
 use super::media_leg::{LegKey, MediaLeg, MediaNews, Order, Route};
 use super::port::{PortPool, PortRange};
+use super::priority::MediaPriority;
 use super::socket::Pair;
 use super::thread::{Carried, Thread};
 use crate::base::{Clock, LegId, Rng};
+use crate::media::dtls::Handshakes;
 use crate::media::{MediaSession, MediaSettings, MediaStatistics};
 
 /// Frames that may be on their way to a thread: two legs' 20 ms each of a thousand.
@@ -34,6 +36,8 @@ pub struct MediaOptions {
     pub threads: Option<NonZeroUsize>,
     /// Which ports; any free ones where it is not said.
     pub ports: Option<PortRange>,
+    /// How urgent they are.
+    pub priority: MediaPriority,
 }
 
 /// The threads. Dropping this ends them with their last leg.
@@ -42,6 +46,7 @@ pub struct MediaThreads {
     clock: Arc<dyn Clock>,
     threads: Vec<Handle>,
     ports: Option<Ports>,
+    handshakes: Option<Arc<dyn Handshakes>>,
     next_key: AtomicU64,
 }
 
@@ -97,13 +102,19 @@ impl MediaThreads {
             ListenError { protocol: "RTP udp", address, source }
         };
         let threads = (0..count)
-            .map(|number| start_one(number, clock.clone()))
+            .map(|number| start_one(number, options.priority, clock.clone()))
             .collect::<std::io::Result<Vec<_>>>()
             .map_err(failed)?;
         let ports = options
             .ports
             .map(|range| Ports { pool: Arc::new(Mutex::new(PortPool::new(range, rng))), range });
-        Ok(Self { address, clock, threads, ports, next_key: AtomicU64::new(0) })
+        Ok(Self { address, clock, threads, ports, handshakes: None, next_key: AtomicU64::new(0) })
+    }
+
+    /// Lets legs agree on keys by DTLS, where their session descriptions say so.
+    #[must_use]
+    pub fn with_handshakes(self, handshakes: Arc<dyn Handshakes>) -> Self {
+        Self { handshakes: Some(handshakes), ..self }
     }
 
     /// Opens two ports and begins a leg.
@@ -140,7 +151,11 @@ impl MediaThreads {
             news,
             statistics: statistics.clone(),
         };
-        let leg = Leg::new(MediaSession::new(settings, rng), plan);
+        let mut session = MediaSession::new(settings, rng);
+        if let Some(handshakes) = &self.handshakes {
+            session.set_handshakes(handshakes.clone());
+        }
+        let leg = Leg::new(session, plan);
         route.tell(Order::Open(Box::new(leg)));
         Ok(MediaLeg { route, statistics, local })
     }
@@ -177,14 +192,19 @@ impl MediaThreads {
     }
 }
 
-fn start_one(number: usize, clock: Arc<dyn Clock>) -> std::io::Result<Handle> {
+fn start_one(
+    number: usize,
+    priority: MediaPriority,
+    clock: Arc<dyn Clock>,
+) -> std::io::Result<Handle> {
     let (orders, order_queue) = channel();
     let (carried, carried_queue) = sync_channel(CARRIED_MAX);
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     // It ends by itself.
-    let spawned = std::thread::Builder::new()
-        .name(format!("media-{number}"))
-        .spawn(move || Thread::new(clock, epoll, order_queue, carried_queue).run())?;
+    let spawned = std::thread::Builder::new().name(format!("media-{number}")).spawn(move || {
+        priority.take();
+        Thread::new(clock, epoll, order_queue, carried_queue).run();
+    })?;
     let id = spawned.thread().id();
     Ok(Handle { id, orders, carried, legs: Arc::new(()) })
 }

@@ -306,7 +306,18 @@ impl Platform {
                 let identity = Identity::of("+12025550100".to_owned());
                 let sdp = "v=0\r\n".to_owned();
                 let (leg, credentials) = (leg_id, None);
-                let invite = Invite { leg, to, called, identity, credentials, sdp, ring_timeout };
+                let (others, host) = (Vec::new(), None);
+                let invite = Invite {
+                    leg,
+                    to,
+                    others,
+                    host,
+                    called,
+                    identity,
+                    credentials,
+                    sdp,
+                    ring_timeout,
+                };
                 self.user_agent.invite(now, invite);
             }
             CallCommand::WantHandler { purpose } => {

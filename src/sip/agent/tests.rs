@@ -12,6 +12,7 @@ mod robust;
 mod sessions;
 mod strangers;
 mod streams;
+mod targets;
 mod torture;
 
 use std::net::SocketAddr;
@@ -115,6 +116,8 @@ impl Bench {
         let invite = Invite {
             leg,
             to: peer().into(),
+            others: Vec::new(),
+            host: None,
             called: "15555550123".to_owned(),
             identity: Identity::of("+15555550100"),
             credentials,
@@ -132,6 +135,8 @@ impl Bench {
         let invite = Invite {
             leg: LegId::generate(self.now, &mut Rng::from_seed(10 + self.ua.calls.len() as u64)),
             to: peer().into(),
+            others: Vec::new(),
+            host: None,
             called: "15555550123".to_owned(),
             identity,
             credentials: None,

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn lists_split_outside_quotes_and_brackets() {
     assert_eq!(
-        split("a, \"b,c\" <sip:x,y>;p=\"\\\",\" , d", ',').collect::<Vec<_>>(),
+        split("a, \"b,c\" <sip:x,y>;p=\"\\\",\" , d", b',').collect::<Vec<_>>(),
         ["a", "\"b,c\" <sip:x,y>;p=\"\\\",\"", "d"]
     );
 }
@@ -40,7 +40,7 @@ fn via_is_read_and_completed() {
 fn addresses_are_read() {
     let check = |text: &str, uri: &str, tag: Option<&str>| {
         let read = NameAddr::read(text).unwrap_or_else(|| panic!("{text}"));
-        assert_eq!((read.uri.as_str(), read.tag()), (uri, tag), "{text}");
+        assert_eq!((read.uri, read.tag()), (uri, tag), "{text}");
     };
     check("<sip:a@b;lr>;tag=1", "sip:a@b;lr", Some("1"));
     check("sip:a@b;tag=1", "sip:a@b", Some("1"));
@@ -56,7 +56,7 @@ fn uris_give_user_and_address() {
     let check = |text: &str, user: &str, address: Option<&str>| {
         let uri = Uri::read(text).unwrap_or_else(|| panic!("{text}"));
         let address = address.map(|address| address.parse().unwrap());
-        assert_eq!((uri.user.as_str(), uri.socket_addr()), (user, address), "{text}");
+        assert_eq!((uri.user.as_ref(), uri.socket_addr()), (user, address), "{text}");
     };
     check("sip:%2B15555550123@192.0.2.1", "+15555550123", Some("192.0.2.1:5060"));
     check(
@@ -99,7 +99,7 @@ proptest! {
 
     #[test]
     fn users_survive_escaping(user in "[^\\p{Cc}]{1,20}") {
-        let uri = Uri::read(&format!("sip:{}@192.0.2.1", escape_user(&user))).unwrap();
-        prop_assert_eq!(uri.user, user);
+        let text = format!("sip:{}@192.0.2.1", escape_user(&user));
+        prop_assert_eq!(Uri::read(&text).unwrap().user, user);
     }
 }

@@ -1,5 +1,7 @@
 //! Reading: start line, header lines and body of a datagram, and what is wrong with them.
 
+use memchr::{memchr, memmem};
+
 use super::{Field, Message, Place, StartLine, raw};
 use crate::sip::header;
 
@@ -24,9 +26,8 @@ pub(in crate::sip) enum ReadError {
 const SINGLE: [&str; 7] =
     ["Call-ID", "Content-Length", "Content-Type", "CSeq", "From", "Max-Forwards", "To"];
 
-/// White space within a line.
-const BLANK: [char; 2] = [' ', '\t'];
-
+/// Headers of most messages.
+const FIELDS_USUAL: usize = 20;
 /// More headers than any message needs.
 const FIELDS_MAX: usize = 256;
 
@@ -41,37 +42,44 @@ impl Message {
         let (head, body) = split_head(datagram).ok_or(ReadError::Endless)?;
         let mut message = Self::empty(StartLine::Request);
         message.text = raw::decode(head);
-        message.read_head()?;
+        let is_repeated = message.read_head()?;
         message.take_body(body);
-        message.check_single();
+        if is_repeated {
+            message.note("a header that stands once is repeated");
+        }
         match (&message.start, message.fault) {
             (StartLine::Response { .. }, Some(fault)) => Err(ReadError::Response(fault)),
             _ => Ok(message),
         }
     }
 
-    fn read_head(&mut self) -> Result<(), ReadError> {
+    /// Says whether a header that may stand only once is repeated.
+    fn read_head(&mut self) -> Result<bool, ReadError> {
         let text = std::mem::take(&mut self.text);
-        let mut lines = text.split('\n');
-        let first = lines.next().unwrap_or_default();
-        self.read_start(first.strip_suffix('\r').unwrap_or(first))?;
-        let mut fields = Fields { head: &text, more: String::new(), all: Vec::with_capacity(16) };
-        let mut at = first.len() + 1;
-        for line in lines {
-            if let Err(found) = fields.take(at, line.strip_suffix('\r').unwrap_or(line)) {
+        let mut lines = Lines { text: &text, at: 0 };
+        self.read_start(lines.next().map_or("", |(_, first)| first))?;
+        let mut fields = Fields {
+            head: &text,
+            is_plain: !has_control(&text),
+            more: String::new(),
+            all: Vec::with_capacity(FIELDS_USUAL),
+            singles: 0,
+            is_repeated: false,
+        };
+        for (at, line) in lines {
+            if let Err(found) = fields.take(at, line) {
                 self.note(found);
             }
-            at += line.len() + 1;
         }
-        let Fields { more, all, .. } = fields;
+        let Fields { more, all, is_repeated, .. } = fields;
         self.fields = all;
         self.text = text;
         self.text.push_str(&more);
-        Ok(())
+        Ok(is_repeated)
     }
 
     fn read_start(&mut self, line: &str) -> Result<(), ReadError> {
-        if let Some((version, rest)) = line.split_once(' ')
+        if let Some((version, rest)) = header::cut(line, b' ')
             && is_sip(version)
         {
             if !version.eq_ignore_ascii_case("SIP/2.0") {
@@ -80,12 +88,14 @@ impl Message {
             self.start = read_status(rest)?;
             return Ok(());
         }
-        let (method, rest) = line.split_once(' ').ok_or(ReadError::StartLine)?;
+        let (method, rest) = header::cut(line, b' ').ok_or(ReadError::StartLine)?;
         let (uri, version) = rest.trim_end().rsplit_once(' ').ok_or(ReadError::StartLine)?;
         if !header::is_token(method) || !is_sip(version) {
             return Err(ReadError::StartLine);
         }
-        if uri.is_empty() || uri.contains([' ', '\t', '<', '>', '"']) || has_control(uri) {
+        let is_wrong =
+            |byte: &u8| matches!(byte, b' ' | b'<' | b'>' | b'"') || byte.is_ascii_control();
+        if uri.is_empty() || uri.as_bytes().iter().any(is_wrong) {
             self.note("Request-URI is malformed");
         }
         self.is_version_2 = version.eq_ignore_ascii_case("SIP/2.0");
@@ -107,20 +117,20 @@ impl Message {
             None => self.note("Content-Length is not a number"),
         }
     }
-
-    fn check_single(&mut self) {
-        if SINGLE.into_iter().any(|name| self.all(name).nth(1).is_some()) {
-            self.note("a header that stands once is repeated");
-        }
-    }
 }
 
 /// Header lines on their way to be fields.
 struct Fields<'t> {
     head: &'t str,
+    /// True where the head has no control characters but line ends and tabs. A line's end may
+    /// still have one before it.
+    is_plain: bool,
     /// What is to stand after the head: folded values in one piece, names in their long form.
     more: String,
     all: Vec<Field>,
+    /// Which of [`SINGLE`] were there, as bits.
+    singles: u8,
+    is_repeated: bool,
 }
 
 impl Fields<'_> {
@@ -129,27 +139,42 @@ impl Fields<'_> {
         if line.is_empty() {
             return Ok(());
         }
-        if !is_clean(line) {
+        let is_clean = self.is_plain && memchr(b'\r', line.as_bytes()).is_none();
+        if !is_clean && !is_escaped(line) {
             return Err("a header holds a control character");
         }
-        if line.starts_with(BLANK) {
-            return self.unfold(line.trim_matches(BLANK));
+        if line.starts_with([' ', '\t']) {
+            let (start, end) = trimmed(line, 0);
+            return self.unfold(line.get(start..end).unwrap_or_default());
         }
-        let (name, value) = line.split_once(':').ok_or("a header line has no name")?;
-        let start = from + name.len() + 1 + value.len() - value.trim_start_matches(BLANK).len();
-        let (name, value) = (name.trim_end_matches(BLANK), value.trim_matches(BLANK));
-        if !header::is_token(name) {
+        let length = header::token_length(line);
+        let (name, rest) = line.split_at_checked(length).unwrap_or_default();
+        let colon = length + blanks(rest.bytes());
+        if name.is_empty() || line.as_bytes().get(colon) != Some(&b':') {
             return Err("a header line has no name");
         }
         if self.all.len() == FIELDS_MAX {
             return Err("more than 256 headers");
         }
-        let name = match expand(name) {
-            Some(long) => self.add(long),
-            None => Place::new(from, from + name.len()),
+        let (name, long) = match expand(name) {
+            Some(long) => (self.add(long), long),
+            None => (Place::new(from, from + length), name),
         };
-        self.all.push(Field { name, value: Place::new(start, start + value.len()) });
+        self.count(long);
+        let (start, end) = trimmed(line, colon + 1);
+        self.all.push(Field { name, value: Place::new(from + start, from + end) });
         Ok(())
+    }
+
+    /// Notes a header that may stand only once.
+    fn count(&mut self, name: &str) {
+        let place = SINGLE
+            .iter()
+            .position(|single| single.len() == name.len() && single.eq_ignore_ascii_case(name));
+        if let Some(place) = place {
+            self.is_repeated |= self.singles & 1 << place != 0;
+            self.singles |= 1 << place;
+        }
     }
 
     /// Takes a line that goes on with the value before it.
@@ -176,18 +201,50 @@ impl Fields<'_> {
     }
 }
 
-/// Splits at the first empty line.
-fn split_head(datagram: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut line_start = 0;
-    while let Some(rest) = datagram.get(line_start..) {
-        let length = rest.iter().position(|byte| *byte == b'\n')?;
-        if matches!(rest.get(..length), Some([] | [b'\r'])) {
-            let head = datagram.get(..line_start.saturating_sub(1))?;
-            return Some((head, rest.get(length + 1..).unwrap_or_default()));
-        }
-        line_start += length + 1;
+/// The lines of a head, and where they begin.
+struct Lines<'t> {
+    text: &'t str,
+    /// Where the next one begins; behind the text after the last.
+    at: usize,
+}
+
+impl<'t> Iterator for Lines<'t> {
+    type Item = (usize, &'t str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let from = self.at;
+        let rest = self.text.get(from..)?;
+        let length = memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+        self.at = from + length + 1;
+        let line = rest.get(..length)?;
+        Some((from, line.strip_suffix('\r').unwrap_or(line)))
     }
-    None
+}
+
+/// Splits at the first empty line. The datagram does not begin with one.
+fn split_head(datagram: &[u8]) -> Option<(&[u8], &[u8])> {
+    let with_return = memmem::find(datagram, b"\n\r\n");
+    // Lines may end without a carriage return, so one of these may come first.
+    let before = with_return.map_or(datagram, |at| datagram.get(..at + 1).unwrap_or_default());
+    let (head, body) = match (memmem::find(before, b"\n\n"), with_return) {
+        (Some(at), _) => (at, at + 2),
+        (None, Some(at)) => (at, at + 3),
+        (None, None) => return None,
+    };
+    Some((datagram.get(..head)?, datagram.get(body..)?))
+}
+
+/// How many blanks a text begins with, from either end.
+fn blanks(bytes: impl Iterator<Item = u8>) -> usize {
+    bytes.take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+}
+
+/// Where a line from some place on begins and ends without the blanks around it.
+fn trimmed(line: &str, from: usize) -> (usize, usize) {
+    let rest = line.get(from..).unwrap_or_default();
+    let start = from + blanks(rest.bytes());
+    let end = line.len() - blanks(rest.bytes().rev());
+    (start, end.max(start))
 }
 
 fn is_sip(version: &str) -> bool {
@@ -207,16 +264,16 @@ fn read_status(rest: &str) -> Result<StartLine, ReadError> {
     }
 }
 
+/// Whether a text has other control characters than line ends and tabs. It looks at every byte, so
+/// that many are looked at in one step.
 fn has_control(text: &str) -> bool {
-    text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t')
+    let is_one = |byte: u8| byte.is_ascii_control() & !matches!(byte, b'\t' | b'\r' | b'\n');
+    text.bytes().fold(false, |found, byte| found | is_one(byte))
 }
 
 /// Whether control characters of a line, if any, are escaped inside quotes: the only place where
 /// they may stand (RFC 3261 §25.1, quoted-pair).
-fn is_clean(line: &str) -> bool {
-    if !has_control(line) {
-        return true;
-    }
+fn is_escaped(line: &str) -> bool {
     let (mut quoted, mut escaped) = (false, false);
     for byte in line.bytes() {
         let was_escaped = std::mem::take(&mut escaped);

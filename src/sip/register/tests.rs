@@ -240,6 +240,33 @@ fn what_was_registered_is_taken_back() {
 }
 
 #[test]
+fn it_moves_to_another_address_of_the_registrar() {
+    let mut bench = Bench::new();
+    bench.answer("200 OK", "Expires: 3600\r\n");
+    assert_eq!(bench.events(), [held(3_600)]);
+    let (before, other) = (bench.last().expect("a REGISTER"), address("203.0.113.99:5060"));
+    bench.ua.move_registration(bench.now, ID, other.into());
+    let mut sent = None;
+    while let Some(output) = bench.ua.poll_output() {
+        if let Output::Transmit { to, bytes } = output {
+            assert_eq!(to, other.into());
+            sent = Some(String::from_utf8(bytes).expect("text"));
+        }
+    }
+    let sent = sent.expect("at once");
+    assert_eq!(header(&sent, "Call-ID"), header(&before, "Call-ID"));
+    assert_ne!(header(&sent, "CSeq"), header(&before, "CSeq"));
+    // It is there already: nothing more is sent.
+    bench.ua.move_registration(bench.now, ID, other.into());
+    assert_eq!(bench.ua.poll_output(), None);
+    // What is taken back stays so.
+    bench.ua.unregister(bench.now, ID);
+    bench.drain();
+    bench.ua.move_registration(bench.now, ID, address(SERVER).into());
+    assert_eq!(bench.ua.poll_output(), None);
+}
+
+#[test]
 fn neither_user_nor_password_prints() {
     let text = format!("{:?}", registration("open sesame"));
     assert!(!text.contains("trunk") && !text.contains("sesame"), "{text}");

@@ -167,6 +167,23 @@ fn who_proves_wrongly_too_often_is_shut_out_for_a_while() {
 }
 
 #[test]
+fn who_is_known_may_change_and_what_is_known_of_strangers_stays() {
+    let mut agent = agent();
+    for _ in 0..100 {
+        agent.receive(START, from(7), b"junk");
+    }
+    let dropped = agent.screened().too_many;
+    assert!(dropped > 0);
+    let known = Network::single(from(7).ip());
+    agent.screen_strangers(vec![known]);
+    agent.receive(START, from(7), b"junk");
+    assert_eq!(agent.screened().too_many, dropped, "no stranger any more");
+    agent.screen_strangers(Vec::new());
+    agent.receive(START, from(7), b"junk");
+    assert_eq!(agent.screened().too_many, dropped + 1, "a stranger as before");
+}
+
+#[test]
 fn nobody_is_shut_out_by_who_forges_its_address() {
     let mut agent = agent();
     for number in 0..15 {

@@ -25,39 +25,90 @@ const PITCH: u32 = 400;
 pub(super) struct Baresip {
     /// Where it takes calls.
     pub(super) sip: SocketAddr,
+    /// The first of its media ports.
+    pub(super) rtp: u16,
     child: Child,
     folder: PathBuf,
     control: u16,
 }
 
+/// What a phone can do, and what it says.
+#[derive(Clone)]
+pub(super) struct Traits {
+    /// How it encrypts, as its module calls that: `srtp`, `srtp-mand`, `dtls_srtp`.
+    pub(super) encryption: Option<&'static str>,
+    /// Its codecs, the best first.
+    pub(super) codecs: &'static str,
+    /// Whether RTCP may share the port of RTP.
+    pub(super) rtcp_mux: bool,
+    /// A WAV file of what it says.
+    pub(super) speech: Vec<u8>,
+    /// Further lines of its configuration.
+    pub(super) more: String,
+}
+
+impl Default for Traits {
+    fn default() -> Self {
+        let codecs = "PCMU/8000/1,PCMA/8000/1";
+        Self {
+            encryption: None,
+            codecs,
+            rtcp_mux: false,
+            speech: speech(PITCH),
+            more: String::new(),
+        }
+    }
+}
+
+impl Traits {
+    /// Saying a pitch.
+    pub(super) fn saying(hz: u32) -> Self {
+        Self { speech: speech(hz), ..Self::default() }
+    }
+
+    /// What they add to an account and to a configuration.
+    fn lines(&self) -> (String, String) {
+        let mut account = format!("audio_codecs={}", self.codecs);
+        let mut modules = self.more.clone();
+        if let Some(encryption) = self.encryption {
+            account += &format!(";mediaenc={encryption}");
+            let is_dtls = encryption == "dtls_srtp";
+            modules += if is_dtls { "module dtls_srtp.so\n" } else { "module srtp.so\n" };
+        }
+        for (codec, module) in [("G722", "g722"), ("opus", "opus")] {
+            if self.codecs.contains(codec) {
+                modules += &format!("module {module}.so\n");
+            }
+        }
+        (account, modules)
+    }
+}
+
 impl Baresip {
     /// Starts it. It registers as this user.
     pub(super) fn start(folder: &Path, registrar: SocketAddr, user: &str, password: &str) -> Self {
-        Self::saying(PITCH, folder, registrar, user, password)
+        Self::registered(folder, registrar, user, password, &Traits::default())
     }
 
-    /// The same, saying a pitch.
-    pub(super) fn saying(
-        hz: u32,
+    /// The same, as it is told.
+    pub(super) fn registered(
         folder: &Path,
         registrar: SocketAddr,
         user: &str,
         password: &str,
+        traits: &Traits,
     ) -> Self {
         let account = format!(
             "<sip:{user}@{registrar}>;auth_user={user};auth_pass={password};regint=60;\
-             answermode=auto;audio_codecs=PCMU/8000/1,PCMA/8000/1\n"
+             answermode=auto"
         );
-        Self::launch(hz, folder.join(user), &account, "")
+        Self::launch(folder.join(user), &account, traits)
     }
 
-    /// Starts one that registers nowhere and encrypts as this says: `srtp`, `srtp-mand`.
-    pub(super) fn encrypting(folder: &Path, user: &str, encryption: &str) -> Self {
-        let account = format!(
-            "<sip:{user}@127.0.0.1>;regint=0;answermode=auto;mediaenc={encryption};\
-             audio_codecs=PCMU/8000/1,PCMA/8000/1\n"
-        );
-        Self::launch(PITCH, folder.join(encryption), &account, "module srtp.so\n")
+    /// Starts one that registers nowhere and is called by this name.
+    pub(super) fn called(folder: &Path, user: &str, traits: &Traits) -> Self {
+        let account = format!("<sip:{user}@127.0.0.1>;regint=0;answermode=auto");
+        Self::launch(folder.join("called"), &account, traits)
     }
 
     /// One that registers over TLS, and trusts `ca.pem` of that folder.
@@ -69,31 +120,32 @@ impl Baresip {
     ) -> Self {
         let account = format!(
             "<sip:{user}@{registrar};transport=tls>;auth_user={user};auth_pass={password};\
-             regint=60;answermode=auto;audio_codecs=PCMU/8000/1,PCMA/8000/1\n"
+             regint=60;answermode=auto"
         );
         let trust = format!("sip_cafile {}\n", folder.join("ca.pem").display());
-        Self::launch(PITCH, folder.join(user), &account, &trust)
+        Self::launch(folder.join(user), &account, &Traits { more: trust, ..Traits::default() })
     }
 
-    /// `more` is further lines of its configuration.
-    fn launch(hz: u32, folder: PathBuf, account: &str, more: &str) -> Self {
+    fn launch(folder: PathBuf, account: &str, traits: &Traits) -> Self {
         fs::create_dir_all(&folder).expect("a folder for baresip");
-        fs::write(folder.join("accounts"), account).expect("its account");
+        let (more, modules) = traits.lines();
+        fs::write(folder.join("accounts"), format!("{account};{more}\n")).expect("its account");
         let (sip, rtp, control) = (free_port(), free_port(), free_port());
+        let rtcp_mux = if traits.rtcp_mux { "yes" } else { "no" };
         let config = format!(
             "sip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\ncall_max_calls 4\n\
              audio_source aufile,{}\naudio_alert aufile,/dev/null\nausrc_srate 8000\n\
              auplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nrtp_ports {rtp}-{}\n\
              ctrl_tcp_listen 127.0.0.1:{control}\nsnd_path {}\n\
-             rtcp_mux no\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\n\
+             rtcp_mux {rtcp_mux}\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\n\
              module aufile.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n\
-             module_app ctrl_tcp.so\nmodule sndfile.so\n{more}",
+             module_app ctrl_tcp.so\nmodule sndfile.so\n{modules}",
             folder.join("speech.wav").display(),
             rtp + 6,
             folder.display(),
         );
         fs::write(folder.join("config"), config).expect("its configuration");
-        fs::write(folder.join("speech.wav"), speech(hz)).expect("what it says");
+        fs::write(folder.join("speech.wav"), &traits.speech).expect("what it says");
         let output = |name: &str| File::create(folder.join(name)).expect("a file for its output");
         // What it says is read while it runs.
         let child = Command::new("stdbuf")
@@ -106,12 +158,17 @@ impl Baresip {
             .spawn()
             .unwrap_or_else(|error| panic!("start baresip by stdbuf: {error}"));
         let sip = SocketAddr::from(([127, 0, 0, 1], sip));
-        Self { sip, child, folder, control }
+        Self { sip, rtp, child, folder, control }
     }
 
     /// Takes the phone in the hand.
     pub(super) fn hand(&self) -> Hand {
         let until = now() + DEADLINE;
+        // Before it listens, a connection to its port might be one with itself.
+        while !self.log().contains("baresip is ready") {
+            assert!(now() < until, "baresip starts: {}", self.log());
+            std::thread::yield_now();
+        }
         loop {
             match TcpStream::connect(("127.0.0.1", self.control)) {
                 Ok(stream) => return Hand { stream, read: Vec::new(), events: Vec::new() },

@@ -42,6 +42,8 @@ impl Caller {
         let invite = Invite {
             leg,
             to: peer.into(),
+            others: Vec::new(),
+            host: None,
             called: "12025550110".to_owned(),
             identity: Identity::of("+12025550100".to_owned()),
             credentials: None,

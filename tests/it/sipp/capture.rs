@@ -16,7 +16,7 @@ const COMPLAINTS: &str = "_ws.expert.severity >= 0x00600000";
 const LOOKS_MAX: u32 = 100;
 
 /// Packets of some UDP ports on their way into a file.
-struct Capture {
+pub(super) struct Capture {
     child: Child,
     /// Held open: dumpcap ends where nobody takes its words any more.
     _said: BufReader<ChildStderr>,
@@ -26,10 +26,10 @@ struct Capture {
 
 impl Capture {
     /// Starts, and waits until it reads.
-    fn start(stage: &Stage, sip: u16, rtp: u16) -> Self {
+    pub(super) fn start(stage: &Stage, sip: u16, media: &str) -> Self {
         let file = stage.path().join("call.pcapng");
         let child = Command::new("dumpcap")
-            .args(["-q", "-i", "lo", "-f", &format!("udp port {sip} or udp port {rtp}"), "-w"])
+            .args(["-q", "-i", "lo", "-f", &format!("udp port {sip} or udp {media}"), "-w"])
             .arg(&file)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -57,7 +57,7 @@ impl Capture {
     }
 
     /// Ends it; gives what tshark makes of it through a display filter, a line a packet.
-    fn judge(mut self) -> impl Fn(&str) -> Vec<String> {
+    pub(super) fn judge(mut self) -> impl Fn(&str) -> Vec<String> {
         // What was sent is read some time later: the call is in the file once its end is.
         let is_whole =
             |_: u32| !self.read("sip.CSeq.method == \"BYE\" && sip.Status-Code").1.is_empty();
@@ -92,7 +92,7 @@ fn a_call_of_ours_is_decoded_without_a_warning() {
     let rtp = free_port();
     let media = ["-rtp_echo".to_owned(), "-mp".to_owned(), rtp.to_string()];
     let sipp = Sipp::carrier(stage.path(), "answer.xml", &media);
-    let capture = Capture::start(&stage, sipp.sip.port(), rtp);
+    let capture = Capture::start(&stage, sipp.sip.port(), &format!("port {rtp}"));
     let _log = stage.carrier(sipp.sip, "").run();
     sipp.verdict().expect(1);
     let packets = capture.judge();

@@ -12,7 +12,7 @@ use ledgerline::media::{
 };
 use tempfile::TempDir;
 
-use super::baresip::Baresip;
+use super::baresip::{Baresip, Traits};
 use super::peer::now;
 
 const USER: &str = "alice";
@@ -143,9 +143,10 @@ impl Caller {
     }
 }
 
-fn check(encryption: &str, is_required: bool) {
+fn check(encryption: &'static str, is_required: bool) {
     let folder = TempDir::new().expect("a folder");
-    let phone = Baresip::encrypting(folder.path(), USER, encryption);
+    let traits = Traits { encryption: Some(encryption), ..Traits::default() };
+    let phone = Baresip::called(folder.path(), USER, &traits);
     let caller = Caller::new(phone.sip);
     let keys = SrtpKeys::from_entropy(is_required, &[7; SRTP_ENTROPY]);
     let capabilities = Capabilities { srtp: Some(keys), ..Capabilities::default() };

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -109,6 +109,22 @@ impl Sipp {
 
     /// Starts a scenario of tests/sipp.
     pub(super) fn start(folder: &Path, scenario: &str, arguments: &[String]) -> Self {
+        Self::start_at([127, 0, 0, 1].into(), folder, scenario, arguments)
+    }
+
+    /// The same as [`Self::carrier`] at another address of this machine.
+    pub(super) fn carrier_at(
+        ip: IpAddr,
+        folder: &Path,
+        scenario: &str,
+        arguments: &[String],
+    ) -> Self {
+        let mut sipp = Self::start_at(ip, folder, scenario, arguments);
+        sipp.wait_for_answer();
+        sipp
+    }
+
+    fn start_at(ip: IpAddr, folder: &Path, scenario: &str, arguments: &[String]) -> Self {
         let folder = folder.join("sipp");
         fs::create_dir_all(&folder).expect("a folder for SIPp");
         let name = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp").join(scenario);
@@ -117,7 +133,7 @@ impl Sipp {
         let child = Command::new("sipp")
             .arg("-sf")
             .arg(name)
-            .args(["-i", "127.0.0.1", "-bind_local", "-p", &sip.to_string()])
+            .args(["-i", &ip.to_string(), "-bind_local", "-p", &sip.to_string()])
             .args(["-ci", "127.0.0.1", "-cp", &control.to_string()])
             .args(["-mi", "127.0.0.1", "-nostdin", "-skip_rlimit"])
             .args(["-trace_err", "-error_file", "errors.log"])
@@ -137,8 +153,8 @@ impl Sipp {
             }
             Err(error) => panic!("start sipp: {error}"),
         };
-        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { child, folder, sip: address(sip), control: address(control) }
+        let control = SocketAddr::from(([127, 0, 0, 1], control));
+        Self { child, folder, sip: SocketAddr::new(ip, sip), control }
     }
 
     /// Asks with OPTIONS until an answer comes.

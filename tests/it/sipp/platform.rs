@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -97,6 +98,11 @@ impl Stage {
         self.start().end()
     }
 
+    /// What the program said, once it ran.
+    pub(super) fn said(&self) -> String {
+        said(self.path())
+    }
+
     /// The log, once it ran.
     pub(super) fn log(&self) -> Log {
         Log::read(&self.path().join("config.toml"))
@@ -162,6 +168,22 @@ impl Running {
         Log::read(&self.folder.join("config.toml"))
     }
 
+    /// What it said so far.
+    pub(super) fn said(&self) -> String {
+        said(&self.folder)
+    }
+
+    /// Waits until it says something.
+    pub(super) fn until_it_says(&self, word: &str) {
+        for _ in 0..600 {
+            if self.said().contains(word) {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        panic!("it never says {word}: {}", self.said());
+    }
+
     /// Asks it to stop, and waits for its end.
     pub(super) fn stop(self) -> Log {
         let id = self.child.id().to_string();
@@ -180,6 +202,11 @@ impl Running {
         self.child.kill().expect("killed");
         self.child.wait().expect("its end");
     }
+}
+
+fn said(folder: &Path) -> String {
+    let read = |name| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    read("run.out") + &read("run.err")
 }
 
 fn ledgerline(config: &PathBuf) -> Command {

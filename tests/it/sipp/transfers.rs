@@ -4,13 +4,13 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use ledgerline::media::{Clip, Wav};
 use serde_json::{Value, json};
 
-use super::baresip::{Baresip, Hand};
+use super::baresip::{Baresip, Hand, Traits};
 use super::gateway::{Gateway, Permission};
 use super::http::{ask, try_ask, users};
 use super::peer::{Sipp, free_port};
+use super::pitch::{heard_by, tenths};
 use super::platform::Stage;
 use super::registered::wait_until_it_answers;
 use super::{count, media};
@@ -23,35 +23,6 @@ const BOB: u32 = 700;
 const SAM: u32 = 1_000;
 /// One of the notes of hold.
 const HOLD: u32 = 440;
-/// A tenth of a second.
-const WINDOW: usize = 800;
-
-/// How many tenths of a second a pitch is heard in, above everything but noise.
-fn tenths(clip: &Clip, hz: u32) -> usize {
-    let turn = std::f64::consts::TAU * f64::from(hz) / 8_000.0;
-    let is_heard = |window: &&[i16]| {
-        let (mut sine, mut cosine) = (0.0, 0.0);
-        for (at, sample) in window.iter().enumerate() {
-            let angle = turn * at as f64;
-            sine += f64::from(*sample) * angle.sin();
-            cosine += f64::from(*sample) * angle.cos();
-        }
-        let amplitude = 2.0 * sine.hypot(cosine) / WINDOW as f64;
-        amplitude > 400.0
-    };
-    clip.samples().chunks_exact(WINDOW).filter(is_heard).count()
-}
-
-/// What a phone heard, all its calls together.
-fn heard_by(phone: &Baresip) -> Clip {
-    let clips = phone.heard().into_iter().map(|path| {
-        let bytes = std::fs::read(&path).expect("a recording");
-        let wav = Wav::read(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Clip::new(wav.samples)
-    });
-    clips.fold(Clip::new(Vec::new()), |all, one| all.followed_by(&one))
-}
-
 /// A campaign whose customer wants a person once the phones have registered.
 struct Floor {
     stage: Stage,
@@ -85,7 +56,8 @@ fn seated<const N: usize>(phones: [&Baresip; N], customer: &Permission) -> [Hand
 }
 
 fn phone(hz: u32, folder: &Path, registrar: SocketAddr, user: &str) -> Baresip {
-    Baresip::saying(hz, folder, registrar, user, &format!("open-{user}"))
+    let password = format!("open-{user}");
+    Baresip::registered(folder, registrar, user, &password, &Traits::saying(hz))
 }
 
 /// Ann is chosen first.

@@ -31,8 +31,13 @@ pub(super) fn wall() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(0))
 }
 
-pub(super) struct Peer {
+/// The peer's sockets before anybody talks.
+pub(super) struct Sockets {
+    sockets: Vec<UdpSocket>,
     addresses: Vec<SocketAddr>,
+}
+
+pub(super) struct Peer {
     is_measuring: Arc<AtomicBool>,
     is_over: Arc<AtomicBool>,
     /// No more is sent, but what comes is still taken.
@@ -87,6 +92,7 @@ impl Heard {
 
 struct Worker {
     sockets: Vec<UdpSocket>,
+    talks_first: bool,
     calls: Vec<SocketAddr>,
     by_port: BTreeMap<u16, usize>,
     heard: Vec<Heard>,
@@ -98,14 +104,32 @@ struct Worker {
     is_quiet: Arc<AtomicBool>,
 }
 
-impl Peer {
-    pub(super) fn start(calls: &[SocketAddr]) -> anyhow::Result<Self> {
+impl Sockets {
+    pub(super) fn open() -> anyhow::Result<Self> {
         let sockets = (0..SOCKETS).map(|_| open()).collect::<anyhow::Result<Vec<_>>>()?;
         let addresses = sockets.iter().map(UdpSocket::local_addr).collect::<Result<_, _>>()?;
+        Ok(Self { sockets, addresses })
+    }
+
+    /// Where a call's audio is to go.
+    pub(super) fn address(&self, call: u32) -> SocketAddr {
+        let place = (call % SOCKETS) as usize;
+        self.addresses.get(place).copied().unwrap_or((Ipv4Addr::LOCALHOST, 9).into())
+    }
+}
+
+impl Peer {
+    /// Begins to talk to the calls that are heard, or to all at once.
+    pub(super) fn start(
+        Sockets { sockets, .. }: Sockets,
+        calls: &[SocketAddr],
+        talks_first: bool,
+    ) -> anyhow::Result<Self> {
         let flag = || Arc::new(AtomicBool::new(false));
         let (is_measuring, is_over, is_quiet) = (flag(), flag(), flag());
         let worker = Worker {
             sockets,
+            talks_first,
             by_port: calls.iter().enumerate().map(|(call, leg)| (leg.port(), call)).collect(),
             heard: vec![Heard::default(); calls.len()],
             numbers: vec![0; calls.len()],
@@ -116,13 +140,7 @@ impl Peer {
             is_quiet: is_quiet.clone(),
         };
         let thread = std::thread::Builder::new().name("peer".to_owned()).spawn(|| worker.run())?;
-        Ok(Self { addresses, is_measuring, is_over, is_quiet, thread })
-    }
-
-    /// Where a call's audio is to go.
-    pub(super) fn address(&self, call: u32) -> SocketAddr {
-        let place = (call % SOCKETS) as usize;
-        self.addresses.get(place).copied().unwrap_or((Ipv4Addr::LOCALHOST, 9).into())
+        Ok(Self { is_measuring, is_over, is_quiet, thread })
     }
 
     pub(super) fn measure(&self, on: bool) {
@@ -180,7 +198,7 @@ impl Worker {
             else {
                 continue;
             };
-            if heard.first_at.is_none() {
+            if heard.first_at.is_none() && !self.talks_first {
                 continue;
             }
             let timestamp = u32::from(*number).wrapping_mul(160);

@@ -1,3 +1,5 @@
+mod memory;
+
 use std::net::UdpSocket;
 use std::time::Duration;
 
@@ -15,7 +17,8 @@ const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 fn threads(count: usize, ports: Option<&str>) -> MediaThreads {
     let ports = ports.map(|text| text.parse().expect("a range"));
-    let options = MediaOptions { threads: NonZeroUsize::new(count), ports };
+    let threads = NonZeroUsize::new(count);
+    let options = MediaOptions { threads, ports, ..MediaOptions::default() };
     MediaThreads::start(LOOPBACK, options, Arc::new(SystemClock::new()), &mut Rng::from_seed(5))
         .expect("threads")
 }

@@ -16,6 +16,8 @@ fn invitation(number: u64) -> UaCommand {
     let invite = Invite {
         leg: leg(number),
         to: peer().into(),
+        others: Vec::new(),
+        host: None,
         called: "15555550123".to_owned(),
         identity: Identity::of("+15555550100"),
         credentials: None,

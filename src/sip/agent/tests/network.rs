@@ -126,6 +126,8 @@ impl World {
         let invite = Invite {
             leg,
             to: ADDRESSES[1].parse::<SocketAddr>().unwrap().into(),
+            others: Vec::new(),
+            host: None,
             called: "15555550123".to_owned(),
             identity: Identity::of("15555550100"),
             credentials: Some(Credentials { user: "u".to_owned(), password: password.to_owned() }),

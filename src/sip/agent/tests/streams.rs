@@ -11,7 +11,7 @@ fn by_tcp() -> Hop {
 
 impl Bench {
     /// Messages since the last look, and where they went.
-    fn transmitted(&mut self) -> Vec<(Hop, String)> {
+    pub(super) fn transmitted(&mut self) -> Vec<(Hop, String)> {
         let mut sent = Vec::new();
         while let Some(output) = self.ua.poll_output() {
             match output {
@@ -30,6 +30,8 @@ fn invitation(seed: u64, lines: usize) -> Invite {
     Invite {
         leg: LegId::generate(Timestamp::EPOCH, &mut Rng::from_seed(seed)),
         to: peer().into(),
+        others: Vec::new(),
+        host: None,
         called: "15555550123".to_owned(),
         identity: Identity::of("+15555550100"),
         credentials: None,
