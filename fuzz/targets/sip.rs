@@ -33,7 +33,9 @@ fuzz_target!(|input: &[u8]| {
     let leg = LegId::generate(START, &mut Rng::from_seed(2));
     agent.invite(START, Invite {
         leg,
-        to: peer,
+        to: peer.into(),
+        others: Vec::new(),
+        host: None,
         called: "bob".to_owned(),
         identity: Identity::of("ann"),
         credentials: Some(user),
