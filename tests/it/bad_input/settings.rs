@@ -35,7 +35,7 @@ fn a_wrong_value_is_named_with_file_line_and_what_is_allowed() {
     check("robot_channels", "mode = \"predictive\"", &["`predictive`", "`progressive`"]);
     check("robot_channels", "robot_channels = \"two\"", &["string \"two\"", "0 to 4294967295"]);
     check("id = \"north\"", "id = \"North 1\"", &["North 1"]);
-    check("address", "address = \"127.0.0.1\"", &["socket address"]);
+    check("address", "address = \"192.0.2.300\"", &["wanted an IP address"]);
 }
 
 #[test]
