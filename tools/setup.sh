@@ -193,12 +193,15 @@ main() {
         need kamailio kamailio "takes registrations in the tests"
         need dnsmasq dnsmasq-base "says where carriers are in the tests"
         need '/usr/lib/*/kamailio/modules/tls.so' kamailio-tls-modules "speaks SIP over TLS in the tests"
-        need openssl openssl "tries what TLS the platform agrees to in the tests"
         need sipsak sipsak "asks and floods in the tests"
         need tshark tshark "reads what goes over the wire in the tests"
         need baresip baresip-core "is an agent's phone in the tests"
-        need openssl openssl "is the other end of a handshake in the tests"
+        need openssl openssl "is the other end of TLS and DTLS in the tests"
         need 'chromium|chromium-browser|google-chrome' chromium "opens the console in the tests"
+        if [[ -z $(fc-list :lang=zh 2>/dev/null) ]]; then
+            missing_packages+=(fonts-wqy-zenhei)
+            missing_lines+=("a font with Chinese characters is missing (prints reports in the tests): apt-get install fonts-wqy-zenhei")
+        fi
         need faketime faketime "lets the days of recordings pass in the tests"
         need unshare util-linux "gives a small disk in the tests"
         need python3 python3-venv "runs clients of KurrentDB and SQL in the tests"

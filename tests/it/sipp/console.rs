@@ -21,9 +21,13 @@ fn until(expression: &str) -> String {
     format!(
         r#"new Promise((resolve, reject) => {{
     const part = id => document.querySelector(`[data-testid="${{id}}"]`)
+    let isOver = false
     const look = () => {{
-        const found = {expression}
-        if (found) resolve(found)
+        // What is looked for may be pressed, which changes the page.
+        const found = !isOver && {expression}
+        if (!found) return
+        isOver = true
+        resolve(found)
     }}
     const all = {{ subtree: true, childList: true, characterData: true, attributes: true }}
     new MutationObserver(look).observe(document, all)

@@ -97,11 +97,12 @@ fn call(kind: Kind) -> Came {
     customer_hand.listen(4_000);
     customer_hand.press("sndcode", "0");
     agent_hand.wait_for("CALL_ESTABLISHED");
-    agent_hand.listen(2_500);
+    // What it hears after a hold this phone does not write down.
+    agent_hand.listen(5_000);
     agent_hand.press("hold", "");
     agent_hand.listen(700);
     agent_hand.press("resume", "");
-    agent_hand.listen(2_500);
+    agent_hand.listen(1_500);
     agent_hand.press("hangup", "");
     customer_hand.wait_for("CALL_CLOSED");
     let log = running.end();
