@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use self::cast::Cast;
 use self::stage::Stage;
 use self::summary::Summary;
-use super::serve::{Serving, asked_to_stop, listen, serve};
+use super::serve::{Serving, Signals, asked_to_stop, listen, serve};
 use super::{Common, Format, output};
 use crate::conversation::{Language, Script};
 use crate::runtime::wire::ListenError;
@@ -65,10 +65,11 @@ async fn play(common: &Common, args: &Args, stage: Stage) -> anyhow::Result<Exit
     let clock = stage.clock;
     let listener = listen_anywhere(config.http.listen).await?;
     let mut serving = serve(config, listener, prompts, true).await?;
+    let signals = Signals::new();
     if is_text {
         welcome(&serving, &cast, &data_dir)?;
     }
-    let was_stopped = watch(&mut serving, is_text).await?;
+    let was_stopped = watch(&mut serving, is_text, signals).await?;
     let board = serving.board.borrow().clone();
     let summary = Summary::new(&board, &serving, &data_dir, clock);
     match common.format {
@@ -77,7 +78,7 @@ async fn play(common: &Common, args: &Args, stage: Stage) -> anyhow::Result<Exit
     }
     if !args.exit && !was_stopped && is_text {
         output::line("\nThe console stays open until Ctrl-C.")?;
-        asked_to_stop().await;
+        asked_to_stop(Signals::new()).await;
     }
     serving.close().await?;
     drop(cast);
@@ -131,12 +132,12 @@ fn welcome(serving: &Serving, cast: &Cast, data_dir: &std::path::Path) -> anyhow
 }
 
 /// Shows how it goes until it is over. Whether somebody stopped it.
-async fn watch(serving: &mut Serving, is_shown: bool) -> anyhow::Result<bool> {
+async fn watch(serving: &mut Serving, is_shown: bool, signals: Signals) -> anyhow::Result<bool> {
     let bar = if is_shown { ProgressBar::new(1) } else { ProgressBar::hidden() };
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} leads  {msg}")?);
     let mut tick = tokio::time::interval(Duration::from_millis(500));
     // One wait for the whole time: a signal between two would be lost.
-    let mut asked = std::pin::pin!(asked_to_stop());
+    let mut asked = std::pin::pin!(asked_to_stop(signals));
     let mut was_stopped = false;
     loop {
         tokio::select! {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
-use super::serve::{asked_to_stop, listen, serve};
+use super::serve::{Signals, asked_to_stop, listen, serve};
 use super::{Common, Format, output};
 use crate::speech::Prompts;
 
@@ -30,6 +30,7 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
         let data_dir = config.data_dir.clone();
         let listener = listen(config.http.listen).await?;
         let mut serving = serve(config, listener, prompts, args.until_complete).await?;
+        let signals = Signals::new();
         match common.format {
             Format::Text => {
                 output::line(format!("console  http://{}", serving.http))?;
@@ -66,7 +67,7 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
         }
         tokio::select! {
             ended = serving.ended() => ended?,
-            () = asked_to_stop() => {
+            () = asked_to_stop(signals) => {
                 serving.stop();
                 serving.ended().await?;
             }

@@ -187,8 +187,7 @@ const INTERRUPTED: i32 = 130;
 ///
 /// What is being waited for may take seconds, and whoever asks twice does not want to wait. The
 /// next start closes what is left open.
-pub(crate) async fn asked_to_stop() {
-    let mut signals = Signals::new();
+pub(crate) async fn asked_to_stop(mut signals: Signals) {
     signals.next().await;
     drop(tokio::spawn(async move {
         signals.next().await;
@@ -197,14 +196,16 @@ pub(crate) async fn asked_to_stop() {
     }));
 }
 
-/// Both signals that ask to stop; one that comes between two waits is not lost.
-struct Signals {
+/// Both signals that ask to stop, from the moment this is made; one that comes between two waits is
+/// not lost.
+pub(crate) struct Signals {
     interrupt: Option<Signal>,
     terminate: Option<Signal>,
 }
 
 impl Signals {
-    fn new() -> Self {
+    /// Before anybody is told that there is something to stop.
+    pub(crate) fn new() -> Self {
         // Where a signal cannot be listened to, it does what it always did: it ends the process.
         Self {
             interrupt: signal(SignalKind::interrupt()).ok(),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use super::serve::asked_to_stop;
+use super::serve::{Signals, asked_to_stop};
 use super::{Common, output};
 use crate::conversation::Language;
 use crate::runtime::clock::SystemClock;
@@ -94,7 +94,7 @@ pub(crate) fn run(common: &Common, args: Args) -> anyhow::Result<ExitCode> {
         };
         tokio::select! {
             ended = work => ended?,
-            () = asked_to_stop() => {}
+            () = asked_to_stop(Signals::new()) => {}
             () = standard_input_ends(), if until_eof => {}
         }
         Ok(ExitCode::SUCCESS)
